@@ -1,0 +1,406 @@
+"""The broker client: a kept connection, confirmed publishes, and lanes. The only user of aio-pika.
+
+A plain connection and a reconnect loop of our own, not aio-pika's robust one: that replays no
+pending publish, and a lost channel cancels running message callbacks, which could cut a provider
+call in the middle. Here a lane is a task of ours; losing its channel costs it only the ack, and the
+broker then delivers the message again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import aio_pika
+from aio_pika import exceptions as vendor
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
+
+from common.errors import GatewayError
+from common.logs import get_logger
+
+log = get_logger(__name__)
+
+CONNECT_TIMEOUT_S = 10.0
+HEARTBEAT_S = 15
+ACK_TIMEOUT_S = 10.0
+
+# Headers the broker adds. With x-death copied on a republish, 3.10 sees a cycle and drops it.
+BROKER_HEADERS = frozenset({"CC", "BCC", "x-death", "x-delivery-count", "x-acquired-count"})
+BROKER_HEADER_PREFIXES = ("x-first-death-", "x-last-death-", "x-opt-")
+
+
+class PublishError(GatewayError):
+    """A publish was not confirmed; the subclass tells whether the message may have arrived."""
+
+
+class NotConnected(PublishError):
+    """There is no connection to the broker now; the message was certainly not sent."""
+
+
+class Blocked(PublishError):
+    """The broker has a memory or disk alarm and takes nothing; it may take this one later."""
+
+
+class Nacked(PublishError):
+    """The broker refused the message."""
+
+
+class Returned(PublishError):
+    """No queue is bound to the key, or the exchange is missing: the topology is broken."""
+
+
+class Unconfirmed(PublishError):
+    """No confirm in time, or the connection broke while waiting: the message may have arrived."""
+
+
+class ChannelLost(GatewayError):
+    """The channel of a received message is gone; the broker delivers the message again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message in the hand of a lane; it stays in its queue until `ack`."""
+
+    body: bytes
+    headers: dict[str, Any]
+    message_id: str | None
+    routing_key: str
+    redelivered: bool
+    _message: AbstractIncomingMessage = field(repr=False)
+
+    @property
+    def returns(self) -> int:
+        """How often the message came back unacked (3.10 counts one header, 4.x both)."""
+        counts = (self.headers.get(name) for name in ("x-delivery-count", "x-acquired-count"))
+        return max((count for count in counts if isinstance(count, int)), default=0)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the channel is gone, so that the broker delivers the message again."""
+        return self._message.channel.is_closed
+
+    async def ack(self) -> None:
+        """Take the message out of its queue. Raises ChannelLost when that cannot be done."""
+        with _losses(ChannelLost, "the channel was lost before the ack"):
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                await self._message.ack()
+
+
+class Consumer:
+    """The messages of one queue, one at a time; made by `Broker.consume`."""
+
+    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+        self._channel = channel
+        self._queue = queue
+        self._tag: str | None = None
+        self._inbox: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
+        self._lost = False
+
+    async def start(self) -> None:
+        """Ask the broker for messages, under a fresh consumer tag."""
+        with _losses(ChannelLost, f"queue {self._queue!r} cannot be consumed"):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                self._channel.close_callbacks.add(self._on_loss)
+                underlay = await self._channel.get_underlay_channel()
+                underlay.on_consumer_cancel_callbacks.add(self._on_loss)
+                await self._channel.set_qos(prefetch_count=1)
+                queue = await self._channel.get_queue(self._queue, ensure=False)
+                self._tag = await queue.consume(self._inbox.put)
+
+    async def next(self) -> Received | None:
+        """Wait for the next message; None after `wake`. Raises ChannelLost."""
+        message = await self._inbox.get()
+        if message is not None:
+            return _received(message)
+        if self._lost:
+            raise ChannelLost(f"the channel that consumed {self._queue!r} was closed")
+        return None
+
+    def wake(self) -> None:
+        """Make a waiting `next` return None."""
+        self._inbox.put_nowait(None)
+
+    async def pause(self) -> Received | None:
+        """Take no more messages; returns the one that was pushed already, if any."""
+        with _losses(ChannelLost, f"the channel that consumed {self._queue!r} was closed"):
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                queue = await self._channel.get_queue(self._queue, ensure=False)
+                await queue.cancel(self._tag or "")
+        while not self._inbox.empty():
+            message = self._inbox.get_nowait()
+            if message is not None:
+                return _received(message)
+        return None
+
+    def _on_loss(self, *_: object) -> None:
+        self._lost = True
+        self._inbox.put_nowait(None)
+
+
+def _received(message: AbstractIncomingMessage) -> Received:
+    return Received(
+        body=message.body,
+        headers=dict(message.headers),
+        message_id=message.message_id,
+        routing_key=message.routing_key or "",
+        redelivered=bool(message.redelivered),
+        _message=message,
+    )
+
+
+def clean_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers that may travel on when a received message is published again."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in BROKER_HEADERS and not name.startswith(BROKER_HEADER_PREFIXES)
+    }
+
+
+class Broker:
+    """One kept connection to RabbitMQ: `async with Broker(url, name="api") as broker`.
+
+    Entering starts connecting and does not wait for it; the connection is re-made with
+    exponential back-off and jitter (0.1 s to 5 s) until the block is left.
+    """
+
+    def __init__(self, url: str, *, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._connection: AbstractConnection | None = None
+        self._publisher: AbstractChannel | None = None
+        self._publisher_lock = asyncio.Lock()
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._suspect_blocked = False
+        self.reconnects = 0
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep_connected(), name="amqp-keeper")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection at this moment, as far as is known."""
+        return self._up.is_set()
+
+    async def connected(self, timeout_s: float) -> None:
+        """Wait for a connection. Raises NotConnected after `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._up.wait()
+        except TimeoutError:
+            raise NotConnected(
+                f"no connection to the broker within {timeout_s:g} s; "
+                "check GATEWAY_AMQP_URL and that RabbitMQ runs"
+            ) from None
+
+    async def publish(
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        *,
+        message_id: str,
+        headers: Mapping[str, int | str] | None = None,
+        mandatory: bool = True,
+        timeout_s: float,
+    ) -> None:
+        """Publish a persistent message and return after the broker's confirm.
+
+        timeout_s bounds the whole call, opening a channel included. Raises a PublishError:
+        NotConnected, Blocked, Nacked, Returned (mandatory only) or Unconfirmed.
+        """
+        connection = self._connection
+        if connection is None:
+            raise NotConnected("there is no connection to the broker now")
+        if self._suspect_blocked and await self._is_blocked(connection):
+            raise Blocked("the broker has an alarm (memory or disk) and takes no messages")
+        message = aio_pika.Message(
+            body,
+            headers=dict(headers or {}),
+            content_type="application/json",
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            message_id=message_id,
+            app_id="gateway",
+        )
+        with _losses(Unconfirmed, "the connection to the broker broke before the confirm"):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    channel = await self._publishing_channel(connection)
+                    target = await channel.get_exchange(exchange, ensure=False)
+                    await target.publish(message, routing_key, mandatory=mandatory)
+            except TimeoutError:
+                if await self._is_blocked(connection):
+                    raise Blocked("the broker has an alarm (memory or disk)") from None
+                raise Unconfirmed(f"the broker did not confirm within {timeout_s:g} s") from None
+            except vendor.PublishError as error:
+                raise Returned(f"no queue takes {routing_key!r} of {exchange!r}") from error
+            except vendor.DeliveryError as error:
+                raise Nacked(f"the broker refused a message for {routing_key!r}") from error
+            except vendor.ChannelNotFoundEntity as error:
+                raise Returned(f"the broker has no exchange {exchange!r}") from error
+
+    async def missing(self, *, exchanges: Iterable[str], queues: Iterable[str]) -> list[str]:
+        """Names among these that the broker does not have. Raises NotConnected.
+
+        Each is declared passively; the broker closes the channel at every miss.
+        """
+        absent = []
+        wanted = [("exchange", name) for name in exchanges] + [("queue", name) for name in queues]
+        while wanted:
+            async with self.channel() as channel:
+                try:
+                    with _losses(NotConnected, "the connection to the broker broke"):
+                        for kind, name in wanted.copy():
+                            wanted.pop(0)
+                            if kind == "exchange":
+                                await channel.get_exchange(name, ensure=True)
+                            else:
+                                await channel.get_queue(name, ensure=True)
+                except vendor.ChannelNotFoundEntity:
+                    absent.append(name)
+        return absent
+
+    @contextlib.asynccontextmanager
+    async def channel(self) -> AsyncIterator[AbstractChannel]:
+        """A channel of its own for consuming or asking. Raises NotConnected, or as losing it."""
+        connection = self._connection
+        if connection is None:
+            raise NotConnected("there is no connection to the broker now")
+        with _losses(NotConnected, "the connection to the broker broke"):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                channel = await _open(connection)
+        try:
+            yield channel
+        finally:
+            with _losses(None, ""):
+                async with asyncio.timeout(ACK_TIMEOUT_S):
+                    await channel.close()
+
+    @contextlib.asynccontextmanager
+    async def consume(self, queue: str) -> AsyncIterator["Consumer"]:
+        """Consume a queue with prefetch 1 and manual acks on a channel of its own.
+
+        Leaving returns a message that was pushed and not acked to the queue. Raises NotConnected,
+        and ChannelLost when the queue is missing or the user may not read it.
+        """
+        async with self.channel() as channel:
+            consumer = Consumer(channel, queue)
+            await consumer.start()
+            yield consumer
+
+    async def _publishing_channel(self, connection: AbstractConnection) -> AbstractChannel:
+        channel = self._publisher
+        if channel is not None and not channel.is_closed:
+            return channel
+        async with self._publisher_lock:
+            if self._publisher is None or self._publisher.is_closed:
+                self._publisher = await _open(connection)
+            return self._publisher
+
+    async def _is_blocked(self, connection: AbstractConnection) -> bool:
+        """Whether the broker has told this connection `connection.blocked`."""
+        transport = connection.transport
+        if transport is None or connection is not self._connection:
+            return False
+        try:
+            async with asyncio.timeout(0.01):
+                await transport.ready()
+        except TimeoutError:
+            self._suspect_blocked = True
+            return True
+        self._suspect_blocked = False
+        return False
+
+    async def _keep_connected(self) -> None:
+        while True:
+            connection, lost = await self._connect()
+            self._connection = connection
+            self._up.set()
+            try:
+                await lost.wait()
+                log.warning("broker connection lost")
+            finally:
+                self._up.clear()
+                self._connection = self._publisher = None
+                self._suspect_blocked = False
+                with _losses(None, ""):
+                    async with asyncio.timeout(ACK_TIMEOUT_S):
+                        await connection.close()
+            self.reconnects += 1
+
+    async def _connect(self) -> tuple[AbstractConnection, asyncio.Event]:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, Exception)),
+            wait=wait_random_exponential(multiplier=0.1, min=0.1, max=5.0),
+            reraise=True,
+        ):
+            with attempt, _losses(NotConnected, "the broker hung up", keep=True):
+                connection = await self._connect_once(attempt.retry_state.attempt_number)
+        lost = asyncio.Event()
+        connection.close_callbacks.add(lambda *_: lost.set())
+        if connection.transport is None or connection.transport.connection.is_closed:
+            lost.set()
+        log.info("broker connected", attempts=attempt.retry_state.attempt_number)
+        return connection, lost
+
+    async def _connect_once(self, attempt: int) -> AbstractConnection:
+        try:
+            return await aio_pika.connect(
+                self._url,
+                timeout=CONNECT_TIMEOUT_S,
+                heartbeat=HEARTBEAT_S,
+                client_properties={"connection_name": f"gateway {self._name}"},
+            )
+        except Exception as error:
+            if attempt in (1, 5) or attempt % 20 == 0:
+                log.warning(
+                    "broker unreachable",
+                    attempt=attempt,
+                    error=type(error).__name__,
+                    detail=str(error),
+                )
+            raise
+
+
+async def _open(connection: AbstractConnection) -> AbstractChannel:
+    channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+    await channel.initialize()
+    return channel
+
+
+@contextlib.contextmanager
+def _losses(
+    error_class: type[GatewayError] | None, sentence: str, *, keep: bool = False
+) -> Iterator[None]:
+    """Turn every way in which the vendor reports a lost channel or connection into one of ours.
+
+    aiormq rejects pending futures with CancelledError when a connection goes; only a cancellation
+    that somebody asked of this task passes as one. error_class None swallows the loss; keep passes
+    the vendor's own exceptions on.
+    """
+    try:
+        yield
+    except GatewayError:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        if error_class is not None:
+            raise error_class(sentence) from error
+    except vendor.ChannelNotFoundEntity:
+        raise
+    except (*vendor.CONNECTION_EXCEPTIONS, TimeoutError) as error:
+        if keep:
+            raise
+        if error_class is not None:
+            raise error_class(f"{sentence}: {error}".rstrip(": ")) from error

@@ -1,0 +1,295 @@
+"""The versioned wire form: what travels through the broker, and the headers that change on the way.
+
+A `Delivery` is the immutable body of one AMQP message (UTF-8 JSON). What changes from attempt to
+attempt travels beside it, in headers, as `Progress`. Facts about deliveries are `Event`s.
+Readers ignore fields they do not know, so that a newer API can run beside older senders; a change
+that older readers must not misread raises `WIRE_VERSION`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+)
+
+from common.errors import UndecodableError
+
+WIRE_VERSION: Final = 1
+
+
+class Channel(StrEnum):
+    """A way to reach a recipient; each has its own queues and sender process."""
+
+    EMAIL = "email"
+    TELEGRAM = "telegram"
+    VK = "vk"
+
+
+class Priority(StrEnum):
+    """Each priority is a queue with lanes of its own, so bulk never stands before high."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
+class Status(StrEnum):
+    """Where a delivery is; the last four are final."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    RETRYING = "retrying"
+    SENT = "sent"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+def _without_controls(text: str) -> str:
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):
+        raise ValueError("control characters and line breaks are not allowed here")
+    return text
+
+
+def _without_nul(text: str) -> str:
+    if any(ord(char) < 0x20 and char not in "\n\r\t" for char in text):
+        raise ValueError("control characters other than tab and line breaks are not allowed")
+    return text
+
+
+OneLine = Annotated[str, AfterValidator(_without_controls)]
+"""Text that may become a header: no CR, LF, NUL or other control character."""
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""Free text: tab and line breaks are the only control characters."""
+
+
+class WireModel(BaseModel):
+    """Frozen; unknown fields are refused from clients and ignored from the wire (`decode`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def encode(self) -> bytes:
+        """UTF-8 JSON, the body of an AMQP message."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Read a body from a queue. Raises UndecodableError, which never quotes the content."""
+        try:
+            return cls.model_validate_json(body, extra="ignore")
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['type']}"
+                for fault in error.errors(include_url=False, include_input=False)[:5]
+            )
+            raise UndecodableError(
+                f"not a {cls.__name__} of version {WIRE_VERSION}: {faults}"
+            ) from None
+
+
+class EmailOptions(WireModel):
+    """What only an email has. `headers` come from the allow-list of the ingress."""
+
+    from_name: OneLine | None = Field(
+        None, max_length=128, description="display name of the sender"
+    )
+    reply_to: OneLine | None = Field(None, max_length=320)
+    cc: list[OneLine] = Field(default_factory=list, max_length=50)
+    bcc: list[OneLine] = Field(default_factory=list, max_length=50)
+    headers: dict[OneLine, OneLine] = Field(default_factory=dict, max_length=20)
+
+
+class Button(WireModel):
+    """One inline button under a Telegram message; it opens a URL."""
+
+    text: OneLine = Field(min_length=1, max_length=64)
+    url: OneLine = Field(min_length=1, max_length=2048, pattern=r"^(https?|tg)://")
+
+
+class LinkPreview(WireModel):
+    """How Telegram previews a link in the text (Bot API `LinkPreviewOptions`)."""
+
+    is_disabled: bool = False
+    url: OneLine | None = Field(None, max_length=2048)
+    prefer_small_media: bool = False
+    prefer_large_media: bool = False
+    show_above_text: bool = False
+
+
+class TelegramOptions(WireModel):
+    """What only a Telegram message has, in the Bot API's words."""
+
+    parse_mode: Literal["HTML", "MarkdownV2", "Markdown"] | None = None
+    disable_notification: bool = False
+    message_thread_id: int | None = Field(None, ge=1)
+    protect_content: bool = False
+    link_preview: LinkPreview | None = None
+    buttons: list[list[Button]] = Field(
+        default_factory=list, max_length=50, description="rows of inline buttons"
+    )
+    on_unknown: Literal["resend", "fail"] = Field(
+        "resend",
+        description="when it cannot be known whether Telegram took the message: "
+        "send again (perhaps twice) or fail (perhaps never)",
+    )
+
+
+class VkOptions(WireModel):
+    """What only a VK message has, in the VK API's words."""
+
+    keyboard: dict[str, JsonValue] | None = Field(None, description="VK keyboard object")
+    dont_parse_links: bool = False
+
+
+class CopyOf(WireModel):
+    """Marks a cc or bcc delivery: it carries the mail that was written to somebody else."""
+
+    delivery_id: str
+    address: str
+
+
+class Delivery(WireModel):
+    """One notification to one recipient: the body of one AMQP message, never changed after 202."""
+
+    v: Literal[1] = WIRE_VERSION
+    id: str = Field(description="`<notification id>-<n>`, n from 1")
+    notification_id: UUID
+    channel: Channel
+    address: str = Field(description="email address, Telegram chat id or @name, VK peer id")
+    priority: Priority = Priority.NORMAL
+    accepted_at: AwareDatetime
+    expires_at: AwareDatetime
+    subject: str | None = None
+    text: str | None = None
+    html: str | None = None
+    email: EmailOptions | None = None
+    telegram: TelegramOptions | None = None
+    vk: VkOptions | None = None
+    copy_of: CopyOf | None = None
+    tags: list[str] = Field(default_factory=list)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def routing_key(self) -> str:
+        """Key on `notifications` and `dead`, and name of the queue: `<channel>.<priority>`."""
+        return f"{self.channel}.{self.priority}"
+
+
+class EventType(StrEnum):
+    """What can become true of a delivery on its way (the last word of an event's routing key)."""
+
+    SENT = "sent"
+    RETRYING = "retrying"
+    DELAYED = "delayed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class Event(WireModel):
+    """A fact about a delivery, published to the exchange `events` by whoever made it true.
+
+    `id` is the same when the same fact is published again, so a reader can drop repetitions.
+    """
+
+    v: Literal[1] = WIRE_VERSION
+    id: UUID
+    type: EventType
+    delivery_id: str
+    notification_id: UUID
+    channel: Channel
+    priority: Priority
+    at: AwareDatetime
+    generation: int = 0
+    attempt: int = Field(0, description="attempts made so far, this one included")
+    outcome: str | None = Field(None, description="kind of outcome, in lower case")
+    code: str | None = None
+    message: str | None = None
+    provider_id: str | None = None
+    next_at: AwareDatetime | None = Field(None, description="when it will be tried again")
+    host: str | None = None
+
+    @property
+    def routing_key(self) -> str:
+        """Key on the exchange `events`: `<channel>.<event>`."""
+        return f"{self.channel}.{self.type}"
+
+
+def event_id(delivery_id: str, generation: int, attempt: int, kind: str) -> UUID:
+    """The identifier of one fact: equal input gives equal id, whoever publishes it."""
+    return uuid5(NAMESPACE_URL, f"gateway:{delivery_id}/{generation}/{attempt}/{kind}")
+
+
+PROGRESS_PREFIX = "gw-"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What changes while a delivery travels; written as `gw-*` headers beside the body.
+
+    attempt: provider calls made so far; generation: times an operator put it back;
+    not_before_ms: epoch milliseconds before which nobody may try; first_at_ms: when the first
+    attempt of this generation began; step: index of the fallback step; address: where the
+    recipient moved to, when the provider said so.
+    """
+
+    attempt: int = 0
+    generation: int = 0
+    not_before_ms: int = 0
+    first_at_ms: int = 0
+    step: int = 0
+    address: str | None = None
+
+    def to_headers(self) -> dict[str, int | str]:
+        """Headers for a republished delivery; only what differs from a fresh one."""
+        headers: dict[str, int | str] = {}
+        for name, value in asdict(self).items():
+            if value:
+                headers[PROGRESS_PREFIX + name.removesuffix("_ms").replace("_", "-")] = value
+        return headers
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, Any]) -> Self:
+        """Read the headers of a received delivery. Raises UndecodableError on a malformed one."""
+        return cls(
+            attempt=_whole_number(headers, "gw-attempt"),
+            generation=_whole_number(headers, "gw-generation"),
+            not_before_ms=_whole_number(headers, "gw-not-before"),
+            first_at_ms=_whole_number(headers, "gw-first-at"),
+            step=_whole_number(headers, "gw-step"),
+            address=_address(headers.get("gw-address")),
+        )
+
+
+def _whole_number(headers: Mapping[str, Any], name: str) -> int:
+    value = headers.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UndecodableError(f"header {name} is not a whole number")
+    return value
+
+
+def _address(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise UndecodableError("header gw-address is not a text")
+
+
+def utc_now() -> datetime:
+    """The present, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware moment."""
+    return int(moment.timestamp() * 1000)

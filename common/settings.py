@@ -1,0 +1,313 @@
+"""Every setting once: type, unit, default, description; cross-checked at start.
+
+Read from the environment and from `.env` in the working directory, or the file that
+`GATEWAY_ENV_FILE` names (the environment wins). Each may also be given as `GATEWAY_<NAME>_FILE`,
+the path of a file that holds the value. `python -m common.settings` prints the table of
+docs/settings.md.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from common.envelope import Priority
+from common.errors import SettingsError
+
+PREFIX = "GATEWAY_"
+ENV_FILE = "GATEWAY_ENV_FILE"
+KNOWN_ELSEWHERE = {ENV_FILE, "GATEWAY_PYTHON"}  # the latter is read by the bootstrap wrapper
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` in `per_s` seconds, evenly spaced; written `30/s`, `20/min`, `1000/h`."""
+
+    count: float
+    per_s: float
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two sends."""
+        return self.per_s / self.count
+
+
+def parse_duration_s(text: str) -> float:
+    """`30s`, `2m`, `1h`, `500ms`, `1d` to seconds. Raises ValueError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|min|h|d)", text.strip())
+    if not match:
+        raise ValueError(f"{text.strip()!r} is not a duration such as 30s, 2m or 1h")
+    return float(match[1]) * _UNIT_S[match[2]]
+
+
+def _delays(value: Any) -> Any:
+    return (
+        tuple(parse_duration_s(part) for part in value.split(","))
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _rate(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)/(s|min|m|h|d)", value.strip())
+    if not match or float(match[1]) <= 0:
+        raise ValueError(f"{value!r} is not a rate such as 30/s or 20/min")
+    return Rate(float(match[1]), _UNIT_S[match[2]])
+
+
+def _lanes(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    lanes: dict[Priority, int] = {}
+    for part in value.split(","):
+        name, _, count = part.strip().partition(":")
+        if name not in list(Priority) or not count.isdigit():
+            raise ValueError(f"{part.strip()!r} is not <priority>:<lanes> such as normal:4")
+        lanes[Priority(name)] = int(count)
+    return lanes
+
+
+Delays = Annotated[tuple[float, ...], BeforeValidator(_delays), Field(min_length=1, max_length=50)]
+RateText = Annotated[Rate, BeforeValidator(_rate)]
+Lanes = Annotated[dict[Priority, Annotated[int, Field(ge=0, le=64)]], BeforeValidator(_lanes)]
+
+
+def _setting(default: Any, description: str, shown: str | None = None, **limits: Any) -> Any:
+    """A field with its description; `shown` is the default as a person writes it."""
+    return Field(default, description=description, json_schema_extra={"shown": shown}, **limits)
+
+
+_LANES = {Priority.HIGH: 2, Priority.NORMAL: 4, Priority.BULK: 2}
+_LANES_SHOWN = "high:2,normal:4,bulk:2"
+_LANES_TEXT = "lanes per priority queue: how many messages one sender process has in hand at once"
+
+
+class Settings(BaseModel):
+    """All settings of all processes. Load with `load_settings`, build directly in tests."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amqp_url: SecretStr = _setting(
+        SecretStr("amqp://guest:guest@127.0.0.1:5672/"),
+        "broker, `amqp://user:password@host:port/vhost` or `amqps://…`; "
+        "a vhost's own slash is written %2F",
+        "amqp://guest:guest@127.0.0.1:5672/",
+    )
+    publish_timeout_s: float = _setting(
+        4.0, "how long the API waits for the broker's confirm before it answers 503", gt=0, le=30
+    )
+
+    api_host: str = _setting("127.0.0.1", "address the API listens on")
+    api_port: int = _setting(8080, "port the API listens on; 0 picks a free one", ge=0, le=65535)
+    api_key: SecretStr | None = _setting(
+        None,
+        "bearer token clients must send; required unless the API listens on loopback only "
+        "(at least 16 characters)",
+    )
+    max_body_bytes: int = _setting(
+        1024 * 1024, "largest request body", ge=1024, le=64 * 1024 * 1024
+    )
+    expires_in_s: int = _setting(
+        86_400, "how long a notification is worth sending when it does not say", ge=1, le=2_592_000
+    )
+
+    email_url: SecretStr | None = _setting(
+        None,
+        "mail server, `smtp://user:password@host:587` (STARTTLS), `smtps://…:465` (TLS from the "
+        "start) or `smtp://host:25?starttls=no` (plain, loopback only); URL-encode the password",
+    )
+    email_from: str | None = _setting(None, "sender address of every email")
+    email_from_name: str | None = _setting(
+        None, "display name of the sender, unless given per email"
+    )
+    email_ca_file: Path | None = _setting(
+        None, "PEM file of the authority that signed the mail server's certificate"
+    )
+    email_auth: Literal["plain", "login", "cram-md5"] = _setting(
+        "plain", "SMTP login mechanism; only this one is tried"
+    )
+    email_lanes: Lanes = _setting(_LANES, _LANES_TEXT, _LANES_SHOWN)
+    email_rate: RateText | None = _setting(
+        None, "most emails per time and sender process, such as `10/s`"
+    )
+
+    telegram_token: SecretStr | None = _setting(None, "bot token from @BotFather")
+    telegram_api_url: str = _setting("https://api.telegram.org", "Bot API server")
+    telegram_lanes: Lanes = _setting(_LANES, _LANES_TEXT, _LANES_SHOWN)
+    telegram_rate: RateText | None = _setting(
+        Rate(30, 1), "most Telegram messages per time and sender process", "30/s"
+    )
+    telegram_chat_rate: RateText | None = _setting(
+        Rate(1, 1), "most Telegram messages to one private chat", "1/s"
+    )
+    telegram_group_rate: RateText | None = _setting(
+        Rate(20, 60), "most Telegram messages to one group or channel", "20/min"
+    )
+
+    vk_token: SecretStr | None = _setting(None, "community access token with the right `messages`")
+    vk_api_url: str = _setting("https://api.vk.ru", "VK API server")
+    vk_lanes: Lanes = _setting(_LANES, _LANES_TEXT, _LANES_SHOWN)
+    vk_rate: RateText | None = _setting(
+        Rate(20, 1), "most VK calls per time and sender process", "20/s"
+    )
+
+    retry_delays: Delays = _setting(
+        (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10_800.0, 21_600.0),
+        "delays before the second, third, … attempt, each ±20 %; when they are used up the "
+        "delivery is a dead letter",
+        "5s,30s,2m,10m,30m,1h,3h,6h",
+    )
+    probe_interval_s: float = _setting(
+        60.0,
+        "how often an account that the provider refuses (wrong password, say) is tried again",
+        gt=0,
+    )
+    poison_after: int = _setting(
+        5,
+        "redeliveries after which a message that keeps crashing its sender is a dead letter",
+        ge=2,
+        le=19,
+    )
+    sent_memory: int = _setting(
+        10_000, "deliveries a sender remembers as sent, to not send a redelivery twice", ge=0
+    )
+    stop_timeout_s: float = _setting(
+        25.0, "how long a stopping process lets work in hand finish", gt=0, le=600
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "least severe log line written"
+    )
+    log_format: Literal["auto", "json", "console"] = _setting(
+        "auto", "log lines as JSON or for people; auto: for people on a terminal"
+    )
+
+    @model_validator(mode="after")
+    def _cross_check(self) -> Self:
+        for problem in _contradictions(self):
+            raise ValueError(problem)
+        return self
+
+    def lanes(self, channel: str) -> dict[Priority, int]:
+        """Lanes per priority of one channel."""
+        lanes: dict[Priority, int] = getattr(self, f"{channel}_lanes")
+        return lanes
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Sentences about settings that cannot hold together, each naming the variables."""
+    problems = []
+    if urlsplit(settings.amqp_url.get_secret_value()).scheme not in ("amqp", "amqps"):
+        problems.append("GATEWAY_AMQP_URL must begin with amqp:// or amqps://")
+    if settings.api_key is not None and len(settings.api_key.get_secret_value()) < 16:
+        problems.append("GATEWAY_API_KEY is shorter than 16 characters; make a longer one")
+    if settings.email_url is not None:
+        if urlsplit(settings.email_url.get_secret_value()).scheme not in ("smtp", "smtps"):
+            problems.append("GATEWAY_EMAIL_URL must begin with smtp:// or smtps://")
+        if not settings.email_from:
+            problems.append(
+                "GATEWAY_EMAIL_URL is set but GATEWAY_EMAIL_FROM, the sender address, is not"
+            )
+    return problems
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment and `.env`, or only the mapping that is given instead.
+
+    Raises SettingsError with one sentence per fault; values of secrets are never in it.
+    """
+    given = _given(environment)
+    fields = {name: text for name, text in given.items() if name in Settings.model_fields}
+    try:
+        return Settings.model_validate(fields)
+    except ValidationError as error:
+        faults = [
+            f"{_variable(fault['loc'])}{fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+        raise SettingsError("\n".join(faults)) from None
+
+
+def unknown_settings(environment: Mapping[str, str] | None = None) -> list[str]:
+    """One sentence per `GATEWAY_*` variable that nobody reads, with the nearest known name."""
+    given = _given(environment)
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    sentences = []
+    for variable in sorted(PREFIX + name.upper() for name in given):
+        if variable in known or variable in KNOWN_ELSEWHERE:
+            continue
+        near = difflib.get_close_matches(variable, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see docs/settings.md"
+        sentences.append(f"{variable} is not a setting; {hint}")
+    return sentences
+
+
+def _given(environment: Mapping[str, str] | None) -> dict[str, str]:
+    """Setting name in lower case → text, `_FILE` variables replaced by what the file holds."""
+    merged: dict[str, str | None] = {}
+    if environment is None:
+        environment = os.environ
+        env_file = Path(environment.get(ENV_FILE, ".env"))
+        merged |= dotenv_values(env_file) if env_file.is_file() else {}
+    merged |= environment
+    given: dict[str, str] = {}
+    for variable, text in merged.items():
+        if not variable.startswith(PREFIX) or not text:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        base = name.removesuffix("_file")
+        if name not in Settings.model_fields and base in Settings.model_fields:
+            if merged.get(PREFIX + base.upper()):
+                raise SettingsError(f"both {PREFIX}{base.upper()} and {variable} are set; keep one")
+            given[base] = _read(variable, text)
+        else:
+            given[name] = text
+    return given
+
+
+def _read(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise SettingsError(f"{variable} names {path}, which cannot be read: {reason}") from error
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return f"{PREFIX}{str(location[0]).upper()}: " if location else ""
+
+
+def settings_table() -> str:
+    """The Markdown table of docs/settings.md, made from the fields above."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        shown = extra.get("shown") if isinstance(extra, dict) else None
+        default = shown or ("" if field.default is None else str(field.default))
+        rows.append(
+            f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default else 'not set'} "
+            f"| {field.description} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(settings_table(), end="")
