@@ -1,0 +1,188 @@
+"""`gateway topology`: declare, check, show and export the broker's exchanges and queues."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from broker_topology.apply import apply
+from broker_topology.check import check
+from broker_topology.connect import TopologyError, mask_url, vhost_of
+from broker_topology.difference import Diff
+from broker_topology.export import Account, definitions
+from broker_topology.topology import Exchange, Topology, build
+from common.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="The broker's exchanges, queues and bindings.")
+
+_CANNOT_CHECK = 2
+_EMPTY_KEY = "(any key)"
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url", help="Broker, amqp://user:password@host/vhost; GATEWAY_AMQP_URL if not given."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@app.command("apply")
+def apply_command(url: Url = None, as_json: AsJson = False) -> None:
+    """Declare what is missing; run it as often as you like.
+
+    JSON: {created: list of names, exchanges, queues, bindings: how many there are}.
+    """
+    target = _url(url)
+    applied = apply(target)
+    if as_json:
+        _print_json(asdict(applied))
+        return
+    console = _console()
+    for name in applied.created:
+        console.print(f"created {name}")
+    console.print(
+        f"{mask_url(target)} has the topology: {applied.exchanges} exchanges, "
+        f"{applied.queues} queues, {applied.bindings} bindings."
+    )
+
+
+@app.command("check")
+def check_command(
+    url: Url = None,
+    management_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Management API; port 15672 of the broker's host, same account, if not given."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the broker with the topology: exit code 0 same, 1 differs, 2 cannot be checked.
+
+    JSON: {same, bindings_checked, notes: list of sentences, differences: list of {kind:
+    missing|extra|changed, thing: exchange|queue|binding, name, argument, wanted, found, remedy}}.
+    """
+    target = _url(url)
+    try:
+        diff = check(target, management_url)
+    except TopologyError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(_CANNOT_CHECK) from None
+    if as_json:
+        _print_json(diff.to_json())
+    else:
+        _print_diff(diff, target)
+    raise typer.Exit(0 if diff.same else 1)
+
+
+@app.command("show")
+def show_command(as_json: AsJson = False) -> None:
+    """Draw the topology: each exchange, its keys, and the queues that they lead to.
+
+    JSON: {exchanges: list of {name, type, alternate, durable, auto_delete, internal, purpose},
+    queues: list of {name, arguments, purpose}, bindings: list of {exchange, queue, key}}.
+    """
+    topology = build()
+    if as_json:
+        _print_json(asdict(topology))
+        return
+    console = _console()
+    for exchange in topology.exchanges:
+        console.print(_picture(exchange, topology))
+
+
+@app.command("export")
+def export_command(
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; standard output if not given.")
+    ] = None,
+    url: Url = None,
+    with_user: Annotated[
+        bool, typer.Option(help="Add the URL's user as administrator, with a hashed password.")
+    ] = False,
+) -> None:
+    """Write a definitions.json for the URL's vhost, for `load_definitions` or an import.
+
+    A broker that boots from definitions creates no user of its own: add --with-user, or create
+    users afterwards.
+    """
+    target = _url(url)
+    account = _account(target) if with_user else None
+    text = json.dumps(definitions(vhost_of(target), account), indent=2) + "\n"
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TopologyError(f"{output} cannot be written: {error.strerror}.") from error
+    typer.echo(f"Wrote {output}.", err=True)
+
+
+def _url(given: str | None) -> str:
+    return given or load_settings().amqp_url.get_secret_value()
+
+
+def _account(url: str) -> Account:
+    parts = urlsplit(url)
+    if not parts.username or not parts.password:
+        raise TopologyError(f"{mask_url(url)} names no user and password to export.")
+    return Account(unquote(parts.username), unquote(parts.password))
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_diff(diff: Diff, url: str) -> None:
+    console = _console()
+    if diff.same:
+        sight = "" if diff.bindings_checked else ", as far as AMQP can tell"
+        console.print(f"{mask_url(url)} has the topology{sight}.")
+    else:
+        table = Table("", "what", "name", "argument", "wanted", "found")
+        for one in diff.differences:
+            values = ("" if value is None else str(value) for value in (one.wanted, one.found))
+            table.add_row(one.kind, one.thing, one.name, one.argument or "", *values)
+        console.print(table)
+        for remedy in dict.fromkeys((one.kind, one.thing, one.remedy) for one in diff.differences):
+            console.print("{} {}: {}.".format(*remedy))
+    for note in diff.notes:
+        typer.echo(note, err=True)
+
+
+def _picture(exchange: Exchange, topology: Topology) -> Tree:
+    purposes = {queue.name: queue.purpose for queue in topology.queues}
+    bindings = [one for one in topology.bindings if one.exchange == exchange.name]
+    tree = Tree(_line((exchange.name, "bold"), (f"  {exchange.type}, {exchange.purpose}", "dim")))
+    keys = [binding.key or _EMPTY_KEY for binding in bindings]
+    key_width = max(map(len, keys), default=0)
+    queue_width = max((len(binding.queue) for binding in bindings), default=0)
+    for key, binding in zip(keys, bindings, strict=True):
+        tree.add(
+            _line(
+                (key.ljust(key_width), "cyan"),
+                (" → ", "dim"),
+                (binding.queue.ljust(queue_width), "green"),
+                (f"  {purposes[binding.queue]}", "dim"),
+            )
+        )
+    if exchange.alternate:
+        tree.add(_line(("no queue wants it → exchange ", "dim"), (exchange.alternate, "bold")))
+    return tree
+
+
+def _line(*parts: tuple[str, str]) -> Text:
+    return Text.assemble(*parts)

@@ -1,0 +1,53 @@
+"""Compare a live broker with the topology that is wanted; changes nothing."""
+
+from typing import Any
+
+from pika.adapters.blocking_connection import BlockingConnection
+
+from broker_topology.apply import declare, exists, thing_of
+from broker_topology.connect import TopologyError, connected
+from broker_topology.difference import Diff, Difference, compare
+from broker_topology.management import ManagementUnavailableError, read_topology
+from broker_topology.topology import Exchange, Queue, Topology, build
+
+
+def check(url: str, management_url: str | None = None, topology: Topology | None = None) -> Diff:
+    """Everything that differs in the vhost of `url`.
+
+    The whole of it is seen by the management API (default: port 15672 of the broker's host, the
+    AMQP URL's account). Without it AMQP tells what is missing or has another argument, and the
+    notes say what was not looked at. Raises TopologyError when the broker cannot be reached.
+    """
+    wanted = topology or build()
+    with connected(url) as connection:
+        try:
+            found = read_topology(url, management_url, _cluster_name(connection))
+        except ManagementUnavailableError as error:
+            return _check_by_amqp(connection, wanted, str(error))
+    return Diff(compare(wanted, found), bindings_checked=True)
+
+
+def _check_by_amqp(connection: BlockingConnection, wanted: Topology, reason: str) -> Diff:
+    notes = [f"Bindings and extra objects were not checked: {reason}."]
+    differences: list[Difference] = []
+    things: tuple[Exchange | Queue, ...] = (*wanted.exchanges, *wanted.queues)
+    may_declare = True
+    for one in things:
+        if not exists(connection, one):
+            differences.append(Difference("missing", thing_of(one), one.name))
+        elif may_declare:
+            try:
+                # Equal settings make this a no-op; other ones are refused with the argument's name.
+                conflict = declare(connection, one)
+            except TopologyError as error:
+                may_declare = False
+                notes.append(f"Arguments were not checked from here on: {error}")
+                continue
+            differences += [conflict] if conflict else []
+    return Diff(tuple(differences), bindings_checked=False, notes=tuple(notes))
+
+
+def _cluster_name(connection: BlockingConnection) -> str:
+    # pika's blocking connection keeps what the broker said of itself in its inner one only.
+    said: dict[str, Any] = connection._impl.server_properties
+    return str(said.get("cluster_name"))

@@ -1,0 +1,131 @@
+"""A pika connection whose every failure is one sentence, the URL's password masked."""
+
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import (
+    AMQPConnectionError,
+    AMQPError,
+    AuthenticationError,
+    ChannelClosedByBroker,
+    IncompatibleProtocolError,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
+
+from common.errors import GatewayError
+
+CONNECT_TIMEOUT_S = 10
+# A broker that stops answering is noticed after two of these.
+HEARTBEAT_S = 10
+
+# pika logs each refusal and failure that it raises as well; here they are raised on, or expected.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+class TopologyError(GatewayError):
+    """The broker cannot be reached, or refuses to be given the topology."""
+
+
+@contextmanager
+def connected(url: str) -> Iterator[BlockingConnection]:
+    """A connection to the vhost of `url`, closed at the end.
+
+    Raises TopologyError when it cannot be had, and when it is lost inside the block.
+    """
+    parameters = _parameters(url)
+    try:
+        connection = BlockingConnection(parameters)
+    # pika's own time-outs are neither of the first two.
+    except (AMQPError, OSError, AMQPConnectorException) as error:
+        raise TopologyError(f"{_reason(error, parameters)} ({mask_url(url)}).") from error
+    try:
+        yield connection
+    except AMQPConnectionError as error:
+        raise TopologyError(f"The connection to {mask_url(url)} was lost: {error}") from error
+    finally:
+        if connection.is_open:
+            connection.close()
+
+
+@contextmanager
+def channel(connection: BlockingConnection) -> Iterator[BlockingChannel]:
+    """A channel of its own: the broker closes one on every refusal."""
+    opened = connection.channel()
+    try:
+        yield opened
+    finally:
+        if opened.is_open:
+            opened.close()
+
+
+def refusal(error: ChannelClosedByBroker, what: str) -> TopologyError:
+    """The error for a refusal that is no difference: missing rights, a locked queue, and so on."""
+    if error.reply_code == 403:
+        remedy = "Use an operator's URL, or give the user the configure right."
+        return TopologyError(f"This user may not declare {what}: {error.reply_text}. {remedy}")
+    return TopologyError(f"The broker refuses {what}: {error.reply_text}.")
+
+
+def mask_url(url: str) -> str:
+    """The URL as it may be shown: `amqp://user:***@host:5672/vhost`, without its query."""
+    # By pattern: a password that was not URL-encoded would lead a parser astray.
+    masked = re.sub(r"(://[^:@/]*:).*@", r"\1***@", url, flags=re.DOTALL)
+    return masked.partition("?")[0]
+
+
+def vhost_of(url: str) -> str:
+    """The vhost that the URL names, `/` when it names none."""
+    return str(_parameters(url).virtual_host)
+
+
+def _parameters(url: str) -> pika.URLParameters:
+    form = "amqp://user:password@host:5672/vhost or amqps://…"
+    if not url.startswith(("amqp://", "amqps://")):
+        raise TopologyError(f"{mask_url(url)} is not an AMQP URL; write it as {form}.")
+    try:
+        parameters = pika.URLParameters(url)
+    # pika meets a URL with a user but no password with a TypeError.
+    except (ValueError, TypeError) as error:
+        raise TopologyError(
+            f"{mask_url(url)} is not a complete AMQP URL; write it as {form}."
+        ) from error
+    limits = {
+        "heartbeat": HEARTBEAT_S,
+        "socket_timeout": CONNECT_TIMEOUT_S,
+        "stack_timeout": CONNECT_TIMEOUT_S,
+        "blocked_connection_timeout": CONNECT_TIMEOUT_S,
+    }
+    for name, seconds in limits.items():
+        if f"{name}=" not in url.partition("?")[2]:
+            setattr(parameters, name, seconds)
+    return parameters
+
+
+def _reason(error: Exception, parameters: pika.URLParameters) -> str:
+    """What went wrong and what to do, as a sentence without its full stop."""
+    place = f"{parameters.host}:{parameters.port}"
+    match error:
+        case ProbableAuthenticationError() | AuthenticationError():
+            user = parameters.credentials.username
+            return f"The broker refuses user {user!r}: check name and password"
+        case ProbableAccessDeniedError():
+            vhost = parameters.virtual_host
+            return (
+                f"The broker has no vhost {vhost!r} for this user: create it, give the user "
+                "rights in it, or correct the URL's path"
+            )
+        case ssl.SSLError():
+            return f"TLS with {place} failed: {error.reason or error}; check scheme and certificate"
+        case socket.gaierror():
+            return f"The broker's host name {parameters.host!r} is unknown: check the URL"
+        case IncompatibleProtocolError():
+            return f"{place} does not speak AMQP 0-9-1, or needs TLS (amqps): check the URL's port"
+    return f"No broker answers at {place}: start it, or correct the URL"

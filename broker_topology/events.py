@@ -1,0 +1,28 @@
+"""Listening to what becomes true of deliveries, live, on the exchange `events`; pika."""
+
+import threading
+from collections.abc import Iterator
+
+from broker_topology.connect import channel, connected
+from broker_topology.topology import EVENTS
+from common.envelope import Event
+
+
+def listen(
+    url: str, stopping: threading.Event, *, pattern: str = "#", ready: threading.Event | None = None
+) -> Iterator[Event]:
+    """Yield events as they come until `stopping` is set; those before the call are not seen.
+
+    pattern: topic pattern over `<channel>.<event>`, such as `email.*` or `*.failed`. ready is set
+    when nothing published from then on is missed. Raises TopologyError when the broker is lost.
+    """
+    with connected(url) as connection, channel(connection) as opened:
+        queue = opened.queue_declare("", exclusive=True).method.queue
+        opened.queue_bind(queue, EVENTS, pattern)
+        if ready is not None:
+            ready.set()
+        for _, _, body in opened.consume(queue, auto_ack=True, inactivity_timeout=0.2):
+            if stopping.is_set():
+                return
+            if body is not None:
+                yield Event.decode(body)
