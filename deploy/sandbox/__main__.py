@@ -1,0 +1,75 @@
+"""Runs the sandbox in the foreground: python -m deploy.sandbox."""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import ssl
+import sys
+from pathlib import Path
+
+from deploy.sandbox.faults import magic_table
+from deploy.sandbox.server import Sandbox
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code: 0, or 1 when it cannot listen."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        tls = _load_tls(options.certificate, options.key)
+    except OSError as error:
+        parser.error(f"the certificate {options.certificate} cannot be used: {error}")
+    # aiosmtpd warns about its own use of a deprecated attribute at every login.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    try:
+        asyncio.run(_serve(options.host, options.smtp_port, options.http_port, tls))
+    except OSError as error:
+        print(
+            f"The sandbox cannot start on {options.host} "
+            f"(SMTP port {options.smtp_port}, HTTP port {options.http_port}): {error}. "
+            "Choose other ports, or 0 for free ones.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+async def _serve(host: str, smtp_port: int, http_port: int, tls: ssl.SSLContext | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Sandbox.running(host, smtp_port, http_port, tls) as sandbox:
+        ports = {"smtp_port": sandbox.smtp_port, "http_port": sandbox.http_port}
+        print(json.dumps(ports), flush=True)
+        await stop.wait()
+
+
+def _load_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def _parser() -> argparse.ArgumentParser:
+    rows = [f"  {a:9} {b:24} {c:16} {d}" for a, b, c, d in magic_table()]
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.sandbox",
+        description="Stand-in mail server, Bot API and VK API with an inbox and faults.",
+        epilog="Recipients that fail on purpose:\n" + "\n".join(rows),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--smtp-port", type=int, default=0, help="0 picks a free port")
+    parser.add_argument("--http-port", type=int, default=0, help="0 picks a free port")
+    parser.add_argument("--certificate", type=Path, help="PEM file; offers STARTTLS")
+    parser.add_argument("--key", type=Path, help="PEM file, when not in the certificate's")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The HTTP side of the sandbox: provider APIs, the inbox, the faults and the page."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from deploy.sandbox.faults import FAULTS, Channel
+from deploy.sandbox.inbox import Inbox
+from deploy.sandbox.page import SCRIPT, STYLE, render_list, render_message
+from deploy.sandbox.rules import Faults
+from deploy.sandbox.telegram import BotApi
+from deploy.sandbox.vk import VkApi
+
+# The page shows strangers' HTML: nothing but our own two files and inline styles may load.
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self'; connect-src 'self'; img-src data:; frame-src 'self'"
+}
+
+
+class FailNext(BaseModel):
+    """Body of POST /faults: the next `count` calls fail, all or those to one recipient."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: Channel
+    fault: str
+    count: int = Field(default=1, ge=1)
+    recipient: Annotated[str | None, BeforeValidator(lambda v: str(v) if v is not None else v)] = (
+        None
+    )
+    retry_after_s: int = Field(default=2, ge=0)
+
+
+def create_app(inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi) -> FastAPI:
+    """Return the application that serves one sandbox."""
+    app = FastAPI(title="Sandbox", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_providers(app, bot_api, vk_api)
+    _add_inbox(app, inbox)
+    _add_faults(app, faults)
+    _add_page(app, inbox)
+    return app
+
+
+def _add_providers(app: FastAPI, bot_api: BotApi, vk_api: VkApi) -> None:
+    @app.api_route("/bot{token}/{method}", methods=["GET", "POST"])
+    async def telegram(request: Request, token: str, method: str) -> Response:
+        return await bot_api.answer(request, token, method)
+
+    @app.api_route("/method/{method}", methods=["GET", "POST"])
+    async def vk(request: Request, method: str) -> Response:
+        return await vk_api.answer(request, method)
+
+
+def _add_inbox(app: FastAPI, inbox: Inbox) -> None:
+    @app.get("/inbox.json")
+    async def show_inbox(channel: str = "", recipient: str = "") -> dict[str, Any]:
+        return {
+            "entries": jsonable_encoder(inbox.entries(channel, recipient)),
+            "duplicates": inbox.duplicates,
+            "refused_duplicates": inbox.refused_duplicates,
+        }
+
+    @app.get("/attempts.json")
+    async def show_attempts(channel: str = "", recipient: str = "") -> dict[str, Any]:
+        return {"attempts": jsonable_encoder(inbox.attempts(channel, recipient))}
+
+    @app.delete("/inbox", status_code=204)
+    async def clear_inbox() -> None:
+        inbox.clear()
+
+
+def _add_faults(app: FastAPI, faults: Faults) -> None:
+    @app.get("/faults")
+    async def show_faults() -> dict[str, Any]:
+        known = {
+            channel: {name: fault.summary for name, fault in own.items()}
+            for channel, own in FAULTS.items()
+        }
+        return {"pending": jsonable_encoder(faults.pending()), "known": known}
+
+    @app.post("/faults", status_code=201)
+    async def add_fault(wanted: FailNext) -> dict[str, Any]:
+        try:
+            rule = faults.fail_next(**wanted.model_dump())
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        return dict(jsonable_encoder(rule))
+
+    @app.delete("/faults", status_code=204)
+    async def clear_faults() -> None:
+        faults.clear()
+
+
+def _add_page(app: FastAPI, inbox: Inbox) -> None:
+    @app.get("/")
+    @app.get("/inbox")
+    async def show_list(channel: Annotated[str, Query()] = "", recipient: str = "") -> HTMLResponse:
+        return HTMLResponse(render_list(inbox, channel, recipient), headers=_POLICY)
+
+    @app.get("/inbox/{n}")
+    async def show_message(n: int) -> HTMLResponse:
+        entry = inbox.entry(n)
+        if entry is None:
+            raise HTTPException(404, f"There is no message {n} in the inbox.")
+        return HTMLResponse(render_message(entry), headers=_POLICY)
+
+    @app.get("/page.css")
+    async def style() -> Response:
+        return Response(STYLE, media_type="text/css")
+
+    @app.get("/page.js")
+    async def script() -> Response:
+        return Response(SCRIPT, media_type="text/javascript")

@@ -1,0 +1,140 @@
+"""The stand-in Bot API: https://core.telegram.org/bots/api as far as the gateway uses it."""
+
+import itertools
+import re
+import time
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from deploy.sandbox.bodies import Params, read_params
+from deploy.sandbox.faults import Act, Fault
+from deploy.sandbox.inbox import Inbox, Message
+from deploy.sandbox.rules import Faults
+from deploy.sandbox.telegram_methods import METHODS, BotApiError, Prepared
+from deploy.sandbox.wire import Drop, answer_call
+
+_TOKEN: Final = re.compile(r"\d+:[\w-]+")
+_CHAT_ID: Final = re.compile(r"-?\d{1,19}|@\w+")
+
+
+class BotApi:
+    """Answers Bot API calls; owned by one sandbox."""
+
+    def __init__(self, inbox: Inbox, faults: Faults, drop: Drop) -> None:
+        self._inbox = inbox
+        self._faults = faults
+        self._drop = drop
+        self._message_ids = itertools.count(1)
+
+    async def answer(self, request: Request, token: str, method: str) -> Response:
+        """Answer one call of /bot<token>/<method>."""
+        chat_id: str | None = None
+        try:
+            if not _TOKEN.fullmatch(token):
+                raise BotApiError(401, "Unauthorized")
+            params = await _read(request)
+            chat_id = params.fields.get("chat_id")
+            if method.lower() == "getme":
+                return _ok(_bot(token))
+            prepare = METHODS.get(method.lower())
+            if prepare is None:
+                raise BotApiError(404, "Not Found")
+            chat_id = _check_chat(chat_id)
+            prepared = prepare(params)
+        except BotApiError as error:
+            self._inbox.record("telegram", chat_id, method, "refused", str(error.code))
+            return error.response()
+        fault = self._faults.take("telegram", chat_id)
+        return await answer_call(
+            request,
+            self._drop,
+            fault,
+            accept=lambda: self._accept(token, method, chat_id, params, prepared, fault),
+            refuse=lambda fault: self._refuse(method, chat_id, fault),
+        )
+
+    def _accept(
+        self,
+        token: str,
+        method: str,
+        chat_id: str,
+        params: Params,
+        prepared: Prepared,
+        fault: Fault | None,
+    ) -> Response:
+        common = {"from": _bot(token), "chat": _chat(chat_id), "date": int(time.time())}
+        result = [
+            {"message_id": next(self._message_ids), **common, **content}
+            for content in prepared.contents
+        ]
+        self._inbox.accept(
+            Message(
+                channel="telegram",
+                recipient=chat_id,
+                provider_id=str(result[0]["message_id"]),
+                text=prepared.text,
+                params={
+                    name: value
+                    for name, value in params.fields.items()
+                    if name not in ("chat_id", "text", "caption")
+                },
+                attachments=prepared.attachments,
+            )
+        )
+        name = fault.name if fault else None
+        self._inbox.record("telegram", chat_id, method, "accepted", "200", name)
+        return _ok(result if prepared.is_album else result[0])
+
+    def _refuse(self, method: str, chat_id: str, fault: Fault) -> Response:
+        if fault.act is Act.RESET_BEFORE:
+            self._inbox.record("telegram", chat_id, method, "dropped", None, fault.name)
+            return Response()
+        self._inbox.record("telegram", chat_id, method, "refused", str(fault.code), fault.name)
+        parameters: dict[str, int] = {}
+        if fault.name == "rate_limit":
+            parameters["retry_after"] = fault.retry_after_s
+        if fault.name == "migrated":
+            parameters["migrate_to_chat_id"] = int(f"-100{chat_id.lstrip('-@') or 0}")
+        return BotApiError(fault.code, fault.words, **parameters).response()
+
+
+async def _read(request: Request) -> Params:
+    try:
+        return await read_params(request)
+    except ValueError as error:
+        raise BotApiError(400, "Bad Request: can't parse request body") from error
+
+
+def _ok(result: Any) -> JSONResponse:
+    return JSONResponse({"ok": True, "result": result})
+
+
+def _bot(token: str) -> dict[str, Any]:
+    return {
+        "id": int(token.partition(":")[0]),
+        "is_bot": True,
+        "first_name": "Sandbox",
+        "username": "sandbox_bot",
+    }
+
+
+def _check_chat(chat_id: str | None) -> str:
+    if not chat_id:
+        raise BotApiError(400, "Bad Request: chat_id is empty")
+    if not _CHAT_ID.fullmatch(chat_id):
+        raise BotApiError(400, "Bad Request: chat not found")
+    return chat_id
+
+
+def _chat(chat_id: str) -> dict[str, Any]:
+    if chat_id.startswith("@"):
+        # A channel's number, made of its name so that it stays the same.
+        number = int.from_bytes(chat_id.encode()[:6], "big") % 10**9
+        return {"id": int(f"-100{number}"), "type": "channel", "username": chat_id[1:]}
+    if chat_id.startswith("-100"):
+        return {"id": int(chat_id), "type": "supergroup", "title": "Sandbox group"}
+    if chat_id.startswith("-"):
+        return {"id": int(chat_id), "type": "group", "title": "Sandbox group"}
+    return {"id": int(chat_id), "type": "private", "first_name": "Sandbox"}
