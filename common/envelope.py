@@ -56,8 +56,12 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Beyond the C0 controls: DEL, and what Python's email package takes for a line break.
+_LINE_ENDS = "\x7f\x85\u2028\u2029"
+
+
 def _without_controls(text: str) -> str:
-    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):
+    if any(ord(char) < 0x20 or char in _LINE_ENDS for char in text):
         raise ValueError("control characters and line breaks are not allowed here")
     return text
 

@@ -1,9 +1,9 @@
-"""How every process of ours starts: settings, logs, clear sentences, SIGTERM."""
+"""How every process of ours starts and ends: settings, logs, clear sentences, signals."""
 
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from common.errors import GatewayError
 from common.logs import configure_logs, get_logger
@@ -12,28 +12,27 @@ from common.settings import Settings, load_settings, unknown_settings
 log = get_logger(__name__)
 
 
-def run_process(name: str, main: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> int:
-    """Load settings, run `main(settings, stopping)` until it returns, and give the exit code.
+def run_process(name: str, main: Callable[[Settings], None]) -> int:
+    """Load settings, set up logs, run `main(settings)`, and give the exit code.
 
-    `stopping` is set by SIGTERM and SIGINT. A GatewayError ends in its sentence on stderr and 1.
+    A GatewayError ends in its sentence on stderr and 1; a setting nobody reads is logged.
     """
     try:
         settings = load_settings()
         configure_logs(settings, name)
         for sentence in unknown_settings():
             log.warning("unknown setting", detail=sentence)
-        asyncio.run(_until_stopped(settings, main))
+        main(settings)
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _until_stopped(
-    settings: Settings, main: Callable[[Settings, asyncio.Event], Awaitable[None]]
-) -> None:
+def stop_event() -> asyncio.Event:
+    """An event of the running loop that SIGTERM and SIGINT set."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await main(settings, stopping)
+    return stopping

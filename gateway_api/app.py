@@ -1,0 +1,129 @@
+"""The HTTP application: routes, error answers, and the broker connection it owns."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.amqp import Broker
+from common.settings import Settings
+from gateway_api.health import Health
+from gateway_api.keys import BearerKey
+from gateway_api.notifications import Notifications
+from gateway_api.openapi import (
+    POST_NOTIFICATION,
+    accepted_response,
+    openapi_document,
+    problem_responses,
+)
+from gateway_api.problems import CATALOGUE, PROBLEM_JSON, Problem
+from gateway_api.topology_watch import TopologyWatch
+
+
+def create_app(settings: Settings, broker: Broker | None = None) -> FastAPI:
+    """The application; its lifespan connects to the broker and watches the topology.
+
+    broker: for tests; entered and left by the lifespan like the default one.
+    """
+    broker = broker or Broker(settings.amqp_url.get_secret_value(), name="api")
+    topology = TopologyWatch(broker)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with broker:
+            watching = asyncio.create_task(topology.run(), name="topology-watch")
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
+
+    app = FastAPIOffline(
+        title="Message gateway",
+        version=version("message-gateway"),
+        description="One POST becomes an email, a Telegram message or a VK message.",
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        # No badge: it would show the document to a validator on the internet.
+        swagger_ui_parameters={"validatorUrl": None},
+    )
+    _add_routes(app, Notifications(settings, broker, topology), Health(broker, topology))
+    _add_error_answers(app)
+    if settings.api_key is not None:
+        app.add_middleware(BearerKey, key=settings.api_key.get_secret_value())
+    app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
+    return app
+
+
+def _add_routes(app: FastAPI, notifications: Notifications, health: Health) -> None:
+    app.add_api_route(
+        "/v1/notifications",
+        notifications.post,
+        methods=["POST"],
+        status_code=202,
+        response_class=Response,
+        summary="Send a notification",
+        tags=["notifications"],
+        responses=accepted_response() | problem_responses(400, 401, 408, 413, 415, 422, 500, 503),
+        openapi_extra=POST_NOTIFICATION,
+    )
+    app.add_api_route("/healthz", health.live, tags=["health"], summary="Liveness")
+    app.add_api_route(
+        "/readyz",
+        health.ready,
+        tags=["health"],
+        summary="Readiness",
+        responses={503: {"description": "what is wrong; nothing can be accepted now"}},
+    )
+    app.add_api_route("/problems", list_problems, tags=["problems"], summary="Every error code")
+    app.add_api_route("/problems/{code}", show_problem, tags=["problems"], summary="One error code")
+
+
+async def list_problems() -> Response:
+    """The catalogue of error codes."""
+    return Response(to_json(list(CATALOGUE.values())), media_type="application/json")
+
+
+async def show_problem(code: str) -> Response:
+    """One entry of the catalogue: what the `type` of a problem refers to."""
+    kind = CATALOGUE.get(code)
+    if kind is None:
+        raise Problem("not_found", "there is no such error code")
+    return Response(to_json(kind), media_type="application/json")
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    # The server logs the traceback: the framework raises the exception again after answering.
+    app.add_exception_handler(Exception, _answer_fault)
+
+
+async def _answer_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return Problem("not_found", f"there is nothing at {request.url.path}").response()
+    if error.status_code == 405:
+        sentence = f"{request.url.path} does not take {request.method}"
+        return Problem("method_not_allowed", sentence, headers=error.headers).response()
+    document = {"title": error.detail, "status": error.status_code}
+    return Response(to_json(document), error.status_code, error.headers, PROBLEM_JSON)
+
+
+async def _answer_fault(_: Request, error: Exception) -> Response:
+    return Problem("internal_error", "the gateway could not handle this request").response()

@@ -1,0 +1,65 @@
+"""From a valid notification to its deliveries: built once, then immutable."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from common.envelope import Channel, CopyOf, Delivery
+from gateway_api.recipients import Recipient
+from gateway_api.validation import ValidNotification
+
+
+def build_deliveries(
+    notification: ValidNotification,
+    notification_id: UUID,
+    accepted_at: datetime,
+    default_expires_in_s: int,
+) -> list[Delivery]:
+    """One delivery per recipient and per copy, numbered from 1: recipients, cc, bcc."""
+    request = notification.request
+    expires_in_s = request.expires_in_s or default_expires_in_s
+    common: dict[str, Any] = {
+        "notification_id": notification_id,
+        "priority": request.priority,
+        "accepted_at": accepted_at,
+        "expires_at": accepted_at + timedelta(seconds=expires_in_s),
+        "subject": request.subject,
+        "tags": request.tags,
+        "metadata": request.metadata,
+    }
+    contents = {channel: common | _content(notification, channel) for channel in Channel}
+    deliveries = [
+        _delivery(f"{notification_id}-{number}", recipient, contents[recipient.channel])
+        for number, recipient in enumerate(notification.recipients, start=1)
+    ]
+    if not notification.copies:
+        return deliveries
+    primary = next(one for one in deliveries if one.channel is Channel.EMAIL)
+    original = CopyOf(delivery_id=primary.id, address=primary.address)
+    content = contents[Channel.EMAIL] | {"copy_of": original}
+    first = len(deliveries) + 1
+    return deliveries + [
+        _delivery(f"{notification_id}-{number}", recipient, content)
+        for number, recipient in enumerate(notification.copies, start=first)
+    ]
+
+
+def _delivery(identifier: str, recipient: Recipient, content: dict[str, Any]) -> Delivery:
+    return Delivery(id=identifier, channel=recipient.channel, address=recipient.address, **content)
+
+
+def _content(notification: ValidNotification, channel: Channel) -> dict[str, Any]:
+    """What this channel sends, and no more: the body is copied for every recipient."""
+    request = notification.request
+    match channel:
+        case Channel.EMAIL:
+            return {"text": request.text, "html": request.html, "email": notification.email}
+        case Channel.TELEGRAM:
+            has_text = bool(request.text and not request.text.isspace())
+            return {
+                "text": request.text if has_text else None,
+                "html": None if has_text else request.html,
+                "telegram": request.telegram,
+            }
+        case Channel.VK:
+            return {"text": request.text, "vk": request.vk}

@@ -1,0 +1,178 @@
+"""`POST /v1/notifications`: validate, publish, answer after the broker's confirms."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+from uuid_utils.compat import uuid7
+
+from broker_topology.topology import NOTIFICATIONS
+from common.amqp import (
+    Blocked,
+    Broker,
+    Nacked,
+    NotConnected,
+    PublishError,
+    Returned,
+    Unconfirmed,
+)
+from common.envelope import Delivery, utc_now
+from common.logs import get_logger
+from common.settings import Settings
+from gateway_api.body import read_json_body
+from gateway_api.deliveries import build_deliveries
+from gateway_api.problems import Problem
+from gateway_api.topology_watch import TopologyWatch
+from gateway_api.validation import validate_notification
+
+log = get_logger(__name__)
+
+# From what the client most needs to know: when nothing was confirmed, the first that occurs is
+# the code of the answer.
+_CODES: dict[type[PublishError], str] = {
+    Unconfirmed: "broker_unconfirmed",
+    Returned: "topology_broken",
+    Blocked: "broker_blocked",
+    Nacked: "broker_refused",
+    NotConnected: "broker_unreachable",
+}
+# After an alarm ends the broker takes what was written to it meanwhile.
+_MAY_HAVE_ARRIVED = (Unconfirmed, Blocked)
+
+Result = PublishError | None
+
+
+class Notifications:
+    """The endpoint; holds what a request needs, so that no request looks it up."""
+
+    def __init__(self, settings: Settings, broker: Broker, topology: TopologyWatch) -> None:
+        self._max_body_bytes = settings.max_body_bytes
+        self._expires_in_s = settings.expires_in_s
+        self._publish_timeout_s = settings.publish_timeout_s
+        self._broker = broker
+        self._topology = topology
+
+    async def post(self, request: Request) -> Response:
+        """Accept a notification: 202 when the broker has confirmed every delivery."""
+        body = await read_json_body(request, self._max_body_bytes)
+        notification = validate_notification(body)
+        until = asyncio.get_running_loop().time() + self._publish_timeout_s
+        await self._check_broker()
+        notification_id = uuid7()
+        deliveries = build_deliveries(notification, notification_id, utc_now(), self._expires_in_s)
+        results = await self._publish(deliveries, until)
+        if any(results):
+            self._topology.doubt()
+            raise publish_problem(deliveries, results)
+        return accepted_response(notification_id, deliveries)
+
+    async def _check_broker(self) -> None:
+        if not self._broker.is_connected:
+            raise Problem("broker_unreachable", "there is no connection to the broker now")
+        missing = self._topology.missing
+        if missing is None:
+            try:
+                missing = await self._topology.known(self._publish_timeout_s)
+            except TimeoutError:
+                raise Problem(
+                    "broker_unreachable", "the broker has not said yet whether it has our queues"
+                ) from None
+        if missing:
+            raise Problem(
+                "topology_incomplete",
+                f"the broker lacks {', '.join(missing)}; run: gateway topology apply",
+                members={"missing": missing},
+            )
+
+    async def _publish(self, deliveries: Sequence[Delivery], until: float) -> list[Result]:
+        timeout_s = max(0.1, until - asyncio.get_running_loop().time())
+        if len(deliveries) == 1:
+            return [await self._publish_one(deliveries[0], timeout_s)]
+        return await asyncio.gather(
+            *(self._publish_one(delivery, timeout_s) for delivery in deliveries)
+        )
+
+    async def _publish_one(self, delivery: Delivery, timeout_s: float) -> Result:
+        try:
+            await self._broker.publish(
+                NOTIFICATIONS,
+                delivery.routing_key,
+                delivery.encode(),
+                message_id=delivery.id,
+                mandatory=True,
+                timeout_s=timeout_s,
+            )
+        except Returned as error:
+            log.error("no queue takes a delivery", key=delivery.routing_key, detail=str(error))
+            return error
+        except PublishError as error:
+            return error
+        return None
+
+
+def accepted_response(notification_id: UUID, deliveries: Sequence[Delivery]) -> Response:
+    """The 202 with its Location."""
+    href = _href(notification_id)
+    document = {
+        "id": str(notification_id),
+        "status": "queued",
+        "deliveries": [_accepted(delivery) for delivery in deliveries],
+    }
+    return Response(to_json(document), 202, {"Location": href}, "application/json")
+
+
+def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -> Problem:
+    """The 503 for deliveries of which not all were confirmed: which will be sent, which not.
+
+    results: per delivery the error, or None for a confirmed one; at least one is an error.
+    """
+    accepted = [
+        _accepted(delivery)
+        for delivery, result in zip(deliveries, results, strict=True)
+        if result is None
+    ]
+    not_accepted = [
+        _not_accepted(delivery, result)
+        for delivery, result in zip(deliveries, results, strict=True)
+        if result is not None
+    ]
+    members = {
+        "id": str(deliveries[0].notification_id),
+        "accepted": accepted,
+        "not_accepted": not_accepted,
+    }
+    if accepted:
+        detail = f"{len(accepted)} of {len(deliveries)} deliveries were accepted and will be sent"
+        return Problem("partly_accepted", detail, members=members)
+    errors = [result for result in results if result is not None]
+    worst = min(errors, key=lambda error: list(_CODES).index(type(error)))
+    return Problem(_CODES[type(worst)], str(worst), members=members)
+
+
+def _accepted(delivery: Delivery) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": delivery.id,
+        "to": f"{delivery.channel.value}:{delivery.address}",
+        "status": "queued",
+        "href": _href(delivery.notification_id),
+    }
+    if delivery.copy_of is not None:
+        shown["copy"] = True
+    return shown
+
+
+def _not_accepted(delivery: Delivery, error: PublishError) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "to": f"{delivery.channel.value}:{delivery.address}",
+        "code": _CODES[type(error)],
+        "unknown": isinstance(error, _MAY_HAVE_ARRIVED),
+    }
+
+
+def _href(notification_id: UUID) -> str:
+    return f"/v1/notifications/{notification_id}"

@@ -1,0 +1,154 @@
+"""What a client may write in `POST /v1/notifications`, and the shape of the answer."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
+
+from common.envelope import EmailOptions, OneLine, Priority, TelegramOptions, Text, VkOptions
+
+MAX_RECIPIENTS = 100
+MAX_EXPIRES_IN_S = 2_592_000
+
+
+def _one_or_many(value: Any) -> str:
+    return "one" if isinstance(value, str) else "many"
+
+
+# Fail fast: a body full of wrong entries must not become a million faults.
+Recipients = Annotated[
+    Annotated[
+        list[str],
+        Field(min_length=1, max_length=MAX_RECIPIENTS, fail_fast=True, title="Several recipients"),
+        Tag("many"),
+    ]
+    | Annotated[str, Field(title="One recipient"), Tag("one")],
+    Discriminator(_one_or_many),
+]
+UNION_TAGS = frozenset({"one", "many"})
+"""Words that pydantic puts into the location of a fault in `to`; no part of the document."""
+
+Tags = Annotated[
+    list[Annotated[OneLine, Field(min_length=1, max_length=64)]],
+    Field(max_length=20, fail_fast=True),
+]
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "email": {
+        "to": "email:ada@example.com",
+        "subject": "Order shipped",
+        "text": "Your order 7 is on its way.",
+        "html": "<p>Your order <b>7</b> is on its way.</p>",
+    },
+    "several channels": {
+        "to": ["telegram:42", "vk:123", "email:ada@example.com"],
+        "subject": "Order shipped",
+        "text": "Your order 7 is on its way.",
+        "telegram": {"disable_notification": True},
+        "priority": "high",
+        "tags": ["orders"],
+    },
+}
+
+
+class NotificationRequest(BaseModel):
+    """Content and one or more recipients; each recipient becomes one delivery."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+    to: Recipients
+    """Recipients, `channel:address` each: `email:ada@example.com`, `telegram:42`,
+    `telegram:@news`, `vk:123`. A list of 1 to 100, or a single string."""
+
+    strategy: Literal["all"] = "all"
+    """`all`: everyone is sent to."""
+
+    subject: Annotated[OneLine, Field(max_length=998)] | None = None
+    """One line. An email needs it; Telegram and VK messages begin with it, if given."""
+
+    text: Text | None = None
+    """Plain text (for Telegram marked up as `telegram.parse_mode` says). VK needs it."""
+
+    html: Text | None = None
+    """HTML body of an email; sent to Telegram when there is no `text`."""
+
+    email: EmailOptions | None = None
+    """What only an email has; there must be an email recipient."""
+
+    telegram: TelegramOptions | None = None
+    """What only a Telegram message has; there must be a Telegram recipient."""
+
+    vk: VkOptions | None = None
+    """What only a VK message has; there must be a VK recipient."""
+
+    priority: Priority = Priority.NORMAL
+    """Each priority has queues and senders of its own."""
+
+    expires_in_s: Annotated[int, Field(ge=1, le=MAX_EXPIRES_IN_S)] | None = None
+    """Seconds (at most 30 days) after which it is not worth sending; default
+    `GATEWAY_EXPIRES_IN_S`."""
+
+    tags: Tags = []
+    """At most 20 words of at most 64 characters, for finding notifications again."""
+
+    metadata: dict[str, JsonValue] = {}
+    """Any JSON object of at most 4096 bytes; kept with the notification, never sent."""
+
+
+class AcceptedDelivery(BaseModel):
+    """One delivery that was accepted."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    """`<notification id>-<n>`, n from 1."""
+
+    to: str
+    """The recipient, normalised."""
+
+    status: Literal["queued"]
+    href: str
+    """Where its status can be asked."""
+
+    # `copy` is a method of BaseModel, hence the alias.
+    is_copy: bool | None = Field(None, alias="copy")
+    """True for an address from `email.cc` or `email.bcc`."""
+
+
+class Accepted(BaseModel):
+    """The broker has confirmed every delivery; none is lost from here on."""
+
+    id: UUID
+    status: Literal["queued"]
+    deliveries: list[AcceptedDelivery]
+
+
+class ProblemFault(BaseModel):
+    """One thing that is wrong with the request."""
+
+    path: str = Field(description="JSON Pointer into the body, such as `/to/1`")
+    message: str
+
+
+class UnacceptedDelivery(BaseModel):
+    """One delivery that the broker did not confirm."""
+
+    id: str
+    to: str
+    code: str
+    unknown: bool = Field(description="whether it may have been accepted all the same")
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 problem document, `application/problem+json`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="stable; see docs/api.md")
+    errors: list[ProblemFault] = Field([], description="every fault of a refused request")
+    accepted: list[AcceptedDelivery] = Field([], description="these will be sent")
+    not_accepted: list[UnacceptedDelivery] = []

@@ -1,0 +1,97 @@
+"""The wire form: what is written is read again, whoever is newer."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.amqp import clean_headers
+from common.envelope import Delivery, Event, EventType, Progress, event_id, utc_now
+from common.errors import UndecodableError
+from tests.support import make_delivery
+
+
+def test_delivery_survives_the_wire() -> None:
+    delivery = make_delivery(text="Привет 🎉", metadata={"a": [1, None]}, tags=["x"])
+    assert Delivery.decode(delivery.encode()) == delivery
+
+
+def test_older_reader_ignores_fields_of_a_newer_writer() -> None:
+    delivery = make_delivery(telegram={"parse_mode": "HTML"})
+    wire = json.loads(delivery.encode())
+    wire["added_later"] = 1
+    wire["telegram"]["added_later"] = 1
+    assert Delivery.decode(json.dumps(wire).encode()) == delivery
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"v":2}', b"null", b'{"v":1,"id":"x"}'])
+def test_undecodable_body_is_told_without_quoting_it(body: bytes) -> None:
+    with pytest.raises(UndecodableError, match="not a Delivery of version 1"):
+        Delivery.decode(body)
+
+
+def test_undecodable_says_nothing_of_the_content() -> None:
+    wire = json.loads(make_delivery(text="secret words").encode()) | {"channel": "secret channel"}
+    with pytest.raises(UndecodableError) as caught:
+        Delivery.decode(json.dumps(wire).encode())
+    assert "secret" not in str(caught.value)
+
+
+@given(
+    st.builds(
+        Progress,
+        attempt=st.integers(0, 100),
+        generation=st.integers(0, 100),
+        not_before_ms=st.integers(0, 2**50),
+        first_at_ms=st.integers(0, 2**50),
+        step=st.integers(0, 10),
+        address=st.none() | st.text(min_size=1),
+    )
+)
+def test_progress_survives_its_headers(progress: Progress) -> None:
+    assert Progress.from_headers(progress.to_headers()) == progress
+
+
+@pytest.mark.parametrize(
+    "headers", [{"gw-attempt": "1"}, {"gw-generation": True}, {"gw-step": -1}, {"gw-address": 5}]
+)
+def test_malformed_header_is_undecodable(headers: dict[str, object]) -> None:
+    with pytest.raises(UndecodableError, match="header gw-"):
+        Progress.from_headers(headers)
+
+
+def test_same_fact_has_the_same_id() -> None:
+    assert event_id("d-1", 0, 1, "sent") == event_id("d-1", 0, 1, "sent")
+    assert len({event_id("d-1", g, a, k) for g in (0, 1) for a in (1, 2) for k in "ab"}) == 8
+
+
+def test_event_survives_the_wire() -> None:
+    delivery = make_delivery()
+    event = Event(
+        v=1,
+        id=event_id(delivery.id, 0, 1, "sent"),
+        type=EventType.SENT,
+        delivery_id=delivery.id,
+        notification_id=delivery.notification_id,
+        channel=delivery.channel,
+        priority=delivery.priority,
+        at=utc_now(),
+    )
+    assert Event.decode(event.encode()) == event
+    assert event.routing_key == "telegram.sent"
+
+
+def test_headers_of_the_broker_do_not_travel_on() -> None:
+    kept = {"gw-attempt": 1, "traceparent": "00"}
+    dropped = {
+        "x-death": [],
+        "x-first-death-queue": "q",
+        "x-last-death-reason": "expired",
+        "x-delivery-count": 3,
+        "x-acquired-count": 3,
+        "x-opt-enqueue": 1,
+        "CC": ["a"],
+        "BCC": ["a"],
+    }
+    assert clean_headers(kept | dropped) == kept

@@ -1,0 +1,192 @@
+"""What POST answers for what the broker did, and what readiness says about it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from common.amqp import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
+from common.settings import Settings
+from gateway_api.request import Accepted
+from tests.support import eventually
+from tests.unit.api_client import NOTIFICATION, FakeBroker, api, assert_problem
+
+
+async def test_accepted_notification_was_published_and_has_a_location() -> None:
+    broker = FakeBroker()
+
+    async with api(broker=broker) as client:
+        answer = await client.post("/v1/notifications", json=NOTIFICATION)
+
+    assert answer.status_code == 202
+    document = answer.json()
+    Accepted.model_validate(document)
+    assert answer.headers["Location"] == f"/v1/notifications/{document['id']}"
+    (published,) = broker.published
+    assert (published.exchange, published.routing_key) == ("notifications", "telegram.normal")
+    assert published.mandatory
+    assert published.message_id == published.delivery.id == f"{document['id']}-1"
+    assert document["deliveries"] == [
+        {
+            "id": published.delivery.id,
+            "to": "telegram:42",
+            "status": "queued",
+            "href": answer.headers["Location"],
+        }
+    ]
+
+
+async def test_copies_are_listed_as_such() -> None:
+    notification = {
+        "to": "email:ada@example.com",
+        "subject": "s",
+        "text": "t",
+        "email": {"cc": ["bob@example.com"]},
+    }
+
+    async with api() as client:
+        answer = await client.post("/v1/notifications", json=notification)
+
+    shown = [(one["to"], one.get("copy")) for one in answer.json()["deliveries"]]
+    assert shown == [("email:ada@example.com", None), ("email:bob@example.com", True)]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "unknown"),
+    [
+        (NotConnected("x"), "broker_unreachable", False),
+        (Blocked("x"), "broker_blocked", True),
+        (Nacked("x"), "broker_refused", False),
+        (Unconfirmed("x"), "broker_unconfirmed", True),
+        (Returned("x"), "topology_broken", False),
+    ],
+)
+async def test_publish_failure_has_its_code(error: PublishError, code: str, unknown: bool) -> None:
+    broker = FakeBroker()
+    broker.errors["42"] = error
+
+    async with api(broker=broker) as client:
+        answer = await client.post("/v1/notifications", json=NOTIFICATION)
+
+    document = assert_problem(answer, code)
+    (refused,) = document["not_accepted"]
+    assert (refused["to"], refused["code"], refused["unknown"]) == ("telegram:42", code, unknown)
+    assert document["accepted"] == []
+
+
+async def test_partly_accepted_lists_both() -> None:
+    broker = FakeBroker()
+    broker.errors = {"2": Nacked("x"), "3": Unconfirmed("x")}
+    notification = {"to": [f"telegram:{number}" for number in (1, 2, 3, 4)], "text": "world"}
+
+    async with api(broker=broker) as client:
+        answer = await client.post("/v1/notifications", json=notification)
+
+    document = assert_problem(answer, "partly_accepted")
+    assert [one["to"] for one in document["accepted"]] == ["telegram:1", "telegram:4"]
+    assert [(one["to"], one["code"], one["unknown"]) for one in document["not_accepted"]] == [
+        ("telegram:2", "broker_refused", False),
+        ("telegram:3", "broker_unconfirmed", True),
+    ]
+    assert len(broker.published) == 2
+
+
+async def test_doubt_outweighs_refusal_when_nothing_was_accepted() -> None:
+    broker = FakeBroker()
+    broker.errors = {"1": Nacked("x"), "2": Unconfirmed("x")}
+
+    async with api(broker=broker) as client:
+        notification = {"to": ["telegram:1", "telegram:2"], "text": "world"}
+        answer = await client.post("/v1/notifications", json=notification)
+
+    assert_problem(answer, "broker_unconfirmed")
+
+
+async def test_without_a_connection_nothing_is_published() -> None:
+    broker = FakeBroker()
+    broker.is_up = False
+
+    async with api(broker=broker) as client:
+        answer = await client.post("/v1/notifications", json=NOTIFICATION)
+        ready = await client.get("/readyz")
+        alive = await client.get("/healthz")
+
+    assert_problem(answer, "broker_unreachable")
+    assert (ready.status_code, ready.json()) == (
+        503,
+        {"broker": "unreachable", "topology": "unknown"},
+    )
+    assert alive.status_code == 200
+
+
+async def test_broker_that_stops_answering_is_not_ready_until_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway_api.topology_watch.CHECK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("gateway_api.topology_watch.INTERVAL_IN_DOUBT_S", 0.05)
+    answering = asyncio.Event()
+
+    class BlockedBroker(FakeBroker):
+        async def missing(self, **_: Any) -> list[str]:
+            await answering.wait()
+            return []
+
+    async with api(broker=BlockedBroker()) as client:
+
+        async def is_silent() -> bool:
+            silent = {"broker": "not answering", "topology": "unknown"}
+            return bool((await client.get("/readyz")).json() == silent)
+
+        async def is_ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await eventually(is_silent, timeout_s=5)
+        answering.set()
+        await eventually(is_ready, timeout_s=5)
+
+
+async def test_first_request_waits_for_the_first_look_at_the_topology() -> None:
+    class SlowBroker(FakeBroker):
+        async def missing(self, **_: Any) -> list[str]:
+            await asyncio.sleep(0.2)
+            return []
+
+    async with api(broker=SlowBroker()) as client:
+        answer = await client.post("/v1/notifications", json=NOTIFICATION)
+    async with api(Settings(publish_timeout_s=0.05), SlowBroker()) as client:
+        refused = await client.post("/v1/notifications", json=NOTIFICATION)
+
+    assert answer.status_code == 202
+    assert_problem(refused, "broker_unreachable")
+
+
+async def test_vanished_queue_is_looked_for_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway_api.topology_watch.INTERVAL_IN_DOUBT_S", 0.05)
+    broker = FakeBroker()
+    broker.errors["42"] = Returned("x")
+
+    async with api(broker=broker) as client:
+        await client.post("/v1/notifications", json=NOTIFICATION)
+        broker.lacking = ["telegram.normal"]
+        await client.post("/v1/notifications", json=NOTIFICATION)
+
+        async def is_known() -> bool:
+            answer = await client.post("/v1/notifications", json=NOTIFICATION)
+            return bool(answer.json()["code"] == "topology_incomplete")
+
+        await eventually(is_known, timeout_s=5)
+
+
+async def test_incomplete_topology_refuses_and_says_what_is_missing() -> None:
+    broker = FakeBroker()
+    broker.lacking = ["email.normal"]
+
+    async with api(broker=broker) as client:
+        answer = await client.post("/v1/notifications", json=NOTIFICATION)
+        ready = await client.get("/readyz")
+
+    document = assert_problem(answer, "topology_incomplete")
+    assert document["missing"] == ["email.normal"]
+    assert "gateway topology apply" in document["detail"]
+    assert ready.json() == {"broker": "ok", "topology": ["email.normal"]}
+    assert broker.published == []
