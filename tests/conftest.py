@@ -1,0 +1,41 @@
+"""Fixtures that everybody uses: one private broker for the run, a virtual host for each test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from broker_topology.apply import apply
+from deploy.broker import Node
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_foreign_settings() -> None:
+    """Tests say what they set; the settings of whoever runs them have no say."""
+    for variable in [name for name in os.environ if name.startswith("GATEWAY_")]:
+        del os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """The private RabbitMQ node of this run; who stops, kills or alarms it restores it."""
+    with Node.create(tmp_path_factory.mktemp("broker")) as node:
+        yield node
+
+
+@pytest.fixture
+def vhost_url(broker: Node) -> Iterator[str]:
+    """The AMQP URL of an empty virtual host of this test's own."""
+    vhost = f"test-{next(_numbers)}"
+    yield broker.add_vhost(vhost)
+    broker.delete_vhost(vhost)
+
+
+@pytest.fixture
+def gateway_url(vhost_url: str) -> str:
+    """The AMQP URL of a virtual host with the gateway's topology."""
+    apply(vhost_url)
+    return vhost_url

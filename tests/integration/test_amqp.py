@@ -1,0 +1,227 @@
+"""The broker client on a real broker: what each failing publish says, and lanes that go on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pika
+import pytest
+
+from common.amqp import Blocked, Broker, NotConnected, Received, Returned, Unconfirmed
+from common.lanes import Lane
+from deploy.broker import Node
+from tests.proxy import Proxy
+from tests.support import amqp_channel, count, eventually, put, take
+
+OPEN = type("Open", (), {"is_open": True, "opened": lambda self: asyncio.sleep(0)})()
+
+
+@pytest.fixture
+async def proxy(gateway_url: str) -> AsyncIterator[Proxy]:
+    async with Proxy.to(gateway_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def client(proxy: Proxy) -> AsyncIterator[Broker]:
+    async with Broker(proxy.url, name="test") as broker:
+        await broker.connected(10)
+        yield broker
+
+
+async def publish(
+    client: Broker, key: str = "email.normal", exchange: str = "notifications"
+) -> None:
+    await client.publish(
+        exchange, key, b"{}", message_id="m-1", headers={"gw-attempt": 1}, timeout_s=2
+    )
+
+
+async def test_publish_arrives_persistent_with_its_headers(
+    client: Broker, gateway_url: str
+) -> None:
+    await publish(client)
+    with amqp_channel(gateway_url) as channel:
+        _, properties, body = channel.basic_get("email.normal", auto_ack=True)
+    assert (body, properties.delivery_mode, properties.message_id) == (b"{}", 2, "m-1")
+    assert properties.headers["gw-attempt"] == 1
+
+
+async def test_unroutable_key_is_returned(client: Broker) -> None:
+    with pytest.raises(Returned, match="email.nowhere"):
+        await publish(client, "email.nowhere")
+
+
+async def test_unroutable_key_is_fine_when_not_mandatory(client: Broker) -> None:
+    await client.publish(
+        "events", "email.sent", b"{}", message_id="e", mandatory=False, timeout_s=2
+    )
+
+
+async def test_missing_exchange_is_returned_and_the_next_publish_works(client: Broker) -> None:
+    with pytest.raises(Returned, match="nonesuch"):
+        await publish(client, exchange="nonesuch")
+    await publish(client)
+
+
+async def test_unreachable_broker_is_not_connected_at_once() -> None:
+    async with Broker("amqp://guest:guest@127.0.0.1:1/", name="test") as client:
+        with pytest.raises(NotConnected):
+            await publish(client)
+        with pytest.raises(NotConnected, match="GATEWAY_AMQP_URL"):
+            await client.connected(0.05)
+
+
+async def test_alarm_blocks_and_its_end_unblocks(client: Broker, broker: Node) -> None:
+    await asyncio.to_thread(broker.set_memory_alarm, True)
+    try:
+        with pytest.raises(Blocked):
+            await publish(client)
+        with pytest.raises(Blocked):
+            await publish(client)
+    finally:
+        await asyncio.to_thread(broker.set_memory_alarm, False)
+
+    async def works() -> bool:
+        try:
+            await publish(client)
+        except Blocked:
+            return False
+        return True
+
+    await eventually(works)
+
+
+async def test_connection_cut_while_waiting_for_the_confirm_is_unconfirmed(
+    client: Broker, proxy: Proxy
+) -> None:
+    proxy.hold()
+    publishing = asyncio.create_task(publish(client))
+    await asyncio.sleep(0.2)
+    proxy.cut()
+    proxy.release()
+    with pytest.raises(Unconfirmed, match="broke"):
+        await publishing
+
+
+async def test_no_confirm_in_time_is_unconfirmed(client: Broker, proxy: Proxy) -> None:
+    proxy.hold()
+    with pytest.raises(Unconfirmed, match="within 2 s"):
+        await publish(client)
+    proxy.release()
+
+
+async def test_closed_by_the_broker_it_connects_again(client: Broker, broker: Node) -> None:
+    await asyncio.to_thread(broker.ctl, "close_all_connections", "--global", "test")
+    await eventually(lambda: client.reconnects)
+    await client.connected(10)
+    await publish(client)
+
+
+async def test_missing_names_what_is_not_there(client: Broker) -> None:
+    missing = await client.missing(
+        exchanges=["notifications", "nonesuch"], queues=["email.normal", "email.odd", "vk.high"]
+    )
+    assert missing == ["nonesuch", "email.odd"]
+
+
+class Collector:
+    """A handler that keeps what it was given and acks it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+
+    async def __call__(self, received: Received) -> None:
+        self.bodies.append(received.body)
+        await self.hold.wait()
+        await received.ack()
+
+
+async def test_lane_survives_a_lost_connection(
+    client: Broker, gateway_url: str, proxy: Proxy
+) -> None:
+    seen = Collector()
+    lane = Lane(client, "email.normal", seen, OPEN)
+    task = asyncio.create_task(lane.run())
+    await asyncio.to_thread(put, gateway_url, b"one", "email.normal")
+    await eventually(lambda: b"one" in seen.bodies)
+    proxy.cut()
+    await asyncio.to_thread(put, gateway_url, b"two", "email.normal")
+    await eventually(lambda: b"two" in seen.bodies)
+    lane.stop()
+    await asyncio.wait_for(task, 10)
+    assert await asyncio.to_thread(take, gateway_url, "email.normal") == []
+
+
+async def test_losing_the_channel_does_not_interrupt_the_handler(
+    client: Broker, gateway_url: str, proxy: Proxy
+) -> None:
+    seen = Collector()
+    seen.hold.clear()
+    lane = Lane(client, "email.normal", seen, OPEN)
+    task = asyncio.create_task(lane.run())
+    await asyncio.to_thread(put, gateway_url, b"one", "email.normal")
+    await eventually(lambda: seen.bodies == [b"one"])
+    proxy.cut()
+    await eventually(lambda: client.reconnects)
+    assert lane.is_busy
+    seen.hold.set()
+    await eventually(lambda: seen.bodies == [b"one", b"one"], what="the message comes back")
+    lane.stop()
+    await asyncio.wait_for(task, 10)
+    assert await asyncio.to_thread(count, gateway_url, "email.normal") == 0
+
+
+async def test_stopped_lane_finishes_what_it_has_and_leaves_the_rest(
+    client: Broker, gateway_url: str
+) -> None:
+    seen = Collector()
+    seen.hold.clear()
+    for body in (b"one", b"two", b"three"):
+        await asyncio.to_thread(put, gateway_url, body, "email.normal")
+    lane = Lane(client, "email.normal", seen, OPEN)
+    task = asyncio.create_task(lane.run())
+    await eventually(lambda: seen.bodies == [b"one"])
+    lane.stop()
+    seen.hold.set()
+    await asyncio.wait_for(task, 10)
+    left = await asyncio.to_thread(take, gateway_url, "email.normal")
+    assert [body for _, body in left] == [b"two", b"three"]
+
+
+async def test_handler_that_raises_gives_the_message_back(client: Broker, gateway_url: str) -> None:
+    returns: list[int] = []
+
+    async def handler(received: Received) -> None:
+        returns.append(received.returns)
+        if len(returns) < 3:
+            raise ZeroDivisionError
+        await received.ack()
+
+    lane = Lane(client, "email.normal", handler, OPEN)
+    task = asyncio.create_task(lane.run())
+    await asyncio.to_thread(put, gateway_url, b"one", "email.normal")
+    await eventually(lambda: len(returns) == 3)
+    lane.stop()
+    await asyncio.wait_for(task, 10)
+    assert returns == [0, 1, 2]
+
+
+async def test_lane_consumes_again_when_its_queue_comes_back(
+    client: Broker, gateway_url: str
+) -> None:
+    seen = Collector()
+    lane = Lane(client, "spare", seen, OPEN)
+    task = asyncio.create_task(lane.run())
+    await asyncio.sleep(0.1)
+    with amqp_channel(gateway_url) as channel:
+        channel.queue_declare("spare", durable=True)
+        channel.basic_publish("", "spare", b"one", pika.BasicProperties(delivery_mode=2))
+        await eventually(lambda: seen.bodies == [b"one"])
+        channel.queue_delete("spare")
+        channel.queue_declare("spare", durable=True)
+        channel.basic_publish("", "spare", b"two", pika.BasicProperties(delivery_mode=2))
+        await eventually(lambda: seen.bodies == [b"one", b"two"])
+    lane.stop()
+    await asyncio.wait_for(task, 10)
