@@ -47,7 +47,7 @@ async def test_publish_arrives_persistent_with_its_headers(
 
 
 async def test_unroutable_key_is_returned(client: Broker) -> None:
-    with pytest.raises(Returned, match="email.nowhere"):
+    with pytest.raises(Returned, match=r"email\.nowhere"):
         await publish(client, "email.nowhere")
 
 

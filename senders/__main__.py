@@ -1,0 +1,23 @@
+"""`python -m senders email`: one sender process in the foreground."""
+
+import asyncio
+import sys
+
+from common.process import run_process, stop_event
+from common.settings import Settings
+from senders.process import make_channel, run_sender
+
+
+def main(channel: str) -> int:
+    """Run the sender of one channel until SIGTERM; returns the exit code."""
+
+    async def send(settings: Settings) -> None:
+        await run_sender(make_channel(channel, settings), settings, stop_event())
+
+    return run_process(f"sender {channel}", lambda settings: asyncio.run(send(settings)))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m senders CHANNEL   (email, telegram or vk)")
+    sys.exit(main(sys.argv[1]))

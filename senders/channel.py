@@ -1,0 +1,52 @@
+"""The protocol a channel implements, and what the runtime needs to know about its limits."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.envelope import Channel as ChannelName
+from common.envelope import Delivery
+from common.settings import Rate
+from senders.outcome import Outcome
+
+
+class Transmitter(Protocol):
+    """Sends one delivery at a time; every lane has one of its own (a kept connection, say)."""
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """Make one attempt. `delivery.address` is where it goes, also after a move.
+
+        A provider's failures come back as outcomes; an exception out of here is a bug of ours.
+        Cancellation may come at any await and must leave the transmitter usable or closed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release the connection; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a delivery counts against: the account always, a domain and a recipient where known."""
+
+    account: Rate | None = None
+    recipient: Rate | None = None
+    domain: str | None = None
+
+
+class Channel(Protocol):
+    """One way to send: made once per sender process from the settings."""
+
+    name: ChannelName
+
+    def transmitter(self) -> Transmitter:
+        """A new transmitter, not yet connected."""
+        ...
+
+    def limits(self, delivery: Delivery) -> Limits:
+        """The rates and the domain that hold for this delivery."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the transmitters share; called after all of them are closed."""
+        ...

@@ -1,0 +1,111 @@
+"""What an attempt came to: the taxonomy every channel maps its provider's answers into.
+
+`code` is a short stable word or number of the provider (`550 5.1.1`, `403`, `901`), `message` the
+provider's sentence with secrets removed. What the sender does with each outcome is decided in
+`retry.py` and done in `runtime.py`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a throttle holds for: everything the account sends, one domain, or one recipient."""
+
+    ACCOUNT = "account"
+    DOMAIN = "domain"
+    RECIPIENT = "recipient"
+
+
+class About(StrEnum):
+    """What a provider refused for good."""
+
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider accepted the message. Final."""
+
+    provider_id: str | None = None
+    message: str = ""
+    code: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The recipient has a new address; not an attempt, sent there at once."""
+
+    address: str
+    code: str = "moved"
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transient:
+    """Nothing was sent and a later try may work.
+
+    after_s: the earliest useful try, when known. paused: `Scope.ACCOUNT` when the next message
+    of this account would meet the same fate, so that the account rests meanwhile.
+    tries: this failure's own limit of attempts, when smaller than the policy's.
+    """
+
+    code: str
+    message: str = ""
+    after_s: float | None = None
+    paused: Scope | None = None
+    tries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The provider asks for a pause; not an attempt, bound by the delivery's expiry only.
+
+    after_s: how long, None when the provider did not say.
+    """
+
+    code: str
+    message: str = ""
+    after_s: float | None = None
+    scope: Scope = Scope.ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The provider refuses this message for good."""
+
+    code: str
+    message: str = ""
+    about: About = About.RECIPIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Misconfigured:
+    """Our credentials, address or permissions are wrong; no message of the account can pass."""
+
+    code: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The connection broke after the message was handed over: it may have been sent.
+
+    resend: whether the channel's policy for this delivery is to send again.
+    """
+
+    code: str
+    message: str = ""
+    resend: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """Our own code failed; `message` is the traceback."""
+
+    code: str
+    message: str = ""
+
+
+Outcome = Sent | Moved | Transient | Throttled | Rejected | Misconfigured | Unknown | Crashed

@@ -1,0 +1,105 @@
+"""A sender process: the lanes of one channel, started, watched and stopped in order."""
+
+import asyncio
+from collections.abc import Callable
+
+from broker_topology.topology import queue_name
+from common.amqp import Broker
+from common.envelope import Channel as ChannelName
+from common.errors import SettingsError
+from common.lanes import Lane
+from common.logs import get_logger
+from common.settings import Settings
+from senders.channel import Channel
+from senders.memory import SentMemory
+from senders.retry import Policy
+from senders.runtime import Pipeline, Shared
+
+log = get_logger(__name__)
+
+
+def make_channel(name: str, settings: Settings) -> Channel:
+    """The channel of this name. Raises SettingsError when its credentials are missing.
+
+    Each channel's library is imported only where it is used: an email sender loads no Telegram.
+    """
+    makers: dict[str, Callable[[Settings], Channel]] = {
+        ChannelName.EMAIL: _email,
+        ChannelName.TELEGRAM: _telegram,
+        ChannelName.VK: _vk,
+    }
+    if name not in makers:
+        raise SettingsError(f"{name!r} is not a channel; the channels are {', '.join(makers)}")
+    return makers[name](settings)
+
+
+async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Event) -> None:
+    """Consume the channel's queues until `stopping` is set, then let work in hand finish.
+
+    After `stop_timeout_s` seconds what is still in hand goes back to its queue.
+    """
+    name = channel.name
+    async with Broker(settings.amqp_url.get_secret_value(), name=f"sender {name}") as broker:
+        shared = Shared(
+            broker=broker,
+            channel=channel,
+            policy=Policy(settings.retry_delays, settings.probe_interval_s),
+            poison_after=settings.poison_after,
+            memory=SentMemory(settings.sent_memory),
+        )
+        queues = [
+            queue_name(name, priority)
+            for priority, count in settings.lanes(name).items()
+            for _ in range(count)
+        ]
+        pipelines = [Pipeline(shared, queue) for queue in queues]
+        lanes = [
+            Lane(broker, queue, pipeline.handle, shared.limiter)
+            for queue, pipeline in zip(queues, pipelines, strict=True)
+        ]
+        try:
+            await _run_lanes(lanes, stopping, settings.stop_timeout_s)
+        finally:
+            await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
+            await channel.close()
+
+
+async def _run_lanes(lanes: list[Lane], stopping: asyncio.Event, stop_timeout_s: float) -> None:
+    tasks = [asyncio.create_task(lane.run()) for lane in lanes]
+    waiter = asyncio.create_task(stopping.wait())
+    log.info("sender started", lanes=len(lanes))
+    try:
+        await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for lane in lanes:
+            lane.stop()
+        busy = sum(lane.is_busy for lane in lanes)
+        log.info("sender stopping", in_hand=busy)
+        if tasks:
+            await asyncio.wait(tasks, timeout=stop_timeout_s)
+    finally:
+        unfinished = sum(not task.done() for task in tasks)
+        for task in (waiter, *tasks):
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        log.info("sender stopped", given_back=unfinished)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _email(settings: Settings) -> Channel:
+    from senders.email import EmailChannel
+
+    return EmailChannel(settings)
+
+
+def _telegram(settings: Settings) -> Channel:
+    from senders.telegram import TelegramChannel
+
+    return TelegramChannel(settings)
+
+
+def _vk(settings: Settings) -> Channel:
+    from senders.vk import VkChannel
+
+    return VkChannel(settings)

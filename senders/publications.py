@@ -1,0 +1,133 @@
+"""What a sender publishes about a delivery: parked copies, dead letters, events; pure data."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, event_key, retry_key
+from common.amqp import Received, clean_headers
+from common.envelope import Delivery, Event, EventType, Progress, epoch_ms, event_id
+from senders.outcome import Outcome, Sent
+from senders.retry import FailClass
+
+HOST = socket.gethostname()
+FAIL_MESSAGE_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One message to publish; the arguments of `Broker.publish`."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    message_id: str
+    headers: Mapping[str, int | str] = field(default_factory=dict)
+    mandatory: bool = True
+
+
+def parked(
+    received: Received, delivery: Delivery, progress: Progress, delay_s: float
+) -> Publication:
+    """The same bytes on their way through the tier that fits `delay_s`."""
+    tier = choose_tier(max(delay_s, 0.001))
+    return Publication(
+        exchange=RETRY,
+        routing_key=retry_key(tier, delivery.channel, delivery.priority),
+        body=received.body,
+        message_id=delivery.id,
+        headers=_onward(received, progress),
+    )
+
+
+def dead_letter(
+    received: Received,
+    queue: str,
+    progress: Progress,
+    *,
+    fail_class: FailClass,
+    code: str,
+    message: str,
+    at: datetime,
+) -> Publication:
+    """The same bytes with the reason in their headers; `queue` is `<channel>.<priority>`."""
+    reason: dict[str, int | str] = {
+        "gw-fail-class": fail_class.value,
+        "gw-fail-code": code[:200],
+        "gw-fail-message": message[-FAIL_MESSAGE_CHARS:],
+        "gw-fail-time": at.isoformat(timespec="milliseconds"),
+        "gw-fail-attempts": progress.attempt,
+        "gw-fail-host": HOST,
+    }
+    return Publication(
+        exchange=DEAD,
+        routing_key=queue,
+        body=received.body,
+        message_id=received.message_id or "unidentified",
+        headers=_onward(received, progress) | reason,
+    )
+
+
+def event(
+    kind: EventType,
+    delivery: Delivery,
+    progress: Progress,
+    *,
+    at: datetime,
+    outcome: Outcome | None = None,
+    delay_s: float | None = None,
+    serial: str = "",
+) -> Publication:
+    """A fact for the exchange `events`; nobody need listen.
+
+    serial tells apart facts that one attempt number can have several of (delays).
+    """
+    fact = Event(
+        id=event_id(delivery.id, progress.generation, progress.attempt, kind + serial),
+        type=kind,
+        delivery_id=delivery.id,
+        notification_id=delivery.notification_id,
+        channel=delivery.channel,
+        priority=delivery.priority,
+        at=at,
+        generation=progress.generation,
+        attempt=progress.attempt,
+        outcome=None if outcome is None else type(outcome).__name__.lower(),
+        code=None if outcome is None else outcome.code,
+        message=None if outcome is None else outcome.message[-FAIL_MESSAGE_CHARS:] or None,
+        provider_id=outcome.provider_id if isinstance(outcome, Sent) else None,
+        next_at=None if delay_s is None else at + timedelta(seconds=delay_s),
+        host=HOST,
+    )
+    return Publication(
+        exchange=EVENTS,
+        routing_key=event_key(delivery.channel, kind),
+        body=fact.encode(),
+        message_id=str(fact.id),
+        mandatory=False,
+    )
+
+
+def due_after(progress: Progress, delay_s: float, now: datetime) -> Progress:
+    """The progress of a delivery that may not be tried for another `delay_s` seconds."""
+    moment = now + timedelta(seconds=delay_s)
+    return Progress(
+        attempt=progress.attempt,
+        generation=progress.generation,
+        not_before_ms=epoch_ms(moment) + 1,
+        first_at_ms=progress.first_at_ms,
+        step=progress.step,
+        address=progress.address,
+    )
+
+
+def _onward(received: Received, progress: Progress) -> dict[str, Any]:
+    """Foreign headers travel on; the broker's and our former ones are replaced."""
+    foreign = {
+        name: value
+        for name, value in clean_headers(received.headers).items()
+        if not name.startswith("gw-")
+    }
+    return foreign | progress.to_headers()

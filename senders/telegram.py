@@ -1,0 +1,180 @@
+"""Telegram through the Bot API: one Bot and one connection pool per process."""
+
+import html
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram.error import TelegramError
+from telegram.helpers import escape_markdown
+from telegram.request import HTTPXRequest
+
+from common.envelope import Channel as ChannelName
+from common.envelope import Delivery, TelegramOptions
+from common.errors import SettingsError
+from common.settings import Rate, Settings
+from senders.channel import Limits
+from senders.endpoint import parse_api_url
+from senders.outcome import Outcome, Scope, Sent, Unknown
+from senders.redaction import redact
+from senders.telegram_codes import AnswerError, classify_answer, classify_failure, read_answer
+
+CONNECT_TIMEOUT_S: Final = 10.0
+READ_TIMEOUT_S: Final = 25.0
+_REMEMBERED_CHATS: Final = 10_000
+
+
+class _Request(HTTPXRequest):
+    """Reads refusals before the library does, which would lose the status code."""
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        status, payload = await super().do_request(*args, **kwargs)
+        answer = read_answer(status, payload)
+        if answer is not None:
+            raise AnswerError(answer)
+        return status, payload
+
+
+class RecentSends:
+    """When the last sends to each chat were, to tell a chat's throttle from the account's."""
+
+    def __init__(self, budget: Rate | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval_s = (budget or Rate(1, 1)).interval_s
+        self._clock = clock
+        self._sends: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def note(self, chat: str) -> None:
+        """Remember that a message to this chat goes out now; the oldest chats are forgotten."""
+        _, last = self._sends.pop(chat, (0.0, float("-inf")))
+        self._sends[chat] = (last, self._clock())
+        while len(self._sends) > _REMEMBERED_CHATS:
+            self._sends.popitem(last=False)
+
+    def throttled_scope(self, chat: str) -> Scope:
+        """The recipient for a group, or a chat that was sent to faster than its budget."""
+        if chat.startswith(("-", "@")):
+            return Scope.RECIPIENT
+        before, last = self._sends.get(chat, (float("-inf"), 0.0))
+        return Scope.RECIPIENT if last - before < self._interval_s * 0.9 else Scope.ACCOUNT
+
+
+class TelegramChannel:
+    """Sends as the bot of GATEWAY_TELEGRAM_TOKEN. Raises SettingsError when it cannot."""
+
+    name = ChannelName.TELEGRAM
+
+    def __init__(
+        self,
+        settings: Settings,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+    ) -> None:
+        if settings.telegram_token is None:
+            raise SettingsError(
+                "the telegram channel needs GATEWAY_TELEGRAM_TOKEN; set it or see docs/settings.md"
+            )
+        self._token = settings.telegram_token.get_secret_value()
+        url = parse_api_url("GATEWAY_TELEGRAM_API_URL", settings.telegram_api_url)
+        lanes = sum(settings.lanes(self.name).values())
+        self._request = _Request(
+            connection_pool_size=max(lanes, 1),
+            read_timeout=read_timeout_s,
+            write_timeout=read_timeout_s,
+            connect_timeout=connect_timeout_s,
+            pool_timeout=connect_timeout_s,
+            httpx_kwargs={"trust_env": url.may_use_proxy},
+        )
+        # The same for updates, which are never fetched: a pool of their own costs 5 MB.
+        self._bot = Bot(
+            self._token,
+            base_url=f"{url.base}/bot",
+            request=self._request,
+            get_updates_request=self._request,
+        )
+        self._rates = settings.telegram_chat_rate, settings.telegram_group_rate
+        self._account_rate = settings.telegram_rate
+        self._recent = RecentSends(settings.telegram_chat_rate)
+
+    def transmitter(self) -> "TelegramTransmitter":
+        """A lane's view of the one bot."""
+        return TelegramTransmitter(self._bot, self._recent, self._token)
+
+    def limits(self, delivery: Delivery) -> Limits:
+        """The bot's rate, and that of a private chat or of a group."""
+        chat_rate, group_rate = self._rates
+        is_group = delivery.address.startswith(("-", "@"))
+        return Limits(account=self._account_rate, recipient=group_rate if is_group else chat_rate)
+
+    async def close(self) -> None:
+        """Close the connection pool; idempotent."""
+        await self._request.shutdown()
+
+
+class TelegramTransmitter:
+    """Sends one message at a time through the process's bot."""
+
+    def __init__(self, bot: Bot, recent: RecentSends, token: str) -> None:
+        self._bot = bot
+        self._recent = recent
+        self._secrets = (token, token.partition(":")[2])
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """Send one text message."""
+        options = delivery.telegram or TelegramOptions()
+        self._recent.note(delivery.address)
+        try:
+            message = await self._bot.send_message(**write_message(delivery))
+        except AnswerError as error:
+            scope = self._recent.throttled_scope(delivery.address)
+            outcome = classify_answer(error.answer, throttle=scope)
+        except TelegramError as error:
+            outcome = classify_failure(error)
+        else:
+            return Sent(str(message.message_id))
+        if isinstance(outcome, Unknown):
+            outcome = replace(outcome, resend=options.on_unknown == "resend")
+        return redact(outcome, *self._secrets)
+
+    async def close(self) -> None:
+        """The connections are the channel's."""
+
+
+def write_message(delivery: Delivery) -> dict[str, Any]:
+    """The arguments of `Bot.send_message`; the subject, if any, stands above the text."""
+    options = delivery.telegram or TelegramOptions()
+    is_html_only = delivery.text is None and delivery.html is not None
+    parse_mode = "HTML" if is_html_only else options.parse_mode
+    text = (delivery.html if is_html_only else delivery.text) or ""
+    if delivery.subject:
+        text = f"{_escaped(delivery.subject, parse_mode)}\n\n{text}"
+    preview = options.link_preview
+    rows = [
+        [InlineKeyboardButton(button.text, url=button.url) for button in row]
+        for row in options.buttons
+    ]
+    chat = delivery.address
+    return {
+        "chat_id": int(chat) if re.fullmatch(r"-?\d+", chat) else chat,
+        "text": text,
+        "parse_mode": parse_mode,
+        "disable_notification": options.disable_notification or None,
+        "protect_content": options.protect_content or None,
+        "message_thread_id": options.message_thread_id,
+        "link_preview_options": (
+            LinkPreviewOptions(**preview.model_dump(exclude_defaults=True)) if preview else None
+        ),
+        "reply_markup": InlineKeyboardMarkup(rows) if rows else None,
+    }
+
+
+def _escaped(subject: str, parse_mode: str | None) -> str:
+    """The subject as plain text inside a text of this parse mode."""
+    if parse_mode == "HTML":
+        return html.escape(subject, quote=False)
+    if parse_mode is not None:
+        return escape_markdown(subject, version=2 if parse_mode == "MarkdownV2" else 1)
+    return subject

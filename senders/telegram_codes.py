@@ -1,0 +1,172 @@
+"""What the Bot API's answers mean, and what a call without an answer means: tables are data.
+
+Sources: https://core.telegram.org/bots/api, and the API server's own error texts.
+"""
+
+import json
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import httpx
+from telegram.error import TelegramError
+
+from senders.outcome import (
+    About,
+    Misconfigured,
+    Moved,
+    Outcome,
+    Rejected,
+    Scope,
+    Throttled,
+    Transient,
+    Unknown,
+)
+
+_FETCH_TRIES: Final = 3
+
+_about_recipient: Final = Rejected("", about=About.RECIPIENT)
+_about_content: Final = Rejected("", about=About.CONTENT)
+
+STATUSES: Final[dict[int, Outcome]] = {
+    401: Misconfigured(""),
+    404: Misconfigured(""),
+    413: _about_content,
+    429: Throttled(""),
+}
+"""Answers whose HTTP status says everything, whoever gave them: the API or a proxy before it."""
+
+FORBIDDEN: Final = 403
+"""Blocked, deactivated, kicked, cannot initiate: always about the recipient."""
+
+BAD_REQUESTS: Final[tuple[tuple[str, Outcome], ...]] = (
+    (r"failed to get http url content", Transient("", tries=_FETCH_TRIES)),
+    (
+        r"chat not found|peer_id_invalid|not enough rights|have no rights|chat_write_forbidden|"
+        r"need administrator rights|user not found|user_is_(blocked|deactivated)|"
+        r"chat_restricted|group chat was (deactivated|deleted)|can't initiate|chat_id is empty|"
+        r"bot was (blocked|kicked)|user is deactivated|input_user_deactivated",
+        _about_recipient,
+    ),
+    (
+        r"can't parse entities|too long|text (must be non-empty|is empty)|"
+        r"(wrong|bad|invalid) (remote )?file|thread not found",
+        _about_content,
+    ),
+    (r"", _about_content),
+)
+"""Descriptions of status 400, searched for without regard to case; the first match counts."""
+
+FAILURES: Final[tuple[tuple[tuple[type[Exception], ...], Outcome], ...]] = (
+    ((ssl.SSLCertVerificationError,), Misconfigured("tls")),
+    ((httpx.InvalidURL, httpx.UnsupportedProtocol), Misconfigured("url")),
+    (
+        (httpx.PoolTimeout, httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError),
+        Transient("connect"),
+    ),
+    (
+        (
+            httpx.ReadTimeout,
+            httpx.WriteTimeout,
+            httpx.RemoteProtocolError,
+            httpx.ReadError,
+            httpx.WriteError,
+        ),
+        Unknown("no-answer"),
+    ),
+)
+"""What broke a call, by what caused the client's exception; only the last may have been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The Bot API's refusal, or what came in its place: description is None when not its JSON."""
+
+    status: int
+    description: str | None = None
+    retry_after_s: float | None = None
+    migrate_to: int | None = None
+
+
+class AnswerError(TelegramError):
+    """Carries an answer out of the client library, whose own exceptions drop the status."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.description or f"HTTP status {answer.status}")
+        self.answer = answer
+
+
+def classify_answer(answer: Answer, *, throttle: Scope = Scope.ACCOUNT) -> Outcome:
+    """What an answer means; `throttle` is what a 429 without further word is about."""
+    code, description = str(answer.status), answer.description or ""
+    if answer.migrate_to is not None:
+        return Moved(str(answer.migrate_to), code, description)
+    outcome = _by_status(answer)
+    if isinstance(outcome, Throttled):
+        outcome = replace(outcome, after_s=answer.retry_after_s, scope=throttle)
+    return replace(outcome, code=code, message=description or f"HTTP status {code}")
+
+
+def classify_failure(error: TelegramError) -> Outcome:
+    """What a call without an answer means: whether the message can have been sent."""
+    causes = list(_causes(error))
+    for kinds, outcome in FAILURES:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return replace(outcome, message=str(error))
+    return Unknown(type(error).__name__, str(error))
+
+
+def _by_status(answer: Answer) -> Outcome:
+    if answer.status in STATUSES:
+        return STATUSES[answer.status]
+    if 300 <= answer.status < 400:  # no Bot API redirects: the address in the settings is wrong
+        return Misconfigured("")
+    if answer.description is None or answer.status >= 500 or answer.status < 400:
+        return Unknown("")
+    if answer.status == FORBIDDEN:
+        return _about_recipient
+    return next(
+        outcome
+        for pattern, outcome in BAD_REQUESTS
+        if re.search(pattern, answer.description, re.IGNORECASE)
+    )
+
+
+def read_answer(status: int, payload: bytes) -> Answer | None:
+    """The refusal in a response; None when the response says that the message was sent."""
+    try:
+        body = json.loads(payload)
+    except ValueError:
+        return Answer(status)
+    if not isinstance(body, dict):
+        return Answer(status)
+    result = body.get("result")
+    if 200 <= status < 300 and body.get("ok") is True and isinstance(result, dict):
+        return None if result.keys() >= {"message_id", "date", "chat"} else Answer(status)
+    description, parameters = body.get("description"), body.get("parameters")
+    if body.get("ok") is not False or not isinstance(description, str):
+        return Answer(status)
+    parameters = parameters if isinstance(parameters, dict) else {}
+    code = body.get("error_code")
+    return Answer(
+        status=code if isinstance(code, int) else status,
+        description=description,
+        retry_after_s=seconds(parameters.get("retry_after")),
+        migrate_to=parameters.get("migrate_to_chat_id") or None,
+    )
+
+
+def seconds(retry_after: int | float | timedelta | None) -> float | None:
+    """A `retry_after` of any of the forms that API and library use, as seconds."""
+    if isinstance(retry_after, timedelta):
+        return retry_after.total_seconds()
+    return float(retry_after) if retry_after else None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,109 @@
+"""What the VK API's answers mean, and what a call without an answer means: tables are data.
+
+Source: https://dev.vk.com/ru/reference/errors, and the schema of API version 5.199.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import requests
+import vk_api
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+
+from senders.outcome import (
+    About,
+    Misconfigured,
+    Outcome,
+    Rejected,
+    Scope,
+    Throttled,
+    Transient,
+    Unknown,
+)
+
+_FLOOD_S: Final = 300.0
+_LONG_S: Final = 3600.0
+_UNLISTED_TRIES: Final = 3
+
+_recipient: Final = Rejected("", about=About.RECIPIENT)
+_content: Final = Rejected("", about=About.CONTENT)
+_account: Final = Misconfigured("")
+
+
+def _rows(*rows: tuple[Outcome, tuple[int, ...]]) -> dict[int, Outcome]:
+    return {code: outcome for outcome, codes in rows for code in codes}
+
+
+CODES: Final = _rows(
+    (Throttled("", after_s=1.0, scope=Scope.ACCOUNT), (6,)),
+    (Throttled("", after_s=_FLOOD_S, scope=Scope.RECIPIENT), (9,)),
+    (Throttled("", after_s=_LONG_S, scope=Scope.ACCOUNT), (29, 944)),
+    (_account, (2, 3, 4, 5, 7, 8, 11, 14, 15, 16, 17, 20, 21, 23, 24, 25, 27, 28, 34, 35, 38)),
+    (_account, (912, 943, 1116, 1117, 3300)),
+    (Unknown(""), (1, 10, 32, 36)),  # safe to send again with the same random_id
+    (Transient(""), (22, 105)),
+    (_recipient, (18, 30, 37, 39, 113, 900, 901, 902, 917, 922, 925, 927, 932, 935, 936, 939)),
+    (_recipient, (945, 946, 950, 962, 985, 987, 988, 1012)),
+    (_content, (100, 104, 910, 911, 913, 914, 921, 940, 969)),
+)
+"""What an error code of the API means."""
+
+PEER_OR_ACCOUNT: Final = frozenset({7, 15})
+"""No permission: the account's, unless it has just sent to somebody else."""
+
+ALARMING: Final = frozenset({29, 944})
+"""A limit of the whole account is used up: somebody should know."""
+
+WRONG_PARAMETER: Final = 100
+_PEER_WORDS: Final = ("peer_id", "user_id", "chat_id", "domain")
+
+HTTP_STATUSES: Final[dict[int, Outcome]] = {
+    413: _content,
+    429: Throttled("", scope=Scope.ACCOUNT),
+}
+"""HTTP statuses below 500 that say something; any other comes from no VK API."""
+
+
+def classify_error(code: int, message: str, *, account_works: bool = False) -> Outcome:
+    """What an API error means; account_works: it has sent to somebody within minutes."""
+    outcome = CODES.get(code, Transient("", tries=_UNLISTED_TRIES))
+    if code in PEER_OR_ACCOUNT and account_works:
+        outcome = _recipient
+    if code == WRONG_PARAMETER and any(word in message.lower() for word in _PEER_WORDS):
+        outcome = _recipient
+    return replace(outcome, code=str(code), message=message)
+
+
+def classify_exception(error: Exception, *, account_works: bool = False) -> Outcome:
+    """What a failed call means. An error that is none of the API's or the network's is raised."""
+    message = str(error) or type(error).__name__
+    match error:
+        case vk_api.ApiError():
+            text = str(error.error.get("error_msg", ""))
+            return classify_error(int(error.code), text, account_works=account_works)
+        case vk_api.ApiHttpError():
+            status = error.response.status_code
+            other = Unknown("") if status >= 500 else Misconfigured("")
+            return replace(HTTP_STATUSES.get(status, other), code=f"HTTP {status}", message=message)
+        case requests.TooManyRedirects() | requests.exceptions.InvalidURL():
+            return Misconfigured("url", message)
+        case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY_FAILED" in message:
+            return Misconfigured("tls", message)
+        case requests.ConnectionError() if _is_not_connected(error):
+            return Transient("connect", message)
+        case requests.Timeout():
+            return Unknown("timeout", message)
+        case requests.JSONDecodeError() | KeyError() | TypeError():
+            return Unknown("garbled-answer", "the answer is not one of the VK API")
+        case requests.RequestException():
+            return Unknown("no-answer", message)
+        case _:
+            raise error
+
+
+def _is_not_connected(error: requests.ConnectionError) -> bool:
+    """Whether no connection came about, so that nothing can have been sent."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(
+        reason, NewConnectionError | ConnectTimeoutError | ProxyError
+    )

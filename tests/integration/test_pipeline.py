@@ -1,0 +1,302 @@
+"""The sender's pipeline on a real broker, with a provider that answers by a script."""
+
+import asyncio
+from datetime import timedelta
+
+import pika
+import pytest
+
+from common.envelope import Priority, epoch_ms, utc_now
+from common.settings import Rate
+from senders.channel import Limits
+from senders.outcome import (
+    Misconfigured,
+    Moved,
+    Outcome,
+    Rejected,
+    Scope,
+    Sent,
+    Throttled,
+    Transient,
+    Unknown,
+)
+from tests.proxy import Proxy
+from tests.scripted import ScriptedChannel, running_sender
+from tests.support import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+
+QUEUE = "telegram.normal"
+
+
+@pytest.fixture
+def channel() -> ScriptedChannel:
+    return ScriptedChannel()
+
+
+@pytest.fixture
+def events(gateway_url: str) -> EventLog:
+    return EventLog(gateway_url)
+
+
+async def test_sent_is_told_and_acked(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    delivery = make_delivery()
+    put(gateway_url, delivery)
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["sent"])
+    event = events.read()[0]
+    assert (event.delivery_id, event.attempt, event.provider_id) == (delivery.id, 1, "1")
+    assert count(gateway_url, QUEUE) == 0
+
+
+async def test_refused_twice_then_accepted(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("hello", Transient("500"), Unknown("read"), Sent("9"))
+    put(gateway_url, make_delivery())
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["retrying", "retrying", "sent"])
+    assert [event.attempt for event in events.read()] == [1, 2, 3]
+    first, second, third = channel.times("hello")
+    assert second - first >= 0.8
+    assert third - second >= 0.8
+
+
+async def test_throttled_message_waits_retry_after_and_counts_no_attempt(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("hello", Throttled("429", after_s=2, scope=Scope.RECIPIENT))
+    put(gateway_url, make_delivery())
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["delayed", "sent"])
+    first, second = channel.times("hello")
+    assert second - first >= 2
+    assert [event.attempt for event in events.read()] == [0, 1]
+
+
+async def test_rejected_is_a_dead_letter_with_its_reason_and_its_bytes(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("hello", Rejected("403", "Forbidden: bot was blocked by the user"))
+    delivery = make_delivery()
+    put(gateway_url, delivery, headers={"traceparent": "00-1-2-01"})
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["failed"])
+    [(headers, body)] = take(gateway_url, "telegram.dead")
+    assert body == delivery.encode()
+    assert headers["gw-fail-class"] == "rejected"
+    assert headers["gw-fail-code"] == "403"
+    assert headers["gw-fail-message"] == "Forbidden: bot was blocked by the user"
+    assert headers["gw-fail-attempts"] == headers["gw-attempt"] == 1
+    assert {"gw-fail-time", "gw-fail-host"} <= headers.keys()
+    assert headers["traceparent"] == "00-1-2-01"
+    assert not [name for name in headers if name.startswith(("x-death", "x-first-death"))]
+
+
+async def test_delays_used_up_is_a_dead_letter(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("hello", *[Transient("500", "no luck")] * 3)
+    put(gateway_url, make_delivery())
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: "failed" in events.types())
+    [(headers, _)] = take(gateway_url, "telegram.dead")
+    assert (headers["gw-fail-class"], headers["gw-fail-attempts"]) == ("exhausted", 3)
+    assert len(channel.calls) == 3
+
+
+async def test_expired_is_told_and_not_sent(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    put(gateway_url, make_delivery(expires_at=utc_now() - timedelta(seconds=1)))
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["expired"])
+    assert channel.calls == []
+    assert count(gateway_url, QUEUE) == count(gateway_url, "telegram.dead") == 0
+
+
+async def test_expired_between_attempts_is_a_dead_letter(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    delivery = make_delivery(expires_at=utc_now() - timedelta(seconds=1))
+    put(gateway_url, delivery, headers={"gw-attempt": 2})
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["failed"])
+    [(headers, _)] = take(gateway_url, "telegram.dead")
+    assert (headers["gw-fail-class"], headers["gw-fail-code"]) == ("exhausted", "expired")
+    assert channel.calls == []
+
+
+async def test_early_delivery_is_parked_without_an_attempt(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    due = utc_now() + timedelta(seconds=2.5)
+    put(gateway_url, make_delivery(), headers={"gw-not-before": epoch_ms(due), "gw-attempt": 1})
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["sent"])
+        assert utc_now() >= due
+    assert events.read()[0].attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"\xff\x00 not json", {}),
+        (b"{}", {}),
+        (b'{"v": 99}', {}),
+        (make_delivery().encode(), {"gw-attempt": "many"}),
+        (make_delivery().encode(), {"gw-not-before": -1}),
+    ],
+)
+async def test_garbage_becomes_a_dead_letter(
+    channel: ScriptedChannel, gateway_url: str, body: bytes, headers: dict[str, object]
+) -> None:
+    put(gateway_url, body, QUEUE, headers)
+    put(gateway_url, make_delivery(text="after"))
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: channel.times("after"))
+    [(reason, kept)] = take(gateway_url, "telegram.dead")
+    assert (reason["gw-fail-class"], reason["gw-fail-code"]) == ("poison", "undecodable")
+    assert kept == body
+    assert len(channel.calls) == 1
+
+
+async def test_message_that_keeps_coming_back_is_poison(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    put(gateway_url, make_delivery())
+    with amqp_channel(gateway_url) as pulling:
+        for _ in range(5):
+            method, _, _ = pulling.basic_get(QUEUE)
+            pulling.basic_nack(method.delivery_tag, requeue=True)
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["failed"])
+    [(headers, _)] = take(gateway_url, "telegram.dead")
+    assert (headers["gw-fail-class"], headers["gw-fail-code"]) == ("poison", "crash-loop")
+    assert channel.calls == []
+
+
+async def test_moved_recipient_is_sent_to_at_its_new_address(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("hello", Moved("-100777"), Transient("500"), Sent("1"))
+    put(gateway_url, make_delivery())
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["retrying", "sent"])
+    assert [address for _, address, _ in channel.calls] == ["42", "-100777", "-100777"]
+    assert events.read()[-1].attempt == 2
+
+
+async def test_bug_in_a_channel_is_retried_and_then_poison_with_its_traceback(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("hello", *[KeyError("oops")] * 3)
+    put(gateway_url, make_delivery())
+    async with running_sender(channel, gateway_url, retry_delays="1s,1s,1s"):
+        await eventually(lambda: "failed" in events.types())
+    [(headers, _)] = take(gateway_url, "telegram.dead")
+    assert (headers["gw-fail-class"], headers["gw-fail-code"]) == ("poison", "KeyError")
+    assert "Traceback" in headers["gw-fail-message"]
+
+
+async def test_refused_account_stops_consuming_until_a_probe_passes(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    healed = asyncio.Event()
+
+    def answer() -> Outcome:
+        return Sent("1") if healed.is_set() else Misconfigured("401", "Unauthorized")
+
+    for number in range(20):
+        channel.script(str(number), *[answer] * 20)
+        put(gateway_url, make_delivery(text=str(number)))
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: len(channel.calls) >= 3, what="probes go on")
+        assert count(gateway_url, QUEUE) >= 10, "what waits stays in its queue"
+        healed.set()
+        await eventually(lambda: events.types().count("sent") == 20)
+    assert set(events.types()) == {"delayed", "sent"}
+    assert {event.attempt for event in events.read() if event.type == "sent"} == {1}
+
+
+async def test_throttled_account_holds_every_message(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("a", Throttled("429", after_s=2))
+    put(gateway_url, make_delivery(text="a"))
+    put(gateway_url, make_delivery(text="b"))
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types().count("sent") == 2)
+    refused_at = channel.times("a")[0]
+    assert channel.times("b")[0] - refused_at >= 2
+
+
+async def test_own_rate_is_kept(gateway_url: str, events: EventLog) -> None:
+    channel = ScriptedChannel(Limits(account=Rate(5, 1)))
+    for number in range(6):
+        put(gateway_url, make_delivery(text=str(number)))
+    async with running_sender(channel, gateway_url, telegram_lanes="normal:4"):
+        await eventually(lambda: events.types().count("sent") == 6)
+    moments = sorted(moment for _, _, moment in channel.calls)
+    assert moments[-1] - moments[0] >= 0.95
+
+
+async def test_redelivery_of_what_was_sent_is_not_sent_again(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    put(gateway_url, make_delivery())
+    channel.may_answer.clear()
+    async with Proxy.to(gateway_url) as proxy, running_sender(channel, proxy.url):
+        await eventually(channel.sending.is_set)
+        proxy.cut()
+        channel.may_answer.set()
+        await eventually(lambda: events.types() == ["sent"])
+        await eventually(lambda: count(gateway_url, QUEUE) == 0)
+    assert len(channel.calls) == 1
+    assert count(gateway_url, QUEUE) == 0, "acked, not given back at the stop"
+
+
+async def test_bulk_does_not_stand_before_high(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    with amqp_channel(gateway_url) as publishing:
+        for number in range(1000):
+            bulk = make_delivery(text=f"bulk {number}", priority=Priority.BULK)
+            publishing.basic_publish(
+                "notifications",
+                bulk.routing_key,
+                bulk.encode(),
+                pika.BasicProperties(delivery_mode=2, message_id=bulk.id),
+            )
+    put(gateway_url, make_delivery(text="urgent", priority=Priority.HIGH))
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: channel.times("urgent"))
+        position = [text for text, _, _ in channel.calls].index("urgent")
+        assert position < 10
+
+
+async def test_stopping_finishes_what_is_in_hand_and_leaves_the_rest(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    for text in ("a", "b", "c"):
+        put(gateway_url, make_delivery(text=text))
+    channel.may_answer.clear()
+    async with running_sender(channel, gateway_url) as stopping:
+        await eventually(channel.sending.is_set)
+        stopping.set()
+        await asyncio.sleep(0.2)
+        channel.may_answer.set()
+    assert events.types() == ["sent"]
+    assert count(gateway_url, QUEUE) == 2
+
+
+async def test_what_does_not_finish_in_time_goes_back(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    put(gateway_url, make_delivery())
+    channel.may_answer.clear()
+    async with running_sender(channel, gateway_url, stop_timeout_s="0.5") as stopping:
+        await eventually(channel.sending.is_set)
+        stopping.set()
+    assert events.types() == []
+    await eventually(lambda: count(gateway_url, QUEUE) == 1)

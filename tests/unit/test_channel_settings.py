@@ -1,0 +1,90 @@
+"""A channel that cannot work says so at start, in one sentence that names the variable."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import SettingsError
+from common.settings import load_settings
+from senders.email import EmailChannel
+from senders.process import make_channel
+from tests.support import make_delivery
+
+FROM = {"email_from": "gateway@example.com"}
+WRONG: list[tuple[str, dict[str, str], str]] = [
+    ("email", {}, "GATEWAY_EMAIL_URL and GATEWAY_EMAIL_FROM"),
+    ("email", {"email_url": "smtp://", **FROM}, "GATEWAY_EMAIL_URL must look like"),
+    ("email", {"email_url": "smtp://h:99999", **FROM}, "GATEWAY_EMAIL_URL must look like"),
+    ("email", {"email_url": "smtp://h/path", **FROM}, "GATEWAY_EMAIL_URL must look like"),
+    ("email", {"email_url": "smtp://user@h", **FROM}, "a user but no password"),
+    ("email", {"email_url": "smtp://h?starttls=no", **FROM}, "another machine"),
+    ("email", {"email_url": "smtp://h?starttls=maybe", **FROM}, "only option"),
+    ("email", {"email_url": "smtps://h?starttls=no", **FROM}, "only option"),
+    ("email", {"email_url": "smtp://h", "email_from": "nobody"}, "GATEWAY_EMAIL_FROM"),
+    ("email", {"email_url": "smtp://h", **FROM, "email_ca_file": "/none.pem"}, "/none.pem"),
+    ("telegram", {}, "GATEWAY_TELEGRAM_TOKEN"),
+    ("telegram", {"telegram_token": "1:a", "telegram_api_url": "api"}, "GATEWAY_TELEGRAM_API_URL"),
+    ("vk", {}, "GATEWAY_VK_TOKEN"),
+    ("vk", {"vk_token": "a", "vk_api_url": "ftp://h"}, "GATEWAY_VK_API_URL"),
+]
+
+
+def given(changes: dict[str, str]) -> dict[str, str]:
+    return {f"GATEWAY_{name.upper()}": text for name, text in changes.items()}
+
+
+@pytest.mark.parametrize(("channel", "changes", "says"), WRONG)
+def test_wrong_settings_are_named(channel: str, changes: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        make_channel(channel, load_settings(given(changes)))
+
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_garbage_in_the_ca_file_is_named(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text("not a certificate")
+    changes = {"email_url": "smtp://h", "email_ca_file": str(ca_file), **FROM}
+
+    with pytest.raises(SettingsError, match=r"ca\.pem"):
+        make_channel("email", load_settings(given(changes)))
+
+
+def test_password_is_in_no_message() -> None:
+    url = "smtp://user:s3cret@mail.example.com?starttls=no"
+
+    with pytest.raises(SettingsError) as refused:
+        EmailChannel(load_settings(given({"email_url": url, **FROM})))
+
+    assert "s3cret" not in str(refused.value)
+
+
+def test_email_counts_against_the_recipients_domain() -> None:
+    settings = load_settings(given({"email_url": "smtp://h", "email_rate": "10/s", **FROM}))
+
+    limits = EmailChannel(settings).limits(make_delivery(address="Ada@Example.ORG"))
+
+    assert (limits.account, limits.recipient) == (settings.email_rate, None)
+    assert limits.domain == "example.org"
+
+
+async def test_telegram_counts_against_the_chat_or_group() -> None:
+    settings = load_settings(given({"telegram_token": "1:a"}))
+    channel = make_channel("telegram", settings)
+    rates = {
+        address: channel.limits(make_delivery(address=address)).recipient
+        for address in ("42", "-100123", "@news")
+    }
+    await channel.close()
+
+    group_rate = settings.telegram_group_rate
+    assert rates == {"42": settings.telegram_chat_rate, "-100123": group_rate, "@news": group_rate}
+
+
+def test_vk_counts_against_the_account_alone() -> None:
+    settings = load_settings(given({"vk_token": "a"}))
+
+    limits = make_channel("vk", settings).limits(make_delivery())
+
+    assert (limits.account, limits.recipient, limits.domain) == (settings.vk_rate, None, None)
