@@ -1,0 +1,192 @@
+"""`gateway demo`: the whole gateway on this machine, with stand-in providers, in one command."""
+
+import fcntl
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from admin.demo_board import Board, Case, closing
+from broker_topology.apply import apply, present, remove
+from broker_topology.connect import mask_url
+from broker_topology.events import listen
+from common.errors import GatewayError
+from deploy.broker import Node, free_port
+from deploy.stack import Stack, checkout, gateway_services, sandbox_service, sandbox_settings
+
+DEADLINE_S = 60.0
+API_PORT, INBOX_PORT, MANAGEMENT_PORT = 8080, 8025, 15673
+# Shorter than in earnest, where the second try comes after 5 s and the third after 30 s more.
+RETRY_DELAYS = "2s,4s,8s"
+BROKER_PASSWORD = "demo-only"  # noqa: S105  shown on screen; the broker listens on loopback only
+
+CASES = (
+    Case("an email", "email:ada@example.com", "sent", subject="Order shipped"),
+    Case("a Telegram message", "telegram:42", "sent"),
+    Case("a VK message", "vk:123", "sent"),
+    Case("refused twice at first", "email:twice+bob@example.com", "sent", subject="Invoice"),
+    Case("refused for good", "telegram:900001001", "failed"),
+)
+
+
+class DemoError(GatewayError):
+    """The demo cannot run here, or did not end as it should."""
+
+
+def demo(
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="Stop everything and exit when all have arrived.")
+    ] = False,
+) -> None:
+    """Send real notifications through a private RabbitMQ to stand-in providers, and watch them.
+
+    With --exit the exit code is 0 only if every notification ended as it should.
+    """
+    console = Console()
+    directory = checkout() / ".gateway" / "demo"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_alone(directory))
+            console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
+            url, management = stack.enter_context(_broker(directory))
+            api, inbox = stack.enter_context(_gateway(directory, url))
+            board = _play(console, api, url)
+            console.print(*closing(board, api, inbox, management), sep="\n")
+            if exit_:
+                if not board.is_as_expected:
+                    raise DemoError(f"not every notification ended as it should; logs: {directory}")
+                return
+            console.print("\nEverything stays up. Press Ctrl-C to stop.")
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            console.print("\nStopping …")
+            if exit_:
+                raise
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One demo per checkout at a time, in a fresh directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory.parent / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError("a demo is running in this checkout already; stop that one") from None
+        shutil.rmtree(directory)
+        directory.mkdir()
+        yield
+
+
+@contextmanager
+def _broker(directory: Path) -> Iterator[tuple[str, str]]:
+    """The broker's URL and a line about its management page.
+
+    A private node, or the broker of GATEWAY_AMQP_URL: there the demo declares its topology, and
+    removes it at the end, only where no gateway lives yet.
+    """
+    if given := os.environ.get("GATEWAY_AMQP_URL"):
+        if present(given):
+            raise DemoError(
+                f"{mask_url(given)} has a gateway's queues already, whose messages the demo would "
+                "swallow; name an empty vhost, or unset GATEWAY_AMQP_URL for a private broker"
+            )
+        try:
+            apply(given)
+            yield given, f"of {mask_url(given)}"
+        finally:
+            remove(given)
+        return
+    node = Node.create(
+        directory / "broker",
+        user="demo",
+        password=BROKER_PASSWORD,
+        management_port=_port(MANAGEMENT_PORT),
+    )
+    with node:
+        url = node.amqp_url()
+        apply(url)
+        yield url, f"{node.management_url}  (user demo, password {BROKER_PASSWORD})"
+
+
+@contextmanager
+def _gateway(directory: Path, url: str) -> Iterator[tuple[str, str]]:
+    """Run sandbox, API and senders; yields the addresses of the API and of the inbox."""
+    smtp_port, http_port, api_port = free_port(), _port(INBOX_PORT), _port(API_PORT)
+    settings = sandbox_settings(smtp_port, http_port) | {
+        "GATEWAY_AMQP_URL": url,
+        "GATEWAY_API_PORT": str(api_port),
+        "GATEWAY_RETRY_DELAYS": RETRY_DELAYS,
+        "GATEWAY_ENV_FILE": os.devnull,
+    }
+    services = [sandbox_service(smtp_port, http_port), *gateway_services(settings)]
+    with Stack(directory, services) as stack:
+        api = f"http://127.0.0.1:{api_port}"
+        inbox = f"http://127.0.0.1:{http_port}"
+        for name, address in (("sandbox", f"{inbox}/inbox.json"), ("api", f"{api}/readyz")):
+            _await_answer(address, name, stack)
+        yield api, inbox
+
+
+def _port(wanted: int) -> int:
+    """The port that the README names, or a free one where it is taken."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return free_port()
+    return wanted
+
+
+def _await_answer(address: str, name: str, stack: Stack) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(address, timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise DemoError(f"{name} did not come up within 30 s; its log: {stack.log_file(name)}")
+
+
+def _play(console: Console, api: str, url: str) -> Board:
+    """POST every case and follow the events until each has ended, or the time is over."""
+    board = Board(CASES)
+    stopping, ready = threading.Event(), threading.Event()
+
+    def follow() -> None:
+        for event in listen(url, stopping, ready=ready):
+            board.note(event)
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    if not ready.wait(10):
+        raise DemoError("the broker did not answer within 10 s")
+    with httpx.Client(base_url=api, timeout=10) as client:
+        for case in CASES:
+            answer = client.post("/v1/notifications", json=case.request())
+            if answer.status_code != httpx.codes.ACCEPTED:
+                raise DemoError(f"POST /v1/notifications answered {answer.text}")
+            board.accepted(case, answer.json()["deliveries"][0]["id"])
+    _show_until_done(console, board)
+    stopping.set()
+    follower.join()
+    return board
+
+
+def _show_until_done(console: Console, board: Board) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    with Live(console=console, get_renderable=board.table, refresh_per_second=8):
+        while not board.is_done and time.monotonic() < deadline:
+            time.sleep(0.05)

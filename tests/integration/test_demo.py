@@ -1,0 +1,132 @@
+"""`gateway demo` as a newcomer runs it, with its whole tree of processes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from broker_topology.apply import apply, present
+from deploy.broker import Node
+from tests.running import until
+from tests.support import count
+
+DEMO = [sys.executable, "-P", "-m", "admin", "demo"]
+
+
+def processes_of_the_demo() -> list[str]:
+    """Command lines of living processes that work for a demo of this checkout."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if b"TEST_MARK=demo" in environment and line:
+                found.append(line)
+    return found
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The demo's processes inherit a mark, by which a leftover is found."""
+    return os.environ | {"TEST_MARK": "demo", "COLUMNS": "100"}
+
+
+@contextmanager
+def started_demo(
+    environment: dict[str, str], output: Path, words: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A demo that has come as far as to say these words; killed at the end if it still runs."""
+    with output.open("w") as sink:
+        demo = subprocess.Popen(DEMO, env=environment, stdout=sink, stderr=sink)
+    try:
+        until(lambda: words in output.read_text() or demo.poll() is not None, 90)
+        assert demo.poll() is None, output.read_text()
+        yield demo
+    finally:
+        demo.kill()
+        demo.wait()
+
+
+def test_demo_shows_everything_arriving_and_leaves_nothing(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*DEMO, "--exit"], env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("Order shipped", "twice+bob@example.com", "bot was blocked", "/docs"):
+        assert words in done.stdout
+    assert re.search(r"refused twice at first.*sent.*3 ", done.stdout)
+    until(lambda: not processes_of_the_demo(), 10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_demo_leaves_nothing(
+    environment: dict[str, str], number: signal.Signals, tmp_path: Path
+) -> None:
+    with started_demo(environment, tmp_path / "output", "Press Ctrl-C") as demo:
+        assert len(processes_of_the_demo()) > 8
+        demo.send_signal(number)
+        assert demo.wait(40) == 0
+    assert "Traceback" not in (tmp_path / "output").read_text()
+    until(lambda: not processes_of_the_demo(), 10)
+
+
+def test_demo_killed_outright_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+    with started_demo(environment, tmp_path / "output", "Press Ctrl-C") as demo:
+        demo.kill()
+    until(lambda: not processes_of_the_demo(), 15)
+
+
+def test_demo_on_a_given_broker_takes_its_queues_away_again(
+    environment: dict[str, str], vhost_url: str
+) -> None:
+    done = subprocess.run(
+        [*DEMO, "--exit"],
+        env=environment | {"GATEWAY_AMQP_URL": vhost_url},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert present(vhost_url) == []
+
+
+def test_demo_keeps_its_hands_off_a_gateway_in_use(
+    environment: dict[str, str], vhost_url: str, broker: Node
+) -> None:
+    apply(vhost_url)
+    done = subprocess.run(
+        [*DEMO, "--exit"],
+        env=environment | {"GATEWAY_AMQP_URL": vhost_url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "has a gateway's queues already" in done.stderr
+    assert f":{broker.password}@" not in done.stderr
+    assert count(vhost_url, "email.normal") == 0
+
+
+def test_unreachable_given_broker_is_one_sentence(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*DEMO, "--exit"],
+        env=environment | {"GATEWAY_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "No broker answers at 127.0.0.1:1" in done.stderr

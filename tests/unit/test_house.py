@@ -1,0 +1,96 @@
+"""The rules of the house: who may import whom, and where each vendor's library may be used."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker_topology.topology import build, queue_name
+from common.envelope import Channel, Priority
+from common.settings import load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = {"common", "broker_topology", "senders", "gateway_api", "admin", "deploy", "tests"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "common": set(),
+    "broker_topology": {"common"},
+    "senders": {"common", "broker_topology.topology"},
+    "gateway_api": {"common", "broker_topology.topology"},
+    "deploy": {"common", "broker_topology", "senders", "gateway_api", "admin"},
+    "admin": {"common", "broker_topology", "senders", "gateway_api", "deploy"},
+}
+
+LIVES_IN = {
+    "aio_pika": "common/amqp.py",
+    "aiormq": "common/amqp.py",
+    "pika": "broker_topology/",
+    "aiosmtplib": "senders/email",
+    "telegram": "senders/telegram",
+    "vk_api": "senders/vk",
+}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module that a file imports, by its full name."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_package_imports_only_whom_it_may(package: str) -> None:
+    allowed = {*MAY_IMPORT[package], package}
+    breaches = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files(package)
+        for module in imports(file)
+        if module.split(".")[0] in OURS
+        and not any(module == name or module.startswith(f"{name}.") for name in allowed)
+    ]
+    assert breaches == []
+
+
+@pytest.mark.parametrize(("library", "home"), sorted(LIVES_IN.items()))
+def test_vendor_library_is_imported_in_one_place(library: str, home: str) -> None:
+    users = {
+        str(file.relative_to(ROOT))
+        for package in MAY_IMPORT
+        for file in files(package)
+        if any(module.split(".")[0] == library for module in imports(file))
+    }
+    assert [user for user in users if not user.startswith(home)] == []
+
+
+def test_settings_are_read_in_one_place() -> None:
+    readers = [
+        str(file.relative_to(ROOT))
+        for package in ("common", "broker_topology", "senders", "gateway_api")
+        for file in files(package)
+        if "os.environ" in file.read_text() or "getenv" in file.read_text()
+    ]
+    assert readers == ["common/settings.py"]
+
+
+def test_declared_channel_queues_are_the_consumed_ones() -> None:
+    settings = load_settings({})
+    consumed = {
+        queue_name(channel, priority)
+        for channel in Channel
+        for priority, lanes in settings.lanes(channel).items()
+        if lanes
+    }
+    declared = {
+        queue.name
+        for queue in build().queues
+        if queue.name.split(".")[-1] in [*Priority] and queue.name.split(".")[0] in [*Channel]
+    }
+    assert consumed == declared
+    assert len(declared) == len(Channel) * len(Priority)
