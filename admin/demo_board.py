@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 
@@ -34,7 +35,7 @@ class Case:
 
     def request(self) -> dict[str, Any]:
         """The body of its POST."""
-        text = f"This is {self.title}, sent through the gateway."
+        text = "Your order is on its way."
         request: dict[str, Any] = {"to": [self.to], "text": text}
         return request | ({"subject": self.subject} if self.subject else {})
 
@@ -109,7 +110,7 @@ class Board:
 
     def table(self) -> RenderableType:
         """The picture of this moment."""
-        table = Table(title="On their way", title_justify="left")
+        table = Table(title="On their way", title_justify="left", box=box.SIMPLE_HEAD)
         for heading in ("notification", "to", "status"):
             table.add_column(heading, no_wrap=True)
         for heading in ("tries", "time"):
@@ -124,7 +125,11 @@ class Board:
 
 def closing(board: Board, api: str, inbox: str, management: str) -> list[RenderableType]:
     """What arrived, read back from the inbox, the dead letter, and where to look further."""
-    arrived = Table(title="What arrived (read from the providers' inbox)", title_justify="left")
+    arrived = Table(
+        title="What arrived, read from the providers' inbox",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     for heading in ("channel", "to", "subject", "text"):
         arrived.add_column(heading)
     arrived.columns[1].no_wrap = True

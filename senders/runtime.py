@@ -165,7 +165,7 @@ class Pipeline:
             jitter=self._shared.jitter(),
         )
         _log_outcome(delivery, tried, outcome, decision)
-        self._pause(outcome, limits, delivery.address, decision)
+        self._pause(outcome, limits, delivery.address)
         match decision:
             case Park():
                 progress = tried if decision.counted else progress
@@ -179,17 +179,17 @@ class Pipeline:
                 self._shared.memory.remember(delivery, tried, outcome)
                 await self._settle_sent(received, delivery, tried, outcome)
 
-    def _pause(self, outcome: Outcome, limits: Limits, address: str, decision: Decision) -> None:
+    def _pause(self, outcome: Outcome, limits: Limits, address: str) -> None:
         """Hold what would meet the same answer: the whole account, a domain, or one recipient."""
         limiter = self._shared.limiter
         match outcome:
             case Misconfigured():
                 limiter.refuse(self._shared.policy.probe_interval_s)
             case Throttled():
-                delay_s = decision.delay_s if isinstance(decision, Park) else DEFAULT_THROTTLE_S
-                limiter.pause(outcome.scope, delay_s, limits, address)
-            case Transient(paused=Scope() as scope) if isinstance(decision, Park):
-                limiter.pause(scope, decision.delay_s, limits, address)
+                # The provider's own time, also when this delivery does not live to see its end.
+                limiter.pause(outcome.scope, outcome.after_s or DEFAULT_THROTTLE_S, limits, address)
+            case Transient(paused=Scope() as scope):
+                limiter.pause(scope, self._shared.policy.probe_interval_s, limits, address)
 
     async def _park(
         self,

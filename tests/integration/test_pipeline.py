@@ -231,6 +231,18 @@ async def test_throttled_account_holds_every_message(
     assert channel.times("b")[0] - refused_at >= 2
 
 
+async def test_throttle_outlives_the_delivery_that_met_it(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("a", Throttled("daily limit", after_s=3))
+    put(gateway_url, make_delivery(text="a", expires_at=utc_now() + timedelta(seconds=2)))
+    put(gateway_url, make_delivery(text="b"))
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types().count("sent") == 1)
+    assert "expired" in events.types()
+    assert channel.times("b")[0] - channel.times("a")[0] >= 3
+
+
 async def test_own_rate_is_kept(gateway_url: str, events: EventLog) -> None:
     channel = ScriptedChannel(Limits(account=Rate(5, 1)))
     for number in range(6):
