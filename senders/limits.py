@@ -82,13 +82,13 @@ class Limiter:
 
     @property
     def is_open(self) -> bool:
-        """Whether the account may send now, or within a moment."""
-        return self._pause_left_s() <= 0
+        """Whether taking another message makes sense: no pause, and no probe under way."""
+        return self._pause_left_s() <= 0 and not (self._is_refused and self._is_probing)
 
     async def opened(self) -> None:
-        """Wait until the pause of the account is over."""
-        while (left_s := self._pause_left_s()) > 0:  # noqa: ASYNC110 - it may be prolonged
-            await asyncio.sleep(min(left_s, 1.0))
+        """Wait until the account's pause is over and no probe is under way."""
+        while not self.is_open:  # noqa: ASYNC110 - a pause may be prolonged meanwhile
+            await asyncio.sleep(min(max(self._pause_left_s(), 0.05), 1.0))
 
     def _pause_left_s(self) -> float:
         return self._paused_until.get(_ACCOUNT, 0.0) - self._clock()

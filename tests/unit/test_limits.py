@@ -86,7 +86,9 @@ def test_refused_account_lets_one_probe_through_at_a_time(limiter: Limiter, cloc
     clock.now_s += 60
     assert limiter.claim(ACCOUNT, "probe", 2) == 0
     assert limiter.claim(ACCOUNT, "other", 2) > 2
+    assert not limiter.is_open, "nobody takes messages while a probe is under way"
     limiter.settle_probe(accepted=False)
+    assert limiter.is_open
     assert limiter.claim(ACCOUNT, "next probe", 2) == pytest.approx(0.1)
     limiter.settle_probe(accepted=True)
     assert not limiter.is_refused
