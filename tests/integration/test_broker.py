@@ -184,8 +184,11 @@ def test_confirmed_message_survives_kill_and_restart(node: Node) -> None:
     assert [take(url), take(url)] == [b"first", b"second"]
 
 
-def test_stopped_node_leaves_no_process(node: Node) -> None:
-    running = descendants(os.getpid())
+def test_stopped_node_leaves_no_process(tmp_path: Path) -> None:
+    before = descendants(os.getpid())
+    node = Node.create(tmp_path / "broker")
+    node.start()
+    running = descendants(os.getpid()) - before
     assert len(running) >= 4  # the server, the port mapper and a guard for each
     node.stop()
     node.stop()
