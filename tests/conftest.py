@@ -39,3 +39,11 @@ def gateway_url(vhost_url: str) -> str:
     """The AMQP URL of a virtual host with the gateway's topology."""
     apply(vhost_url)
     return vhost_url
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What a machine lacks may skip a test there; in CI nothing is skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("Tests were skipped, which in CI is a failure.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
