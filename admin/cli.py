@@ -8,7 +8,7 @@ import typer
 
 import gateway_api.__main__
 import senders.__main__
-from admin import checks, demo, topology
+from admin import checks, dead, demo, doctor, send, topology, up
 from common.envelope import Channel
 from common.errors import GatewayError
 from deploy.sandbox.__main__ import main as run_sandbox
@@ -23,7 +23,11 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("test", context_settings=checks.PASS_ON)(checks.run_tests)
 app.command("check")(checks.run_checks)
+app.command("doctor")(doctor.doctor)
+app.command("send")(send.send)
+app.command("up")(up.up)
 app.add_typer(topology.app, name="topology")
+app.add_typer(dead.app, name="dead")
 
 
 @app.command()

@@ -1,9 +1,7 @@
 """`gateway demo`: the whole gateway on this machine, with stand-in providers, in one command."""
 
-import fcntl
 import os
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,15 +15,17 @@ from rich.console import Console
 from rich.live import Live
 
 from admin.demo_board import Board, Case, closing
+from admin.one_machine import INBOX_PORT, MANAGEMENT_PORT, alone, await_answer, port_or_free
 from broker_topology.apply import apply, present, remove
 from broker_topology.connect import mask_url
 from broker_topology.events import listen
 from common.errors import GatewayError
+from common.settings import load_settings
 from deploy.broker import Node, free_port
 from deploy.stack import Stack, checkout, gateway_services, sandbox_service, sandbox_settings
 
 DEADLINE_S = 60.0
-API_PORT, INBOX_PORT, MANAGEMENT_PORT = 8080, 8025, 15673
+API_PORT = 8080
 # Shorter than in earnest, where the second try comes after 5 s and the third after 30 s more.
 RETRY_DELAYS = "2s,4s,8s"
 BROKER_PASSWORD = "demo-only"  # noqa: S105  shown on screen; the broker listens on loopback only
@@ -56,7 +56,9 @@ def demo(
     directory = checkout() / ".gateway" / "demo"
     with ExitStack() as stack:
         try:
-            stack.enter_context(_alone(directory))
+            stack.enter_context(alone(directory.with_name("demo.lock"), "a demo of this checkout"))
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(exist_ok=True)
             console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
             url, management = stack.enter_context(_broker(directory))
             api, inbox = stack.enter_context(_gateway(directory, url))
@@ -75,27 +77,13 @@ def demo(
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One demo per checkout at a time, in a fresh directory."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory.parent / "demo.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DemoError("a demo is running in this checkout already; stop that one") from None
-        shutil.rmtree(directory)
-        directory.mkdir()
-        yield
-
-
-@contextmanager
 def _broker(directory: Path) -> Iterator[tuple[str, str]]:
     """The broker's URL and a line about its management page.
 
     A private node, or the broker of GATEWAY_AMQP_URL: there the demo declares its topology, and
     removes it at the end, only where no gateway lives yet.
     """
-    if given := os.environ.get("GATEWAY_AMQP_URL"):
+    if given := _given_url():
         if present(given):
             raise DemoError(
                 f"{mask_url(given)} has a gateway's queues already, whose messages the demo would "
@@ -111,7 +99,7 @@ def _broker(directory: Path) -> Iterator[tuple[str, str]]:
         directory / "broker",
         user="demo",
         password=BROKER_PASSWORD,
-        management_port=_port(MANAGEMENT_PORT),
+        management_port=port_or_free(MANAGEMENT_PORT),
     )
     with node:
         url = node.amqp_url()
@@ -119,10 +107,18 @@ def _broker(directory: Path) -> Iterator[tuple[str, str]]:
         yield url, f"{node.management_url}  (user demo, password {BROKER_PASSWORD})"
 
 
+def _given_url() -> str | None:
+    """The broker that the environment names, itself or by file; `.env` has no say in a demo."""
+    settings = load_settings(
+        {name: value for name, value in os.environ.items() if name.startswith("GATEWAY_AMQP_")}
+    )
+    return settings.broker_url if "amqp_url" in settings.model_fields_set else None
+
+
 @contextmanager
 def _gateway(directory: Path, url: str) -> Iterator[tuple[str, str]]:
     """Run sandbox, API and senders; yields the addresses of the API and of the inbox."""
-    smtp_port, http_port, api_port = free_port(), _port(INBOX_PORT), _port(API_PORT)
+    smtp_port, http_port, api_port = free_port(), port_or_free(INBOX_PORT), port_or_free(API_PORT)
     settings = sandbox_settings(smtp_port, http_port) | {
         "GATEWAY_AMQP_URL": url,
         "GATEWAY_API_PORT": str(api_port),
@@ -134,30 +130,8 @@ def _gateway(directory: Path, url: str) -> Iterator[tuple[str, str]]:
         api = f"http://127.0.0.1:{api_port}"
         inbox = f"http://127.0.0.1:{http_port}"
         for name, address in (("sandbox", f"{inbox}/inbox.json"), ("api", f"{api}/readyz")):
-            _await_answer(address, name, stack)
+            await_answer(address, name, stack)
         yield api, inbox
-
-
-def _port(wanted: int) -> int:
-    """The port that the README names, or a free one where it is taken."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return free_port()
-    return wanted
-
-
-def _await_answer(address: str, name: str, stack: Stack) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(address, timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise DemoError(f"{name} did not come up within 30 s; its log: {stack.log_file(name)}")
 
 
 def _play(console: Console, api: str, url: str) -> Board:

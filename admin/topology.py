@@ -1,4 +1,4 @@
-"""`gateway topology`: declare, check, show and export the broker's exchanges and queues."""
+"""`gateway topology`: declare, check, show and export exchanges and queues; make users."""
 
 import json
 import time
@@ -19,6 +19,8 @@ from broker_topology.connect import TopologyError, mask_url, vhost_of
 from broker_topology.difference import Diff
 from broker_topology.export import Account, definitions
 from broker_topology.topology import Exchange, Topology, build
+from broker_topology.users import DEFAULT_PREFIX, BrokerUser, provide_users
+from common.errors import GatewayError
 from common.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="The broker's exchanges, queues and bindings.")
@@ -31,6 +33,12 @@ Url = Annotated[
     str | None,
     typer.Option(
         "--url", help="Broker, amqp://user:password@host/vhost; GATEWAY_AMQP_URL if not given."
+    ),
+]
+ManagementUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="Management API; port 15672 of the broker's host, same account, if not given."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -63,12 +71,7 @@ def apply_command(url: Url = None, as_json: AsJson = False) -> None:
 @app.command("check")
 def check_command(
     url: Url = None,
-    management_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Management API; port 15672 of the broker's host, same account, if not given."
-        ),
-    ] = None,
+    management_url: ManagementUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the broker with the topology: exit code 0 same, 1 differs, 2 cannot be checked.
@@ -79,7 +82,7 @@ def check_command(
     target = _url(url)
     try:
         diff = check(target, management_url)
-    except TopologyError as error:
+    except GatewayError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_CANNOT_CHECK) from None
     if as_json:
@@ -133,8 +136,36 @@ def export_command(
     typer.echo(f"Wrote {output}.", err=True)
 
 
+@app.command("users")
+def users_command(
+    url: Url = None,
+    management_url: ManagementUrl = None,
+    prefix: Annotated[
+        str, typer.Option(help="Users are called PREFIX-api, PREFIX-sender-email and so on.")
+    ] = DEFAULT_PREFIX,
+    rotate: Annotated[
+        bool, typer.Option(help="Give users that exist new passwords; the old ones end at once.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make one broker user per process, each with the rights it needs and no others.
+
+    Needs an administrator's URL. Passwords are shown this once. Users that exist keep theirs,
+    unless --rotate, and get their rights set anew. JSON: list of {name, role, used_by, url,
+    password: new|rotated|kept}; the url of a kept one is without password.
+    """
+    users = provide_users(_url(url), management_url, prefix=prefix, rotate=rotate)
+    if as_json:
+        _print_json([user.to_json() for user in users])
+    else:
+        _print_users(users)
+
+
 def _url(given: str | None) -> str:
-    return given or load_settings().amqp_url.get_secret_value()
+    if given and not given.startswith("amqps://"):
+        return given
+    settings = load_settings()
+    return settings.broker_url_of(given) if given else settings.broker_url
 
 
 def _account(url: str) -> Account:
@@ -146,6 +177,16 @@ def _account(url: str) -> Account:
 
 def _console() -> Console:
     return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_users(users: list[BrokerUser]) -> None:
+    table = Table("for", "password", "GATEWAY_AMQP_URL", box=None, padding=(0, 2, 0, 0))
+    for user in users:
+        table.add_row(user.rights.used_by, user.state, user.url)
+    # As wide as it is: a URL cut or folded at the terminal's edge could not be copied.
+    Console(highlight=False, markup=False, width=1000).print(table, crop=False)
+    if any(user.state == "kept" for user in users):
+        typer.echo("Kept passwords are not known here; --rotate makes new ones.", err=True)
 
 
 def _print_json(value: object) -> None:

@@ -1,11 +1,9 @@
 """Compare a live broker with the topology that is wanted; changes nothing."""
 
-from typing import Any
-
 from pika.adapters.blocking_connection import BlockingConnection
 
 from broker_topology.apply import declare, exists, thing_of
-from broker_topology.connect import TopologyError, connected
+from broker_topology.connect import TopologyError, cluster_name, connected
 from broker_topology.difference import Diff, Difference, compare
 from broker_topology.management import ManagementUnavailableError, read_topology
 from broker_topology.topology import Exchange, Queue, Topology, build
@@ -21,7 +19,7 @@ def check(url: str, management_url: str | None = None, topology: Topology | None
     wanted = topology or build()
     with connected(url) as connection:
         try:
-            found = read_topology(url, management_url, _cluster_name(connection))
+            found = read_topology(url, management_url, cluster_name(connection))
         except ManagementUnavailableError as error:
             return _check_by_amqp(connection, wanted, str(error))
     return Diff(compare(wanted, found), bindings_checked=True)
@@ -45,9 +43,3 @@ def _check_by_amqp(connection: BlockingConnection, wanted: Topology, reason: str
                 continue
             differences += [conflict] if conflict else []
     return Diff(tuple(differences), bindings_checked=False, notes=tuple(notes))
-
-
-def _cluster_name(connection: BlockingConnection) -> str:
-    # pika's blocking connection keeps what the broker said of itself in its inner one only.
-    said: dict[str, Any] = connection._impl.server_properties
-    return str(said.get("cluster_name"))

@@ -3,9 +3,9 @@
 import logging
 import re
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
@@ -21,6 +21,7 @@ from pika.exceptions import (
 )
 
 from common.errors import GatewayError
+from common.tls import tls_context, tls_fault, without_tls_files
 
 CONNECT_TIMEOUT_S = 10
 # A broker that stops answering is noticed after two of these.
@@ -45,7 +46,7 @@ def connected(url: str) -> Iterator[BlockingConnection]:
         connection = BlockingConnection(parameters)
     # pika's own time-outs are neither of the first two.
     except (AMQPError, OSError, AMQPConnectorException) as error:
-        raise TopologyError(f"{_reason(error, parameters)} ({mask_url(url)}).") from error
+        raise TopologyError(f"{_reason(error, parameters, url)} ({mask_url(url)}).") from error
     try:
         yield connection
     except AMQPConnectionError as error:
@@ -64,6 +65,13 @@ def channel(connection: BlockingConnection) -> Iterator[BlockingChannel]:
     finally:
         if opened.is_open:
             opened.close()
+
+
+def cluster_name(connection: BlockingConnection) -> str:
+    """The name by which the broker's cluster calls itself."""
+    # pika's blocking connection keeps what the broker said of itself in its inner one only.
+    said: dict[str, Any] = connection._impl.server_properties
+    return str(said.get("cluster_name"))
 
 
 def refusal(error: ChannelClosedByBroker, what: str) -> TopologyError:
@@ -91,7 +99,7 @@ def _parameters(url: str) -> pika.URLParameters:
     if not url.startswith(("amqp://", "amqps://")):
         raise TopologyError(f"{mask_url(url)} is not an AMQP URL; write it as {form}.")
     try:
-        parameters = pika.URLParameters(url)
+        parameters = pika.URLParameters(without_tls_files(url))
     # pika meets a URL with a user but no password with a TypeError.
     except (ValueError, TypeError) as error:
         raise TopologyError(
@@ -106,12 +114,17 @@ def _parameters(url: str) -> pika.URLParameters:
     for name, seconds in limits.items():
         if f"{name}=" not in url.partition("?")[2]:
             setattr(parameters, name, seconds)
+    if context := tls_context(url):
+        # Without the host name pika would let any name in a trusted certificate pass.
+        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
     return parameters
 
 
-def _reason(error: Exception, parameters: pika.URLParameters) -> str:
+def _reason(error: Exception, parameters: pika.URLParameters, url: str) -> str:
     """What went wrong and what to do, as a sentence without its full stop."""
     place = f"{parameters.host}:{parameters.port}"
+    if fault := tls_fault(error, url):
+        return fault[0].upper() + fault[1:]
     match error:
         case ProbableAuthenticationError() | AuthenticationError():
             user = parameters.credentials.username
@@ -122,8 +135,6 @@ def _reason(error: Exception, parameters: pika.URLParameters) -> str:
                 f"The broker has no vhost {vhost!r} for this user: create it, give the user "
                 "rights in it, or correct the URL's path"
             )
-        case ssl.SSLError():
-            return f"TLS with {place} failed: {error.reason or error}; check scheme and certificate"
         case socket.gaierror():
             return f"The broker's host name {parameters.host!r} is unknown: check the URL"
         case IncompatibleProtocolError():

@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Iterator
 
-from broker_topology.connect import channel, connected
+from pika.exceptions import ChannelClosedByBroker
+
+from broker_topology.connect import channel, connected, refusal
 from broker_topology.topology import EVENTS
 from common.envelope import Event
 
@@ -14,11 +16,15 @@ def listen(
     """Yield events as they come until `stopping` is set; those before the call are not seen.
 
     pattern: topic pattern over `<channel>.<event>`, such as `email.*` or `*.failed`. ready is set
-    when nothing published from then on is missed. Raises TopologyError when the broker is lost.
+    when nothing published from then on is missed. Raises TopologyError when the broker is lost, or
+    when this user may not listen.
     """
     with connected(url) as connection, channel(connection) as opened:
-        queue = opened.queue_declare("", exclusive=True).method.queue
-        opened.queue_bind(queue, EVENTS, pattern)
+        try:
+            queue = opened.queue_declare("", exclusive=True).method.queue
+            opened.queue_bind(queue, EVENTS, pattern)
+        except ChannelClosedByBroker as error:
+            raise refusal(error, "a queue of its own for events") from error
         if ready is not None:
             ready.set()
         for _, _, body in opened.consume(queue, auto_ack=True, inactivity_timeout=0.2):

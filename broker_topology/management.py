@@ -1,5 +1,7 @@
 """Read a vhost's live topology from RabbitMQ's management HTTP API."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -8,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from broker_topology.connect import mask_url, vhost_of
 from broker_topology.topology import Binding, Exchange, Queue, Topology
+from common.tls import tls_context, tls_fault
 
 TIMEOUT_S = 5.0
 
@@ -57,28 +60,45 @@ def read_topology(amqp_url: str, management_url: str | None, cluster: str) -> To
     name as seen over AMQP, so that another broker's API is not taken for this one's.
     Raises ManagementUnavailableError.
     """
-    base = _with_account(management_url or default_management_url(amqp_url), amqp_url)
     vhost = quote(vhost_of(amqp_url), safe="")
+    with management(amqp_url, management_url, cluster) as client:
+        exchanges = get(client, f"exchanges/{vhost}", list[_LiveExchange])
+        queues = get(client, f"queues/{vhost}", list[_LiveQueue])
+        bindings = get(client, f"bindings/{vhost}", list[_LiveBinding])
+    return _topology(exchanges, queues, bindings)
+
+
+@contextmanager
+def management(amqp_url: str, management_url: str | None, cluster: str) -> Iterator[httpx.Client]:
+    """A client of this broker's management API, with paths relative to its `/api/`.
+
+    The arguments are those of `read_topology`. Raises ManagementUnavailableError, also for what
+    goes wrong inside the block.
+    """
+    base = _with_account(management_url or default_management_url(amqp_url), amqp_url)
     try:
-        with _client(base) as client:
+        with _client(base, amqp_url) as client:
             _expect_cluster(client, cluster)
-            exchanges = _get(client, f"exchanges/{vhost}", list[_LiveExchange])
-            queues = _get(client, f"queues/{vhost}", list[_LiveQueue])
-            bindings = _get(client, f"bindings/{vhost}", list[_LiveBinding])
+            yield client
     except httpx.HTTPStatusError as error:
         raise ManagementUnavailableError(_refusal(error.response.status_code, base)) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fault = tls_fault(error, base)
         raise ManagementUnavailableError(
-            f"the management API at {mask_url(base)} does not answer"
+            f"the management API at {mask_url(base)} does not answer{f': {fault}' if fault else ''}"
         ) from error
     except ValidationError as error:
         raise ManagementUnavailableError(
             f"{mask_url(base)} is not RabbitMQ's management API"
         ) from error
-    return _topology(exchanges, queues, bindings)
 
 
-def _client(base: str) -> httpx.Client:
+def get(client: httpx.Client, path: str, shape: type[Shape]) -> Shape:
+    """What the management API has at a path."""
+    return TypeAdapter(shape).validate_json(client.get(path).raise_for_status().content)
+
+
+def _client(base: str, amqp_url: str) -> httpx.Client:
     parts = urlsplit(base)
     place = parts.netloc.rpartition("@")[2]
     account = (unquote(parts.username or ""), unquote(parts.password or ""))
@@ -88,6 +108,8 @@ def _client(base: str) -> httpx.Client:
         auth=account,
         timeout=TIMEOUT_S,
         trust_env=False,
+        # The authority that signed the broker's certificate has signed this one too.
+        verify=tls_context(amqp_url) or True,
     )
 
 
@@ -100,16 +122,12 @@ def _with_account(url: str, amqp_url: str) -> str:
 
 
 def _expect_cluster(client: httpx.Client, cluster: str) -> None:
-    found = _get(client, "overview", dict[str, Any]).get("cluster_name")
+    found = get(client, "overview", dict[str, Any]).get("cluster_name")
     if found != cluster:
         raise ManagementUnavailableError(
             f"the management API at {client.base_url.host}:{client.base_url.port} belongs to "
             f"another broker ({found}, not {cluster})"
         )
-
-
-def _get(client: httpx.Client, path: str, shape: type[Shape]) -> Shape:
-    return TypeAdapter(shape).validate_json(client.get(path).raise_for_status().content)
 
 
 def _refusal(status: int, base: str) -> str:

@@ -18,8 +18,10 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aiormq import spec
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
+from common import telemetry
 from common.errors import GatewayError
 from common.logs import get_logger
+from common.tls import tls_context, tls_fault, without_tls_files
 
 log = get_logger(__name__)
 
@@ -165,12 +167,15 @@ class Broker:
     """One kept connection to RabbitMQ: `async with Broker(url, name="api") as broker`.
 
     Entering starts connecting and does not wait for it; the connection is re-made with
-    exponential back-off and jitter (0.1 s to 5 s) until the block is left.
+    exponential back-off and jitter (0.1 s to 5 s) until the block is left. For `amqps://` the
+    certificate files are those in the URL's query. Raises SettingsError when they cannot be used.
     """
 
     def __init__(self, url: str, *, name: str) -> None:
+        tls_context(url)  # files that cannot be used are told at once, not at every attempt
         self._url = url
         self._name = name
+        self._tls_fault: str | None = None
         self._connection: AbstractConnection | None = None
         self._publisher: AbstractChannel | None = None
         self._publisher_lock = asyncio.Lock()
@@ -199,6 +204,8 @@ class Broker:
             async with asyncio.timeout(timeout_s):
                 await self._up.wait()
         except TimeoutError:
+            if self._tls_fault:
+                raise NotConnected(f"no connection to the broker: {self._tls_fault}") from None
             raise NotConnected(
                 f"no connection to the broker within {timeout_s:g} s; "
                 "check GATEWAY_AMQP_URL and that RabbitMQ runs"
@@ -344,6 +351,7 @@ class Broker:
                     async with asyncio.timeout(ACK_TIMEOUT_S):
                         await connection.close()
             self.reconnects += 1
+            telemetry.BROKER_RECONNECTS.inc()
 
     async def _connect(self) -> tuple[AbstractConnection, asyncio.Event]:
         async for attempt in AsyncRetrying(
@@ -363,18 +371,20 @@ class Broker:
     async def _connect_once(self, attempt: int) -> AbstractConnection:
         try:
             return await aio_pika.connect(
-                self._url,
+                without_tls_files(self._url),
+                ssl_context=tls_context(self._url),
                 timeout=CONNECT_TIMEOUT_S,
                 heartbeat=HEARTBEAT_S,
                 client_properties={"connection_name": f"gateway {self._name}"},
             )
         except Exception as error:
+            self._tls_fault = tls_fault(error, self._url)
             if attempt in (1, 5) or attempt % 20 == 0:
                 log.warning(
                     "broker unreachable",
                     attempt=attempt,
                     error=type(error).__name__,
-                    detail=str(error),
+                    detail=self._tls_fault or str(error),
                 )
             raise
 

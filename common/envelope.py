@@ -245,7 +245,8 @@ class Progress:
     attempt: provider calls made so far; generation: times an operator put it back;
     not_before_ms: epoch milliseconds before which nobody may try; first_at_ms: when the first
     attempt of this generation began; step: index of the fallback step; address: where the
-    recipient moved to, when the provider said so.
+    recipient moved to, when the provider said so; expires_at_ms: when it stops being worth
+    sending, if that is no longer what the body says, because an operator put it back.
     """
 
     attempt: int = 0
@@ -254,6 +255,11 @@ class Progress:
     first_at_ms: int = 0
     step: int = 0
     address: str | None = None
+    expires_at_ms: int = 0
+
+    def expiry_ms(self, delivery: Delivery) -> int:
+        """Epoch milliseconds from which the delivery is not worth sending any more."""
+        return self.expires_at_ms or epoch_ms(delivery.expires_at)
 
     def to_headers(self) -> dict[str, int | str]:
         """Headers for a republished delivery; only what differs from a fresh one."""
@@ -273,6 +279,7 @@ class Progress:
             first_at_ms=_whole_number(headers, "gw-first-at"),
             step=_whole_number(headers, "gw-step"),
             address=_address(headers.get("gw-address")),
+            expires_at_ms=_whole_number(headers, "gw-expires-at"),
         )
 
 

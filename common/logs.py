@@ -18,6 +18,7 @@ _TOO_TALKATIVE = {
     "telegram": logging.WARNING,
     "mail.log": logging.WARNING,
     "asyncio": logging.WARNING,
+    "opentelemetry": logging.ERROR,
 }
 
 

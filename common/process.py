@@ -8,6 +8,7 @@ from collections.abc import Callable
 from common.errors import GatewayError
 from common.logs import configure_logs, get_logger
 from common.settings import Settings, load_settings, unknown_settings
+from common.tracing import start_tracing, stop_tracing
 
 log = get_logger(__name__)
 
@@ -22,7 +23,11 @@ def run_process(name: str, main: Callable[[Settings], None]) -> int:
         configure_logs(settings, name)
         for sentence in unknown_settings():
             log.warning("unknown setting", detail=sentence)
-        main(settings)
+        start_tracing(settings, name)
+        try:
+            main(settings)
+        finally:
+            stop_tracing()
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 1

@@ -28,6 +28,7 @@ from pydantic import (
 
 from common.envelope import Priority
 from common.errors import SettingsError
+from common.tls import with_tls_files
 
 PREFIX = "GATEWAY_"
 ENV_FILE = "GATEWAY_ENV_FILE"
@@ -111,6 +112,15 @@ class Settings(BaseModel):
         "a vhost's own slash is written %2F",
         "amqp://guest:guest@127.0.0.1:5672/",
     )
+    amqp_ca_file: Path | None = _setting(
+        None,
+        "PEM file of the authority that signed the broker's certificate (`amqps://`); without it "
+        "the system's authorities count",
+    )
+    amqp_cert_file: Path | None = _setting(
+        None, "PEM file of the certificate that is shown to a broker that demands one"
+    )
+    amqp_key_file: Path | None = _setting(None, "PEM file of that certificate's key, unencrypted")
     publish_timeout_s: float = _setting(
         4.0, "how long the API waits for the broker's confirm before it answers 503", gt=0, le=30
     )
@@ -199,12 +209,44 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "console"] = _setting(
         "auto", "log lines as JSON or for people; auto: for people on a terminal"
     )
+    metrics_port: int | None = _setting(
+        None,
+        "port of a sender's `/metrics`, `/healthz` and `/readyz` (9464 in the image); 0 picks a "
+        "free one; the API serves them on its own port",
+        ge=0,
+        le=65535,
+    )
+    metrics_host: str = _setting("127.0.0.1", "address of that port")
+    otlp_endpoint: str | None = _setting(
+        None,
+        "OpenTelemetry collector that takes traces (OTLP over HTTP), such as "
+        "`http://collector:4318`; off when not set",
+    )
+    trace_ratio: float = _setting(
+        1.0, "part of the requests without a `traceparent` of their own that are traced", ge=0, le=1
+    )
 
     @model_validator(mode="after")
     def _cross_check(self) -> Self:
         for problem in _contradictions(self):
             raise ValueError(problem)
         return self
+
+    @property
+    def broker_url(self) -> str:
+        """The broker's whole address: `amqp_url` with the certificate files in its query."""
+        return self.broker_url_of(self.amqp_url.get_secret_value())
+
+    def broker_url_of(self, url: str) -> str:
+        """The same for another URL of the broker, such as one given on the command line."""
+        if not url.startswith("amqps://"):
+            return url
+        files = {
+            "cafile": self.amqp_ca_file,
+            "certfile": self.amqp_cert_file,
+            "keyfile": self.amqp_key_file,
+        }
+        return with_tls_files(url, files)
 
     def lanes(self, channel: str) -> dict[Priority, int]:
         """Lanes per priority of one channel."""
@@ -214,9 +256,7 @@ class Settings(BaseModel):
 
 def _contradictions(settings: Settings) -> list[str]:
     """Sentences about settings that cannot hold together, each naming the variables."""
-    problems = []
-    if urlsplit(settings.amqp_url.get_secret_value()).scheme not in ("amqp", "amqps"):
-        problems.append("GATEWAY_AMQP_URL must begin with amqp:// or amqps://")
+    problems = _broker_contradictions(settings)
     if settings.api_key is not None and len(settings.api_key.get_secret_value()) < 16:
         problems.append("GATEWAY_API_KEY is shorter than 16 characters; make a longer one")
     if settings.email_url is not None:
@@ -226,6 +266,28 @@ def _contradictions(settings: Settings) -> list[str]:
             problems.append(
                 "GATEWAY_EMAIL_URL is set but GATEWAY_EMAIL_FROM, the sender address, is not"
             )
+    if settings.otlp_endpoint and urlsplit(settings.otlp_endpoint).scheme not in ("http", "https"):
+        problems.append("GATEWAY_OTLP_ENDPOINT must begin with http:// or https://")
+    return problems
+
+
+def _broker_contradictions(settings: Settings) -> list[str]:
+    problems = []
+    scheme = urlsplit(settings.amqp_url.get_secret_value()).scheme
+    if scheme not in ("amqp", "amqps"):
+        problems.append("GATEWAY_AMQP_URL must begin with amqp:// or amqps://")
+    if scheme == "amqp" and (settings.amqp_ca_file or settings.amqp_cert_file):
+        variable = "GATEWAY_AMQP_CA_FILE" if settings.amqp_ca_file else "GATEWAY_AMQP_CERT_FILE"
+        problems.append(
+            f"{variable} is set, but GATEWAY_AMQP_URL begins with amqp://, which is not encrypted; "
+            "write amqps:// and the broker's TLS port"
+        )
+    if bool(settings.amqp_cert_file) != bool(settings.amqp_key_file):
+        here, not_here = ("CERT", "KEY") if settings.amqp_cert_file else ("KEY", "CERT")
+        problems.append(
+            f"GATEWAY_AMQP_{here}_FILE is set but GATEWAY_AMQP_{not_here}_FILE is not; a client "
+            "certificate needs both"
+        )
     return problems
 
 

@@ -15,8 +15,11 @@ from starlette.responses import Response
 
 from common.amqp import Broker
 from common.settings import Settings
+from common.tracing import is_untraced
+from gateway_api.dead_letters import add_dead_letters
 from gateway_api.health import Health
 from gateway_api.keys import BearerKey
+from gateway_api.metrics import observe_api, show_metrics
 from gateway_api.notifications import Notifications
 from gateway_api.openapi import (
     POST_NOTIFICATION,
@@ -33,7 +36,7 @@ def create_app(settings: Settings, broker: Broker | None = None) -> FastAPI:
 
     broker: for tests; entered and left by the lifespan like the default one.
     """
-    broker = broker or Broker(settings.amqp_url.get_secret_value(), name="api")
+    broker = broker or Broker(settings.broker_url, name="api")
     topology = TopologyWatch(broker)
 
     @asynccontextmanager
@@ -55,8 +58,18 @@ def create_app(settings: Settings, broker: Broker | None = None) -> FastAPI:
         redirect_slashes=False,
         # No badge: it would show the document to a validator on the internet.
         swagger_ui_parameters={"validatorUrl": None},
+        # Spans of requests when tracing is on; its metrics and logs would double ours.
+        telemetry={
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+            "exclude": is_untraced,
+        },
     )
+    observe_api(broker)
     _add_routes(app, Notifications(settings, broker, topology), Health(broker, topology))
+    add_dead_letters(app, settings)
     _add_error_answers(app)
     if settings.api_key is not None:
         app.add_middleware(BearerKey, key=settings.api_key.get_secret_value())
@@ -84,6 +97,7 @@ def _add_routes(app: FastAPI, notifications: Notifications, health: Health) -> N
         summary="Readiness",
         responses={503: {"description": "what is wrong; nothing can be accepted now"}},
     )
+    app.add_api_route("/metrics", show_metrics, tags=["health"], summary="Prometheus metrics")
     app.add_api_route("/problems", list_problems, tags=["problems"], summary="Every error code")
     app.add_api_route("/problems/{code}", show_problem, tags=["problems"], summary="One error code")
 

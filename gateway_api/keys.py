@@ -10,7 +10,7 @@ from common.errors import SettingsError
 from common.settings import Settings
 from gateway_api.problems import Problem
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/problems"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"})
 OPEN_PREFIXES = ("/static-offline-docs/", "/problems/")
 
 

@@ -1,7 +1,7 @@
 """`POST /v1/notifications`: validate, publish, answer after the broker's confirms."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
 from broker_topology.topology import NOTIFICATIONS
+from common import telemetry, tracing
 from common.amqp import (
     Blocked,
     Broker,
@@ -64,10 +65,11 @@ class Notifications:
         await self._check_broker()
         notification_id = uuid7()
         deliveries = build_deliveries(notification, notification_id, utc_now(), self._expires_in_s)
-        results = await self._publish(deliveries, until)
+        results = await self._publish(deliveries, until, request.headers)
         if any(results):
             self._topology.doubt()
             raise publish_problem(deliveries, results)
+        telemetry.NOTIFICATIONS_ACCEPTED.labels(deliveries[0].priority).inc()
         return accepted_response(notification_id, deliveries)
 
     async def _check_broker(self) -> None:
@@ -88,29 +90,36 @@ class Notifications:
                 members={"missing": missing},
             )
 
-    async def _publish(self, deliveries: Sequence[Delivery], until: float) -> list[Result]:
+    async def _publish(
+        self, deliveries: Sequence[Delivery], until: float, headers: Mapping[str, str]
+    ) -> list[Result]:
         timeout_s = max(0.1, until - asyncio.get_running_loop().time())
         if len(deliveries) == 1:
-            return [await self._publish_one(deliveries[0], timeout_s)]
+            return [await self._publish_one(deliveries[0], timeout_s, headers)]
         return await asyncio.gather(
-            *(self._publish_one(delivery, timeout_s) for delivery in deliveries)
+            *(self._publish_one(delivery, timeout_s, headers) for delivery in deliveries)
         )
 
-    async def _publish_one(self, delivery: Delivery, timeout_s: float) -> Result:
+    async def _publish_one(
+        self, delivery: Delivery, timeout_s: float, headers: Mapping[str, str]
+    ) -> Result:
         try:
-            await self._broker.publish(
-                NOTIFICATIONS,
-                delivery.routing_key,
-                delivery.encode(),
-                message_id=delivery.id,
-                mandatory=True,
-                timeout_s=timeout_s,
-            )
-        except Returned as error:
-            log.error("no queue takes a delivery", key=delivery.routing_key, detail=str(error))
-            return error
+            with tracing.publishing(delivery.routing_key, delivery.id, headers) as trace_headers:
+                await self._broker.publish(
+                    NOTIFICATIONS,
+                    delivery.routing_key,
+                    delivery.encode(),
+                    message_id=delivery.id,
+                    headers=trace_headers,
+                    mandatory=True,
+                    timeout_s=timeout_s,
+                )
         except PublishError as error:
+            telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(error))).inc()
+            if isinstance(error, Returned):
+                log.error("no queue takes a delivery", key=delivery.routing_key, detail=str(error))
             return error
+        telemetry.DELIVERIES_ACCEPTED.labels(delivery.channel, delivery.priority).inc()
         return None
 
 

@@ -7,11 +7,19 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gateway_api.dead_letter_request import DiscardRequest, LetterQuery, RequeueRequest
 from gateway_api.problems import CATALOGUE, PROBLEM_JSON
 from gateway_api.request import EXAMPLES, Accepted, NotificationRequest, ProblemDocument
 
 _REF = "#/components/schemas/{model}"
-_MODELS: tuple[type[BaseModel], ...] = (NotificationRequest, Accepted, ProblemDocument)
+_MODELS: tuple[type[BaseModel], ...] = (
+    NotificationRequest,
+    Accepted,
+    LetterQuery,
+    RequeueRequest,
+    DiscardRequest,
+    ProblemDocument,
+)
 
 POST_NOTIFICATION: dict[str, Any] = {
     "security": [{"bearer": []}],
@@ -45,6 +53,25 @@ def problem_responses(*statuses: int) -> Responses:
                 "Retry-After": {"description": "seconds", "schema": {"type": "integer"}}
             }
     return responses
+
+
+def json_request(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI of a body that is read by hand; the model is one of those listed above."""
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    content = {"application/json": {"schema": schema}}
+    return {"security": [{"bearer": []}], "requestBody": {"required": True, "content": content}}
+
+
+def dead_letter_query() -> dict[str, Any]:
+    """OpenAPI of the query of a list of dead letters."""
+    fields = LetterQuery.model_json_schema(ref_template=_REF)["properties"]
+    return {
+        "security": [{"bearer": []}],
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            for name, schema in fields.items()
+        ],
+    }
 
 
 def accepted_response() -> Responses:

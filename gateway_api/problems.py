@@ -12,6 +12,8 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from common import telemetry
+
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 5
 
@@ -41,8 +43,20 @@ _KINDS = (
         "Send the header Authorization: Bearer <GATEWAY_API_KEY>.",
     ),
     Kind("not_found", 404, "There is nothing at this path", "See /docs for the paths."),
+    Kind(
+        "dead_letter_not_found",
+        404,
+        "There is no such dead letter",
+        "It may have been requeued or discarded; list them again.",
+    ),
     Kind("method_not_allowed", 405, "The path has no such method", "Use a method from Allow."),
     Kind("body_timeout", 408, "The body took too long to arrive", "Send it faster."),
+    Kind(
+        "dead_letters_busy",
+        409,
+        "Another operator works on these dead letters",
+        "Ask again after Retry-After.",
+    ),
     Kind(
         "body_too_large",
         413,
@@ -105,6 +119,18 @@ _KINDS = (
         "Nothing was accepted. Run: gateway topology check.",
     ),
     Kind(
+        "dead_letters_refused",
+        503,
+        "The work on dead letters was refused",
+        "Do what detail says; as many as done says are done, the others are where they were.",
+    ),
+    Kind(
+        "dead_letters_interrupted",
+        503,
+        "The broker was lost in the middle of the work",
+        "As many as done says are done, perhaps one more; ask again for the others.",
+    ),
+    Kind(
         "partly_accepted",
         503,
         "Only some deliveries were accepted",
@@ -148,7 +174,8 @@ class Problem(Exception):
         self.members = dict(members or {})
 
     def response(self) -> Response:
-        """The answer as bytes, with its headers."""
+        """The answer as bytes, with its headers; counted by its code."""
+        telemetry.REQUESTS_REFUSED.labels(self.kind.code).inc()
         document: dict[str, Any] = {
             "type": self.kind.type,
             "title": self.kind.title,

@@ -10,8 +10,10 @@ from common.errors import SettingsError
 from common.lanes import Lane
 from common.logs import get_logger
 from common.settings import Settings
+from common.status_server import StatusServer
 from senders.channel import Channel
 from senders.memory import SentMemory
+from senders.observation import observe_sender, readiness
 from senders.retry import Policy
 from senders.runtime import Pipeline, Shared
 
@@ -39,7 +41,7 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
     After `stop_timeout_s` seconds what is still in hand goes back to its queue.
     """
     name = channel.name
-    async with Broker(settings.amqp_url.get_secret_value(), name=f"sender {name}") as broker:
+    async with Broker(settings.broker_url, name=f"sender {name}") as broker:
         shared = Shared(
             broker=broker,
             channel=channel,
@@ -57,8 +59,15 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
             Lane(broker, queue, pipeline.handle, shared.limiter)
             for queue, pipeline in zip(queues, pipelines, strict=True)
         ]
+        observe_sender(name, list(zip(queues, lanes, strict=True)), shared.limiter, broker)
+        status = StatusServer(
+            settings.metrics_host,
+            settings.metrics_port,
+            lambda: readiness(shared.limiter, broker),
+        )
         try:
-            await _run_lanes(lanes, stopping, settings.stop_timeout_s)
+            async with status:
+                await _run_lanes(lanes, stopping, settings.stop_timeout_s)
         finally:
             await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
             await channel.close()

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -113,14 +113,7 @@ def event(
 def due_after(progress: Progress, delay_s: float, now: datetime) -> Progress:
     """The progress of a delivery that may not be tried for another `delay_s` seconds."""
     moment = now + timedelta(seconds=delay_s)
-    return Progress(
-        attempt=progress.attempt,
-        generation=progress.generation,
-        not_before_ms=epoch_ms(moment) + 1,
-        first_at_ms=progress.first_at_ms,
-        step=progress.step,
-        address=progress.address,
-    )
+    return replace(progress, not_before_ms=epoch_ms(moment) + 1)
 
 
 def _onward(received: Received, progress: Progress) -> dict[str, Any]:

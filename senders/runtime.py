@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from common import telemetry
 from common.amqp import Broker, ChannelLost, PublishError, Received
 from common.envelope import Delivery, EventType, Progress, epoch_ms, utc_now
 from common.errors import UndecodableError
@@ -20,6 +21,7 @@ from senders import publications as publish
 from senders.channel import Channel, Limits, Transmitter
 from senders.limits import Limiter
 from senders.memory import SentMemory
+from senders.observation import observed_attempt, park_reason
 from senders.outcome import (
     Crashed,
     Misconfigured,
@@ -95,7 +97,7 @@ class Pipeline:
             await self._bury(received, delivery, progress, FailClass.POISON, outcome)
         elif (early_s := (progress.not_before_ms - epoch_ms(now)) / 1000) > 0:
             await self._settle(received, publish.parked(received, delivery, progress, early_s))
-        elif now >= delivery.expires_at:
+        elif epoch_ms(now) >= progress.expiry_ms(delivery):
             await self._expire(received, delivery, progress)
         else:
             await self._send(received, delivery, progress)
@@ -113,7 +115,10 @@ class Pipeline:
         outcome: Outcome | None = None
         try:
             await asyncio.sleep(wait_s)
-            outcome, delivery = await self._attempt(delivery)
+            now = self._shared.now()
+            with observed_attempt(delivery, progress, received.headers, now) as conclude:
+                outcome, delivery = await self._attempt(delivery)
+                conclude(outcome)
         finally:
             self._shared.limiter.settle_probe(accepted=_proves_account(outcome))
         if delivery.address != home_address:
@@ -160,7 +165,7 @@ class Pipeline:
         decision = decide(
             outcome,
             attempt=tried.attempt,
-            left_s=(delivery.expires_at - now).total_seconds(),
+            left_s=(tried.expiry_ms(delivery) - epoch_ms(now)) / 1000,
             policy=self._shared.policy,
             jitter=self._shared.jitter(),
         )
@@ -217,6 +222,7 @@ class Pipeline:
                 )
             )
         await self._settle(received, *replacements)
+        telemetry.PARKED.labels(delivery.channel, park_reason(outcome)).inc()
 
     async def _bury(
         self,
@@ -239,6 +245,7 @@ class Pipeline:
         )
         fact = publish.event(EventType.FAILED, delivery, progress, at=now, outcome=outcome)
         await self._settle(received, letter, fact)
+        telemetry.DEAD_LETTERS.labels(delivery.channel, fail_class).inc()
 
     async def _bury_undecodable(self, received: Received, error: UndecodableError) -> None:
         """Keep bytes that are no delivery of ours as a dead letter; there is nobody to tell."""
@@ -253,6 +260,7 @@ class Pipeline:
             at=self._shared.now(),
         )
         await self._settle(received, letter)
+        telemetry.DEAD_LETTERS.labels(self._shared.channel.name, FailClass.POISON).inc()
 
     async def _expire(self, received: Received, delivery: Delivery, progress: Progress) -> None:
         """Its time is over: expired when it was never tried, otherwise a dead letter."""
@@ -263,6 +271,7 @@ class Pipeline:
         log.info("delivery expired", delivery=delivery.id)
         fact = publish.event(EventType.EXPIRED, delivery, progress, at=self._shared.now())
         await self._settle(received, fact)
+        telemetry.EXPIRED.labels(delivery.channel).inc()
 
     async def _settle_sent(
         self, received: Received, delivery: Delivery, progress: Progress, sent: Sent
@@ -288,6 +297,7 @@ class Pipeline:
             for publication, result in zip(waiting, results, strict=True):
                 if isinstance(result, PublishError):
                     log.warning("publish not confirmed; trying again", detail=str(result))
+                    telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(result))).inc()
                     failed.append(publication)
                 elif isinstance(result, BaseException):
                     raise result

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from broker_topology.apply import apply
+from broker_topology.users import provide_users
 from deploy.broker import Node, free_port
 from deploy.stack import Stack, gateway_services, sandbox_service, sandbox_settings
 
@@ -73,19 +74,23 @@ def until(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
 
 @contextmanager
 def running_gateway(broker: Node, directory: Path, **changes: str) -> Iterator[Gateway]:
-    """Run everything; `changes` are settings in lower case without the prefix."""
+    """Run everything, each process as its own broker user with no more rights than it needs.
+
+    changes: settings in lower case without the prefix.
+    """
     vhost = f"gateway-{next(_numbers)}"
     amqp_url = broker.add_vhost(vhost)
     apply(amqp_url)
+    users = provide_users(amqp_url, broker.management_url, prefix=vhost)
+    amqp_urls = {user.rights.role: user.url for user in users}
     smtp_port, http_port, api_port = free_port(), free_port(), free_port()
     settings = sandbox_settings(smtp_port, http_port) | {
-        "GATEWAY_AMQP_URL": amqp_url,
         "GATEWAY_API_PORT": str(api_port),
         "GATEWAY_RETRY_DELAYS": "1s,1s,2s,5s,5s,5s",
         "GATEWAY_ENV_FILE": "/dev/null",
     }
     settings |= {f"GATEWAY_{name.upper()}": value for name, value in changes.items()}
-    services = [sandbox_service(smtp_port, http_port), *gateway_services(settings)]
+    services = [sandbox_service(smtp_port, http_port), *gateway_services(settings, amqp_urls)]
     with Stack(directory, services) as stack:
         gateway = Gateway(
             stack, amqp_url, f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{http_port}"

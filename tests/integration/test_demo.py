@@ -118,10 +118,18 @@ def test_demo_keeps_its_hands_off_a_gateway_in_use(
     assert count(vhost_url, "email.normal") == 0
 
 
-def test_unreachable_given_broker_is_one_sentence(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("by_file", [False, True])
+def test_unreachable_given_broker_is_one_sentence(
+    environment: dict[str, str], tmp_path: Path, *, by_file: bool
+) -> None:
+    url = "amqp://guest:guest@127.0.0.1:1/"
+    (tmp_path / "url").write_text(url)
+    given = (
+        {"GATEWAY_AMQP_URL_FILE": str(tmp_path / "url")} if by_file else {"GATEWAY_AMQP_URL": url}
+    )
     done = subprocess.run(
         [*DEMO, "--exit"],
-        env=environment | {"GATEWAY_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/"},
+        env=environment | given,
         capture_output=True,
         text=True,
         timeout=60,

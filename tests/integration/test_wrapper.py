@@ -243,7 +243,10 @@ def test_without_rabbitmq_and_root_it_says_what_to_install(
         (["send"], {}),
         (["check"], {}),
         (["demo", "--help"], {}),
+        (["up", "--init"], {}),
         (["demo", "--exit"], {"GATEWAY_AMQP_URL": "amqp://elsewhere"}),
+        (["demo", "--exit"], {"GATEWAY_AMQP_URL_FILE": "/run/secrets/elsewhere"}),
+        (["up"], {"GATEWAY_AMQP_URL": "amqp://elsewhere"}),
     ],
 )
 def test_rabbitmq_is_not_asked_for_where_none_is_needed(
@@ -251,6 +254,34 @@ def test_rabbitmq_is_not_asked_for_where_none_is_needed(
 ) -> None:
     done = checkout.run(*words, program=None, **env)
     assert done.stdout == f"command line: {' '.join(words)}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "is_needed"),
+    [
+        ("up", "GATEWAY_AMQP_URL=amqp://elsewhere", False),
+        ("up", "  export GATEWAY_AMQP_URL_FILE = /run/secrets/elsewhere", False),
+        ("up", "#GATEWAY_AMQP_URL=amqp://elsewhere", True),
+        ("up", "GATEWAY_AMQP_URL=", True),
+        ("up", "GATEWAY_AMQP_CA_FILE=/etc/ca.pem", True),
+        ("up", "GATEWAY_AMQP_URL_FILE=/a checkout/.gateway/broker/amqp_url", True),
+        ("demo", "GATEWAY_AMQP_URL=amqp://elsewhere", True),
+    ],
+)
+def test_env_file_names_the_broker_for_up_but_not_for_the_demo(
+    checkout: Checkout, command: str, line: str, *, is_needed: bool
+) -> None:
+    (checkout.fakes / ".env").write_text(f"# mine\n{line}\n")
+    done = checkout.run(command)
+    if is_needed:
+        assert_fails_in_one_sentence(done, RABBITMQ_MISSING)
+    else:
+        assert done.stdout == f"command line: {command}\n", done
+
+
+def test_url_file_of_ups_own_broker_is_no_other_broker(checkout: Checkout) -> None:
+    own = f"{checkout.root}/.gateway/broker/amqp_url"
+    assert_fails_in_one_sentence(checkout.run("up", GATEWAY_AMQP_URL_FILE=own), RABBITMQ_MISSING)
 
 
 def test_tests_need_a_server_of_their_own(checkout: Checkout) -> None:

@@ -17,7 +17,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "common": set(),
     "broker_topology": {"common"},
     "senders": {"common", "broker_topology.topology"},
-    "gateway_api": {"common", "broker_topology.topology"},
+    # Beside the topology it reads, the API works on dead letters, as the command line does.
+    "gateway_api": {
+        "common",
+        "broker_topology.topology",
+        "broker_topology.connect.TopologyError",
+        "broker_topology.dead_archive",
+        "broker_topology.dead_letter",
+        "broker_topology.dead_letters",
+        "broker_topology.dead_queue",
+        "broker_topology.dead_report",
+        "broker_topology.requeue",
+        "broker_topology.selection",
+    },
     "deploy": {"common", "broker_topology", "senders", "gateway_api", "admin"},
     "admin": {"common", "broker_topology", "senders", "gateway_api", "deploy"},
 }
@@ -29,6 +41,8 @@ LIVES_IN = {
     "aiosmtplib": "senders/email",
     "telegram": "senders/telegram",
     "vk_api": "senders/vk",
+    "prometheus_client": "common/telemetry.py",
+    "opentelemetry": "common/tracing.py",
 }
 
 

@@ -52,6 +52,15 @@ def test_durations(text: str, seconds: float) -> None:
         ({"GATEWAY_VK_LANES": "urgent:1"}, "'urgent:1' is not <priority>:<lanes>"),
         ({"GATEWAY_EMAIL_RATE": "0/s"}, "GATEWAY_EMAIL_RATE: '0/s' is not a rate"),
         ({"GATEWAY_AMQP_URL": "http://x"}, "GATEWAY_AMQP_URL must begin with amqp://"),
+        ({"GATEWAY_AMQP_CA_FILE": "/ca.pem"}, "GATEWAY_AMQP_CA_FILE is set, but GATEWAY_AMQP_URL"),
+        (
+            {"GATEWAY_AMQP_URL": "amqps://h", "GATEWAY_AMQP_CERT_FILE": "/c.pem"},
+            "GATEWAY_AMQP_CERT_FILE is set but GATEWAY_AMQP_KEY_FILE is not",
+        ),
+        (
+            {"GATEWAY_AMQP_URL": "amqps://h", "GATEWAY_AMQP_KEY_FILE": "/k.pem"},
+            "GATEWAY_AMQP_KEY_FILE is set but GATEWAY_AMQP_CERT_FILE is not",
+        ),
         ({"GATEWAY_API_KEY": "short"}, "GATEWAY_API_KEY is shorter than 16"),
         ({"GATEWAY_EMAIL_URL": "smtp://h"}, "but GATEWAY_EMAIL_FROM"),
         ({"GATEWAY_VK_TOKEN_FILE": "/nonesuch"}, "GATEWAY_VK_TOKEN_FILE names /nonesuch"),

@@ -1,0 +1,82 @@
+"""What `gateway demo` and `gateway up` share: one at a time, ports, waiting for an answer."""
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from common.errors import GatewayError
+from deploy.broker import free_port
+from deploy.stack import Stack
+
+INBOX_PORT, MANAGEMENT_PORT = 8025, 15673
+READY_TIMEOUT_S = 30.0
+
+
+class OneMachineError(GatewayError):
+    """The gateway cannot run here."""
+
+
+@contextmanager
+def alone(lock_file: Path, what: str) -> Iterator[None]:
+    """Hold a lock file that only one process can hold; `what` is it that only one may run."""
+    try:
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        lock = lock_file.open("w")
+    except OSError as error:
+        raise OneMachineError(
+            f"{lock_file} cannot be written ({error.strerror}): make its directory writable"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OneMachineError(f"{what} is running already; stop that one first") from None
+        yield
+
+
+def port_or_free(wanted: int) -> int:
+    """The port that people know, or a free one where it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return free_port()
+    return wanted
+
+
+def await_answer(address: str, name: str, stack: Stack) -> None:
+    """Wait until a service answers 200 at an address. Raises OneMachineError with its last word."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(address, timeout=2, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    log_file = stack.log_file(name)
+    said = last_word(log_file)
+    raise OneMachineError(
+        f"{name} did not come up within {READY_TIMEOUT_S:.0f} s"
+        + (f" ({said})" if said else "")
+        + f"; its log: {log_file}"
+    )
+
+
+def last_word(log_file: Path) -> str:
+    """The sentence with which a process of ours ended, from the end of its log; "" if none."""
+    try:
+        with log_file.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return last.removeprefix("gateway: ") if last.startswith("gateway: ") else ""

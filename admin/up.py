@@ -1,0 +1,191 @@
+"""`gateway up`: the whole gateway on this machine, with your own settings."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from admin.api_client import api_url
+from admin.doctor_settings import configured_channels
+from admin.env_file import env_file, write_env_file
+from admin.one_machine import INBOX_PORT, alone, await_answer, port_or_free
+from admin.up_board import Board, heading
+from admin.up_broker import PrivateBroker
+from broker_topology.apply import apply
+from broker_topology.check import check
+from broker_topology.rights import sender
+from common.envelope import Channel
+from common.settings import PREFIX, Settings, load_settings, unknown_settings
+from deploy.broker import free_port
+from deploy.stack import (
+    Service,
+    Stack,
+    checkout,
+    gateway_services,
+    sandbox_service,
+    sandbox_settings,
+)
+from gateway_api.keys import check_exposure
+from gateway_api.server import listen
+
+_LOOK_S = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is started: services, the settings that they get beside yours, and the addresses.
+
+    inbox: address of the stand-in providers' inbox, None when every channel has credentials.
+    """
+
+    settings: Settings
+    services: list[Service]
+    api: str
+    inbox: str | None
+
+
+def up(
+    init: Annotated[
+        bool, typer.Option("--init", help="Only write a commented .env to begin with.")
+    ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Directory of broker data and logs; .gateway of the checkout otherwise."),
+    ] = None,
+) -> None:
+    """Run the whole gateway on this machine with the settings of `.env` or the environment.
+
+    Channels without credentials send to the stand-in providers. Without GATEWAY_AMQP_URL a private
+    RabbitMQ is started, whose messages are kept between runs. What dies is started again; Ctrl-C
+    stops everything in order. Logs: .gateway/logs/.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    if init:
+        write_env_file(env_file())
+        console.print(
+            f"Wrote {env_file()} with a new GATEWAY_API_KEY and every other setting commented out: "
+            "set your credentials there, then run `gateway up`."
+        )
+        return
+    directory = (state or checkout() / ".gateway").absolute()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(alone(directory / "up.lock", f"`gateway up` with {directory}"))
+            _run(console, directory, stack)
+        except KeyboardInterrupt:
+            console.print("\nStopping …")
+
+
+def _run(console: Console, directory: Path, stack: ExitStack) -> None:
+    broker: PrivateBroker | None = PrivateBroker(directory / "broker")
+    settings = load_settings()
+    if broker is not None and not _is_private(settings, broker):
+        broker = None
+    plan = _plan(settings, broker)
+    for sentence in unknown_settings():
+        console.print(f"Warning: {sentence}.", markup=False)
+    _start_broker(console, settings, broker, stack)
+    services = Stack(directory, plan.services, stop_timeout_s=settings.stop_timeout_s + 5)
+    stack.enter_context(services)
+    await_answer(f"{plan.api}/readyz", "api", services)
+    places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
+    console.print(
+        *heading(plan.settings, plan.api, plan.inbox, places, broker, directory), sep="\n"
+    )
+    _watch(console, Board(services, broker), broker)
+
+
+def _is_private(settings: Settings, broker: PrivateBroker) -> bool:
+    """Whether no other broker is named: none at all, or our own by its file."""
+    given = settings.amqp_url.get_secret_value()
+    return "amqp_url" not in settings.model_fields_set or given == broker.account.url
+
+
+def _start_broker(
+    console: Console, settings: Settings, broker: PrivateBroker | None, stack: ExitStack
+) -> None:
+    """A broker that runs and has the topology."""
+    if broker is not None:
+        console.print("Starting the private RabbitMQ …")
+        stack.callback(broker.stop)
+        broker.start()
+    elif not check(settings.broker_url).same:
+        apply(settings.broker_url)
+
+
+def _plan(settings: Settings, broker: PrivateBroker | None) -> Plan:
+    """Raises GatewayError when the API could not listen."""
+    check_exposure(settings)
+    added: dict[str, str] = {}
+    if settings.api_port == 0:
+        settings = settings.model_copy(update={"api_port": free_port()})
+        added["GATEWAY_API_PORT"] = str(settings.api_port)
+    for listener in listen(settings.api_host, settings.api_port):
+        listener.close()
+    if broker is not None and "amqp_url" not in settings.model_fields_set:
+        added["GATEWAY_AMQP_URL"] = broker.account.url
+    missing = [channel for channel in Channel if channel not in configured_channels(settings)]
+    services, inbox = [], None
+    if missing:
+        smtp_port, http_port = free_port(), port_or_free(INBOX_PORT)
+        services.append(sandbox_service(smtp_port, http_port))
+        inbox = f"http://127.0.0.1:{http_port}"
+        added |= _stand_ins(missing, settings, sandbox_settings(smtp_port, http_port))
+    services += [_with_yours(one, settings) for one in gateway_services(added)]
+    return Plan(settings, services, api_url(settings), inbox)
+
+
+def _stand_ins(
+    channels: list[Channel], settings: Settings, all_stand_ins: Mapping[str, str]
+) -> dict[str, str]:
+    """The settings that send these channels to the stand-in providers; your own sender stays."""
+    return {
+        variable: value
+        for variable, value in all_stand_ins.items()
+        if any(variable.startswith(f"{PREFIX}{channel.upper()}_") for channel in channels)
+        and not (variable == "GATEWAY_EMAIL_FROM" and settings.email_from)
+    }
+
+
+def _with_yours(service: Service, settings: Settings) -> Service:
+    """A service with your environment and `.env`; each sender with its own metrics port."""
+    own: dict[str, str] = {}
+    names = [sender(channel) for channel in Channel]
+    if settings.metrics_port and service.name in names:
+        own["GATEWAY_METRICS_PORT"] = str(settings.metrics_port + names.index(service.name))
+    return replace(service, environment={**os.environ, **service.environment, **own})
+
+
+def _place(channel: Channel, settings: Settings) -> str:
+    """Where a channel with credentials sends, without them."""
+    urls: dict[Channel, Callable[[], str]] = {
+        Channel.EMAIL: lambda: settings.email_url.get_secret_value() if settings.email_url else "",
+        Channel.TELEGRAM: lambda: settings.telegram_api_url,
+        Channel.VK: lambda: settings.vk_api_url,
+    }
+    return urls[channel]().partition("://")[2].rpartition("@")[2].partition("?")[0].rstrip("/")
+
+
+def _watch(console: Console, board: Board, broker: PrivateBroker | None) -> None:
+    """Show how everything is until Ctrl-C, and keep the broker up; the stack keeps the rest up."""
+
+    def look() -> None:
+        if broker is not None:
+            broker.keep_up()
+        time.sleep(_LOOK_S)
+
+    if console.is_terminal:
+        with Live(console=console, get_renderable=board.table, refresh_per_second=4):
+            while True:
+                look()
+    while True:
+        for line in board.news():
+            console.print(line, markup=False)
+        look()

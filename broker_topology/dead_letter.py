@@ -1,0 +1,231 @@
+"""What a dead letter is, read from a message: who, why, when, how often; pure.
+
+A sender writes the reason into headers (`gw-fail-*`). The broker makes dead letters too: of what
+came back too often from a sender (`x-death`), and of what no queue wanted (queue `unrouted`).
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from broker_topology.topology import UNROUTED
+from common.envelope import Channel, Delivery, Progress
+from common.errors import UndecodableError
+
+HIDDEN = "•••"
+
+
+class FailedAs(StrEnum):
+    """Why a letter is dead: a sender's classes, then those that no sender wrote."""
+
+    REJECTED = "rejected"
+    EXHAUSTED = "exhausted"
+    POISON = "poison"
+    BROKER = "broker"
+    UNROUTED = "unrouted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A dead letter without its content.
+
+    id: the delivery's, or what the message can be told by when it is none; failed_as: a FailedAs,
+    or what a newer sender wrote; attempts: provider calls of the last generation; generation:
+    times it was put back; address: where the last attempt went; fault: why it cannot be decoded.
+    """
+
+    id: str
+    queue: str
+    channel: str | None
+    priority: str | None
+    address: str | None
+    failed_as: str
+    code: str
+    message: str
+    failed_at: datetime | None
+    host: str | None
+    attempts: int
+    generation: int
+    accepted_at: datetime | None
+    expires_at: datetime | None
+    tags: tuple[str, ...]
+    body_bytes: int
+    fault: str | None = None
+
+    @property
+    def masked_recipient(self) -> str | None:
+        """`email:a•••@example.com`, `telegram:4•••2`: enough to recognise, not to write to."""
+        if self.address is None:
+            return None
+        return f"{self.channel}:{mask_address(self.address)}"
+
+
+def read_letter(
+    queue: str,
+    body: bytes,
+    headers: Mapping[str, Any],
+    *,
+    message_id: str | None = None,
+    exchange: str = "",
+    routing_key: str = "",
+) -> DeadLetter:
+    """Describe a message from a queue of dead letters, whatever is in it."""
+    delivery, fault = _decode(body)
+    progress = read_progress(headers)
+    failed_as, code, message = _reason(queue, headers, exchange, routing_key)
+    return DeadLetter(
+        id=delivery.id if delivery else _identify(message_id, body),
+        queue=queue,
+        channel=delivery.channel.value if delivery else _channel_of(queue),
+        priority=delivery.priority.value if delivery else None,
+        address=progress.address or (delivery.address if delivery else None),
+        failed_as=failed_as,
+        code=code,
+        message=message,
+        failed_at=_failed_at(headers),
+        host=_text(headers.get("gw-fail-host")) or None,
+        attempts=_count(headers.get("gw-fail-attempts", progress.attempt)),
+        generation=progress.generation,
+        accepted_at=delivery.accepted_at if delivery else None,
+        expires_at=delivery.expires_at if delivery else None,
+        tags=tuple(delivery.tags) if delivery else (),
+        body_bytes=len(body),
+        fault=fault,
+    )
+
+
+def read_progress(headers: Mapping[str, Any]) -> Progress:
+    """The delivery's progress; a fresh one where the headers make no sense."""
+    try:
+        return Progress.from_headers(headers)
+    except UndecodableError:
+        return Progress()
+
+
+def failure_headers(letter: DeadLetter) -> dict[str, int | str]:
+    """The reason as headers, for a letter whose broker's headers are about to be lost."""
+    headers: dict[str, int | str] = {
+        "gw-fail-class": letter.failed_as,
+        "gw-fail-code": letter.code,
+        "gw-fail-message": letter.message,
+        "gw-fail-attempts": letter.attempts,
+    }
+    if letter.failed_at:
+        headers["gw-fail-time"] = letter.failed_at.isoformat(timespec="milliseconds")
+    if letter.host:
+        headers["gw-fail-host"] = letter.host
+    return headers
+
+
+def mask_address(address: str) -> str:
+    """Hide the most of an address; what is left tells two apart that are looked at together."""
+    scheme, separator, rest = address.partition("://")
+    if separator:
+        return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}/{HIDDEN}"
+    name, at, domain = address.rpartition("@")
+    if at and name:
+        return f"{name[0]}{HIDDEN}@{domain}"
+    if len(address) < 4:
+        return HIDDEN
+    shown = 2 if address[0] in "@-" else 1
+    return f"{address[:shown]}{HIDDEN}{address[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many dead letters of a queue share a reason, and when the first and last failed."""
+
+    queue: str
+    failed_as: str
+    code: str
+    count: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+def group(letters: Iterable[DeadLetter]) -> list[Group]:
+    """Count letters by queue and reason, the most frequent first; keeps only the counts."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    spans: dict[tuple[str, str, str], tuple[datetime, datetime]] = {}
+    for letter in letters:
+        reason = (letter.queue, letter.failed_as, letter.code)
+        counts[reason] += 1
+        if at := letter.failed_at:
+            first, last = spans.get(reason, (at, at))
+            spans[reason] = (min(first, at), max(last, at))
+    return [
+        Group(*reason, count, *spans.get(reason, (None, None)))
+        for reason, count in counts.most_common()
+    ]
+
+
+def _decode(body: bytes) -> tuple[Delivery | None, str | None]:
+    try:
+        return Delivery.decode(body), None
+    except UndecodableError as error:
+        return None, str(error)
+
+
+def _identify(message_id: str | None, body: bytes) -> str:
+    if message_id and message_id != "unidentified":
+        return message_id
+    return f"body-{hashlib.sha256(body).hexdigest()[:16]}"
+
+
+def _channel_of(queue: str) -> str | None:
+    name = queue.partition(".")[0]
+    return name if name in list(Channel) else None
+
+
+def _reason(
+    queue: str, headers: Mapping[str, Any], exchange: str, routing_key: str
+) -> tuple[str, str, str]:
+    """Class, code and message of the failure."""
+    failed_as = _text(headers.get("gw-fail-class"))
+    code = _text(headers.get("gw-fail-code"))
+    message = _text(headers.get("gw-fail-message"))
+    if queue == UNROUTED and failed_as != FailedAs.UNROUTED:
+        nowhere = f"no queue takes {routing_key!r} of the exchange {exchange!r}"
+        return FailedAs.UNROUTED, code or exchange, f"{nowhere}; {message}" if message else nowhere
+    if failed_as:
+        return failed_as, code, message
+    if death := first_death(headers):
+        came_from = _text(death.get("queue")) or "a queue"
+        why = _text(death.get("reason")) or "unknown"
+        return FailedAs.BROKER, why, f"the broker took it out of {came_from}: {why}"
+    return FailedAs.UNKNOWN, "", "nobody wrote down why"
+
+
+def first_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the broker wrote down when it made the message a dead letter; empty if it did not."""
+    deaths = headers.get("x-death")
+    if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict):
+        return deaths[0]
+    reason = headers.get("x-first-death-reason")
+    return {"reason": reason, "queue": headers.get("x-first-death-queue")} if reason else {}
+
+
+def _failed_at(headers: Mapping[str, Any]) -> datetime | None:
+    written = headers.get("gw-fail-time")
+    if isinstance(written, str):
+        try:
+            moment = datetime.fromisoformat(written)
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    died = first_death(headers).get("time")
+    # AMQP's timestamps are UTC; pika gives them without saying so.
+    return died.replace(tzinfo=UTC) if isinstance(died, datetime) else None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

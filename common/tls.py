@@ -1,0 +1,158 @@
+"""TLS to the broker: certificates named by the URL, one context and one set of sentences.
+
+Certificate files travel as `?cafile=…&certfile=…&keyfile=…`, so a URL stays the whole address of a
+broker for both AMQP clients. The broker's certificate and host name are always verified.
+"""
+
+import re
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+from common.errors import SettingsError
+
+FILES = {
+    "cafile": "GATEWAY_AMQP_CA_FILE",
+    "certfile": "GATEWAY_AMQP_CERT_FILE",
+    "keyfile": "GATEWAY_AMQP_KEY_FILE",
+}
+"""Query parameter → the setting that fills it."""
+
+# OpenSSL's X509_V_ERR_*: has expired; host name, IP address mismatch.
+_EXPIRED = 10
+_OTHER_HOST = (62, 64)
+# The alerts by which a broker asks for a client's certificate, and by which it refuses one. Erlang
+# sends the first group over TLS 1.3 and 1.2 respectively.
+_WANTS_CERTIFICATE = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
+_REFUSES_CERTIFICATE = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
+_HUNG_UP = re.compile(r"ConnectionResetError|BrokenPipeError|Transport indicated EOF")
+_GIVE_CERTIFICATE = "give a client certificate in GATEWAY_AMQP_CERT_FILE and GATEWAY_AMQP_KEY_FILE"
+
+
+def with_tls_files(url: str, files: dict[str, Path | None]) -> str:
+    """The URL with these certificate files (by query parameter), unless it names its own."""
+    given = _query(url)
+    added = [
+        f"{name}={quote(str(path), safe='/')}"
+        for name, path in files.items()
+        if path is not None and name not in given
+    ]
+    if not added:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{'&'.join(added)}"
+
+
+def without_tls_files(url: str) -> str:
+    """The URL without certificate files, for a parser that does not know them."""
+    base, _, query = url.partition("?")
+    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in FILES]
+    return f"{base}?{'&'.join(kept)}" if kept else base
+
+
+def tls_context(url: str) -> ssl.SSLContext | None:
+    """The context for an `amqps://` URL; None for `amqp://`.
+
+    Raises SettingsError when a certificate file cannot be used. Reads the files each time: a
+    renewed certificate counts from the next connection on.
+    """
+    if not url.startswith("amqps://"):
+        return None
+    files = {name: path for name, (path, *_) in _query(url).items() if name in FILES}
+    for name, path in files.items():
+        _expect_readable(name, path)
+    try:
+        context = ssl.create_default_context(cafile=files.get("cafile"))
+    except ssl.SSLError as error:
+        raise SettingsError(
+            f"{_words('cafile', files['cafile'])} holds no certificate in PEM form"
+        ) from error
+    if "certfile" in files:
+        _load_own(context, files["certfile"], files.get("keyfile"))
+    return context
+
+
+def tls_fault(error: BaseException, url: str) -> str | None:
+    """Why TLS with the server of `url` failed and what to do; None when TLS was not the cause.
+
+    A clause that begins in lower case.
+    """
+    parts = urlsplit(url)
+    server = f"the broker at {parts.hostname or 'localhost'}"
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _distrust(cause, server)
+        if isinstance(cause, ssl.SSLError):
+            return _alert(cause.reason or str(cause), server)
+    # pika keeps the error that it met in words only.
+    said = " ".join(map(str, causes))
+    if alert := re.search(r"\[SSL: (\w+)\]", said):
+        return _alert(alert[1], server)
+    # Over TLS 1.3 a refusal follows the handshake, and may be lost when the connection is reset.
+    if parts.scheme in ("amqps", "https") and _HUNG_UP.search(f"{said} {causes!r}"):
+        return f"{server} hung up after the TLS handshake: if it demands one, {_GIVE_CERTIFICATE}"
+    return None
+
+
+def _distrust(error: ssl.SSLCertVerificationError, server: str) -> str:
+    if error.verify_code in _OTHER_HOST:
+        return (
+            f"the certificate of {server} is not for that name: use a host name that is in the "
+            "certificate, or have one made for this name"
+        )
+    if error.verify_code == _EXPIRED:
+        return f"the certificate of {server} has expired: renew it there"
+    return (
+        f"the certificate of {server} cannot be trusted ({error.verify_message}): set "
+        "GATEWAY_AMQP_CA_FILE to the authority that signed it"
+    )
+
+
+def _alert(name: str, server: str) -> str:
+    if any(word in name for word in _WANTS_CERTIFICATE):
+        return f"{server} demands a client certificate: {_GIVE_CERTIFICATE}"
+    if any(word in name for word in _REFUSES_CERTIFICATE):
+        return (
+            f"{server} refuses the client certificate: have GATEWAY_AMQP_CERT_FILE signed by an "
+            "authority that the broker trusts"
+        )
+    return f"TLS with {server} failed ({name}): check the URL's scheme and port"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _load_own(context: ssl.SSLContext, certificate: str, key: str | None) -> None:
+    try:
+        # A password is given, or OpenSSL would ask the terminal for an encrypted key's.
+        context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        own = _words("certfile", certificate)
+        if error.reason == "KEY_VALUES_MISMATCH":
+            fault = f"{own} and {_words('keyfile', key or certificate)} do not belong together"
+        else:
+            fault = f"{own} and its key must be a certificate and an unencrypted key in PEM form"
+        raise SettingsError(fault) from error
+
+
+def _expect_readable(name: str, path: str) -> None:
+    try:
+        with Path(path).open("rb"):
+            pass
+    except OSError as error:
+        raise SettingsError(f"{_words(name, path)} cannot be read: {error.strerror}") from error
+
+
+def _words(name: str, path: str) -> str:
+    return f"{path} ({FILES[name]})"
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    return parse_qs(url.partition("?")[2])

@@ -1,0 +1,103 @@
+"""A requeue that is killed at random moments loses nothing; 100,000 dead letters are no burden."""
+
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from broker_topology import dead_letters
+from broker_topology.dead_letter import group
+from broker_topology.requeue import requeue
+from broker_topology.selection import Selection
+from deploy.broker import Node
+from tests.dead_letters import bury_many, ids_in
+from tests.running import until
+from tests.support import count
+
+EVERYTHING = Selection()
+QUEUE, DEAD = "telegram.normal", "telegram.dead"
+KILLS = 20
+
+
+def start(url: str) -> subprocess.Popen[bytes]:
+    """`gateway dead requeue --all` as a process."""
+    command = "import sys; from admin.dead import app; app(sys.argv[1:])"
+    words = ["requeue", "--all", "--channel", "telegram", "--url", url]
+    return subprocess.Popen(
+        [sys.executable, "-c", command, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_requeue_killed_twenty_times_loses_none_and_doubles_at_most_the_one_in_hand(
+    gateway_url: str,
+) -> None:
+    ids = bury_many(gateway_url, 5000)
+    for kill in range(KILLS):
+        before = count(gateway_url, QUEUE)
+        victim = start(gateway_url)
+        while count(gateway_url, QUEUE) == before and victim.poll() is None:
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.2))
+        victim.send_signal(signal.SIGKILL if kill % 4 else signal.SIGINT)
+        victim.wait(20)
+        moved = count(gateway_url, QUEUE)
+        assert before < moved < 5000, "the kill came too early or too late to show anything"
+        until(lambda: count(gateway_url, QUEUE) + count(gateway_url, DEAD) >= 5000)
+    requeue(gateway_url, EVERYTHING, patience_s=30)
+
+    found = Counter(ids_in(gateway_url, QUEUE))
+    assert found.keys() == set(ids)
+    assert sum(found.values()) - len(ids) <= KILLS
+    assert count(gateway_url, DEAD) == 0
+
+
+def test_broker_killed_in_the_middle_of_a_requeue(gateway_url: str, broker: Node) -> None:
+    ids = bury_many(gateway_url, 3000)
+    victim = start(gateway_url)
+    while count(gateway_url, QUEUE) < 100:
+        time.sleep(0.01)
+    broker.kill()
+    assert victim.wait(60) == 1
+    broker.start()
+    # The queues recover, and the letters in hand come back, a moment after the start.
+    until(lambda: count(gateway_url, QUEUE) + count(gateway_url, DEAD) >= 3000)
+    requeue(gateway_url, EVERYTHING, patience_s=30)
+    found = Counter(ids_in(gateway_url, QUEUE))
+    assert found.keys() == set(ids)
+    assert sum(found.values()) - len(ids) <= 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_hundred_thousand_dead_letters(gateway_url: str) -> None:
+    ids = bury_many(gateway_url, 100_000, ("403", "429", "550"))
+
+    began = time.monotonic()
+    counts = {one.code: one.count for one in group(dead_letters.iterate(gateway_url, EVERYTHING))}
+    assert time.monotonic() - began < 30
+    assert counts == {"403": 33_334, "429": 33_333, "550": 33_333}
+
+    memory_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.monotonic()
+    with closing(dead_letters.iterate(gateway_url, EVERYTHING)) as found:
+        assert all(letter.id == wanted for letter, wanted in zip(found, ids, strict=True))
+    assert time.monotonic() - began < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 30_000
+    assert dead_letters.page(gateway_url, Selection(code="550"), 1)[0][0].id == ids[2]
+
+    for selection, expected in ((Selection(code="429"), 33_333), (EVERYTHING, 66_667)):
+        began = time.monotonic()
+        assert requeue(gateway_url, selection).requeued == expected
+        rates = expected / (time.monotonic() - began)
+        assert rates > 300, f"{rates:.0f}/s, on a machine that is busy with other things"
+    assert count(gateway_url, QUEUE) == 100_000
+    assert count(gateway_url, DEAD) == 0

@@ -1,0 +1,205 @@
+"""`/v1/dead-letters` over HTTP, on a real broker."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from broker_topology.dead_queue import opened
+from common.envelope import Channel
+from common.settings import Settings
+from deploy.broker import free_port
+from gateway_api.app import create_app
+from gateway_api.problems import CATALOGUE
+from tests.dead_letters import bury, bury_all, reason
+from tests.support import amqp_channel, count, make_delivery, take
+
+PATH = "/v1/dead-letters"
+KEY = "a-key-of-16-characters"
+EMAIL = make_delivery(channel=Channel.EMAIL, address="ada@example.com", text="secret plan")
+CHAT = make_delivery(address="4123452", tags=["orders"])
+
+
+@asynccontextmanager
+async def api(url: str, key: str | None = KEY) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(amqp_url=SecretStr(url), api_key=SecretStr(KEY))
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app=app)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as one,
+    ):
+        yield one
+
+
+@pytest.fixture
+async def client(gateway_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    bury_all(gateway_url, [(EMAIL, reason("550")), (CHAT, reason("429", "exhausted"))])
+    async with api(gateway_url) as client:
+        yield client
+
+
+def assert_problem(answer: httpx.Response, code: str) -> dict[str, Any]:
+    document: dict[str, Any] = answer.json()
+    assert document["code"] == code, document
+    assert answer.status_code == CATALOGUE[code].status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    return document
+
+
+async def listed(client: httpx.AsyncClient, **query: str) -> list[dict[str, Any]]:
+    answer = await client.get(PATH, params=query)
+    assert answer.status_code == 200, answer.text
+    letters: list[dict[str, Any]] = answer.json()["dead_letters"]
+    return letters
+
+
+async def test_key_is_needed(gateway_url: str) -> None:
+    async with api(gateway_url, key=None) as client:
+        for answer in (
+            await client.get(PATH),
+            await client.get(f"{PATH}/1"),
+            await client.post(f"{PATH}/requeue", json={"all": True}),
+            await client.post(f"{PATH}/discard", json={"all": True}),
+        ):
+            assert_problem(answer, "unauthorized")
+
+
+async def test_list_masks_filters_and_groups(client: httpx.AsyncClient) -> None:
+    letters = await listed(client)
+    assert [one["to"] for one in letters] == ["email:a•••@example.com", "telegram:4•••2"]
+    assert [one["id"] for one in await listed(client, channel="telegram")] == [CHAT.id]
+    assert [one["id"] for one in await listed(client, **{"class": "exhausted"})] == [CHAT.id]
+    assert [one["id"] for one in await listed(client, tag="orders", since="2h")] == [CHAT.id]
+    assert await listed(client, until="2h") == []
+    first = (await client.get(PATH, params={"limit": 1})).json()
+    assert ([one["id"] for one in first["dead_letters"]], first["more"]) == ([EMAIL.id], True)
+    groups = (await client.get(PATH, params={"group": "true"})).json()["groups"]
+    assert {(one["code"], one["count"]) for one in groups} == {("550", 1), ("429", 1)}
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ({"limit": "0"}, "/limit"),
+        ({"limit": "many"}, "/limit"),
+        ({"channel": "fax"}, "/channel"),
+        ({"class": "sad"}, "/class"),
+        ({"since": "yesterday"}, "/since"),
+        ({"colour": "red"}, "/colour"),
+    ],
+)
+async def test_wrong_query_is_refused_with_its_path(
+    client: httpx.AsyncClient, query: dict[str, str], path: str
+) -> None:
+    document = assert_problem(await client.get(PATH, params=query), "invalid_request")
+    assert [fault["path"] for fault in document["errors"]] == [path]
+
+
+async def test_show_hides_recipient_and_content_until_asked(client: httpx.AsyncClient) -> None:
+    masked = (await client.get(f"{PATH}/{EMAIL.id}")).text
+    assert "the provider said 550" in masked
+    assert "ada@" not in masked
+    assert "secret plan" not in masked
+    whole = (await client.get(f"{PATH}/{EMAIL.id}", params={"content": "true"})).json()
+    assert whole["to"] == "email:ada@example.com"
+    assert whole["content"]["text"] == "secret plan"
+    assert_problem(await client.get(f"{PATH}/nobody"), "dead_letter_not_found")
+
+
+async def test_requeue(client: httpx.AsyncClient, gateway_url: str) -> None:
+    answer = await client.post(f"{PATH}/requeue", json={"ids": [EMAIL.id, "nobody"]})
+    assert answer.status_code == 200
+    assert answer.json() == {"requeued": 1, "undecodable": 0, "missing": ["nobody"]}
+    [(headers, body)] = take(gateway_url, "email.normal")
+    assert (headers["gw-generation"], body) == (1, EMAIL.encode())
+    bury(gateway_url, b"garbage", reason("undecodable", "poison"))
+    answer = await client.post(f"{PATH}/requeue", json={"filter": {"channel": "telegram"}})
+    assert answer.json() == {"requeued": 1, "undecodable": 1, "missing": []}
+
+
+async def test_redirect(client: httpx.AsyncClient, gateway_url: str) -> None:
+    order = {"ids": [EMAIL.id], "redirect": "nonsense"}
+    document = assert_problem(await client.post(f"{PATH}/requeue", json=order), "invalid_request")
+    assert document["errors"][0]["path"] == "/redirect"
+    order["redirect"] = "bob@example.com"
+    assert (await client.post(f"{PATH}/requeue", json=order)).json()["requeued"] == 1
+    assert take(gateway_url, "email.normal")[0][0]["gw-address"] == "bob@example.com"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"all": False},
+        {"all": True, "ids": ["1"]},
+        {"filter": {}},
+        {"ids": []},
+        {"ids": ["1", "2"], "redirect": "b@example.com"},
+        {"all": True, "limit": 100_000},
+        {"everything": True},
+    ],
+)
+async def test_unclear_order_is_refused(
+    client: httpx.AsyncClient, gateway_url: str, order: dict[str, Any]
+) -> None:
+    answer = await client.post(f"{PATH}/requeue", json=order)
+    assert_problem(answer, "invalid_request")
+    assert count(gateway_url, "email.dead") == 1
+
+
+async def test_malformed_body(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        f"{PATH}/discard", content=b"{", headers={"Content-Type": "application/json"}
+    )
+    assert_problem(answer, "malformed_json")
+
+
+async def test_discard_keeps_a_file(
+    client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = await client.post(f"{PATH}/discard", json={"all": True, "limit": 1})
+    document = answer.json()
+    assert (document["discarded"], document["missing"]) == (1, [])
+    assert json.loads((tmp_path / document["file"]).read_text())["id"] == EMAIL.id
+    assert [one["id"] for one in await listed(client)] == [CHAT.id]
+
+
+async def test_busy_queue_is_a_conflict_with_retry_after(
+    client: httpx.AsyncClient, gateway_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway_api.dead_letters._PATIENCE_S", 0.1)
+    with opened(gateway_url, "email.dead"):
+        answer = await client.get(PATH)
+    assert_problem(answer, "dead_letters_busy")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_missing_queue_is_told(client: httpx.AsyncClient, gateway_url: str) -> None:
+    with amqp_channel(gateway_url) as channel:
+        channel.queue_delete("vk.dead")
+    document = assert_problem(await client.get(PATH), "dead_letters_refused")
+    assert "gateway topology apply" in document["detail"]
+
+
+async def test_unreachable_broker_is_told_without_its_address() -> None:
+    port = free_port()
+    async with api(f"amqp://gateway:gateway@127.0.0.1:{port}/") as client:
+        document = assert_problem(await client.get(PATH), "broker_unreachable")
+    assert str(port) not in document["detail"]
+
+
+async def test_openapi_describes_it(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    body = document["paths"][f"{PATH}/requeue"]["post"]["requestBody"]
+    name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert "redirect" in document["components"]["schemas"][name]["properties"]
+    names = {one["name"] for one in document["paths"][PATH]["get"]["parameters"]}
+    assert {"channel", "class", "group", "limit"} <= names

@@ -1,0 +1,274 @@
+"""`gateway up` as its operator runs it: own settings, things that die, an orderly end."""
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.broker import Node, free_port
+from tests.running import until
+
+COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
+MARK = "TEST_MARK=up"
+
+
+@dataclass
+class Up:
+    """A directory with `.env`, and `gateway up` running there with its state beside it."""
+
+    directory: Path
+    api: str
+    key: str
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "state"
+
+    @property
+    def output(self) -> str:
+        return (self.directory / "output").read_text()
+
+    def set(self, **settings: str) -> None:
+        """Add lines to `.env`."""
+        with (self.directory / ".env").open("a") as file:
+            file.writelines(f"GATEWAY_{name.upper()}={text}\n" for name, text in settings.items())
+
+    def command(self, *words: str) -> list[str]:
+        return [*COMMAND, "--state", str(self.state), *words]
+
+    @contextlib.contextmanager
+    def running(self, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+        """It has come as far as to watch; killed at the end if it still runs."""
+        with (self.directory / "output").open("w") as sink:
+            process = subprocess.Popen(
+                self.command(), cwd=self.directory, env=environment(**env), stdout=sink, stderr=sink
+            )
+        try:
+            ready = "sender-vk: running"
+            until(lambda: ready in self.output or process.poll() is not None, 60)
+            assert process.poll() is None, self.output
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run it where it is expected to end by itself."""
+        return subprocess.run(
+            self.command(*words),
+            cwd=self.directory,
+            env=environment(**env),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def post(self, to: str) -> str:
+        """POST a notification; the id of its delivery."""
+        answer = httpx.post(
+            f"{self.api}/v1/notifications",
+            json={"to": to, "text": "hello", "subject": "Hello"},
+            headers={"Authorization": f"Bearer {self.key}"},
+        )
+        assert answer.status_code == 202, answer.text
+        delivery_id: str = answer.json()["deliveries"][0]["id"]
+        return delivery_id
+
+    def inbox(self, recipient: str) -> list[object]:
+        """What the stand-in providers accepted for a recipient."""
+        words = next(line for line in self.output.splitlines() if line.startswith("Inbox"))
+        query = {"recipient": recipient}
+        entries: list[object] = httpx.get(f"{words.split()[1]}inbox.json", params=query).json()[
+            "entries"
+        ]
+        return entries
+
+    def pid(self, name: str) -> int:
+        return int((self.state / "logs" / f"{name}.pid").read_text())
+
+
+def environment(**env: str) -> dict[str, str]:
+    return os.environ | {"TEST_MARK": "up", "COLUMNS": "200"} | env
+
+
+def processes() -> list[str]:
+    """Command lines of living processes that work for an `up` of these tests."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if MARK.encode() in (entry / "environ").read_bytes() and line:
+                    found.append(line)
+    return found
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Up:
+    """A `.env` written by --init, on a free port."""
+    port = free_port()
+    here = Up(tmp_path, f"http://127.0.0.1:{port}", "")
+    done = here.run("--init")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / ".env").read_text().splitlines()
+    here.key = next(line for line in lines if line.startswith("GATEWAY_API_KEY=")).split("=")[1]
+    here.set(api_port=str(port))
+    return here
+
+
+def test_what_dies_comes_back_and_ctrl_c_leaves_nothing_but_the_messages(up: Up) -> None:
+    with up.running() as process:
+        assert "telegram     stand-in: GATEWAY_TELEGRAM_TOKEN is not set" in up.output
+        up.post("telegram:5001")
+        until(lambda: up.inbox("5001"))
+
+        os.kill(up.pid("sender-vk"), signal.SIGKILL)
+        os.kill(int((up.state / "broker" / "beam.pid").read_text()), signal.SIGKILL)
+        until(lambda: "sender-vk: running, restarted 1 time" in up.output)
+        until(lambda: "broker: running, restarted 1 time" in up.output, 60)
+        until(lambda: httpx.get(f"{up.api}/readyz").is_success)
+        up.post("vk:5002")
+        until(lambda: up.inbox("5002"))
+
+        os.kill(up.pid("sender-email"), signal.SIGSTOP)  # a message that nobody fetches
+        up.post("email:kept@example.com")
+        process.send_signal(signal.SIGINT)
+        until(lambda: "Stopping" in up.output)
+        os.kill(up.pid("sender-email"), signal.SIGKILL)
+        assert process.wait(60) == 0
+    assert "Traceback" not in up.output
+    until(lambda: not processes(), 10)
+
+    with up.running() as process:
+        until(lambda: up.inbox("kept@example.com"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    until(lambda: not processes(), 10)
+
+
+def test_killed_outright_leaves_nothing(up: Up) -> None:
+    with up.running() as process:
+        process.kill()
+    until(lambda: not processes(), 15)
+
+
+def test_your_broker_and_your_credentials_are_used(up: Up, vhost_url: str) -> None:
+    up.set(amqp_url=vhost_url, vk_token="nonsense", vk_api_url="http://127.0.0.1:1")
+    with up.running() as process:
+        assert "vk           127.0.0.1:1\n" in up.output
+        assert "telegram     stand-in" in up.output
+        assert "private" not in up.output
+        up.post("telegram:5003")
+        until(lambda: up.inbox("5003"))
+        again = up.run()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert again.returncode == 1
+    assert "is running already; stop that one first" in again.stderr
+    assert not (up.state / "broker" / "data").exists()
+
+
+def test_its_own_url_file_still_means_the_private_broker(up: Up) -> None:
+    own = str(up.state / "broker" / "amqp_url")
+    with up.running(GATEWAY_AMQP_URL_FILE=own) as process:
+        assert "Broker       private" in up.output
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_service_that_cannot_start_says_why_and_is_tried_again(up: Up, vhost_url: str) -> None:
+    up.set(amqp_url=vhost_url, telegram_token="1:x", telegram_api_url="ftp://nonsense")
+    with up.running() as process:
+        until(lambda: "sender-telegram: ended, GATEWAY_TELEGRAM_API_URL must be" in up.output)
+        until(lambda: "sender-telegram: running, restarted" in up.output)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_terminal_shows_one_line_per_process(up: Up, vhost_url: str) -> None:
+    up.set(amqp_url=vhost_url)
+    leader, follower = pty.openpty()
+    shown = bytearray()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # the terminal is closed when the last writer is gone
+            while piece := os.read(leader, 4096):
+                shown.extend(piece)
+
+    process = subprocess.Popen(
+        up.command(),
+        cwd=up.directory,
+        env=environment(TERM="xterm"),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+    )
+    os.close(follower)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        until(lambda: b"Ctrl-C stops everything" in shown)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        reader.join(10)
+        os.close(leader)
+    for name in (b"sandbox", b"api", b"sender-email", b"sender-telegram", b"sender-vk"):
+        assert name in shown
+
+
+def test_init_never_overwrites(up: Up) -> None:
+    before = (up.directory / ".env").read_text()
+    done = up.run("--init")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "exists already and was left as it is" in done.stderr
+    assert (up.directory / ".env").read_text() == before
+    assert (up.directory / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_taken_port_is_one_sentence(up: Up, broker: Node) -> None:
+    up.set(api_port=str(broker.amqp_port))
+    done = up.run()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"port {broker.amqp_port} on 127.0.0.1 is taken" in done.stderr
+
+
+def test_unreachable_broker_is_one_sentence(up: Up) -> None:
+    up.set(amqp_url="amqp://ada:secret@127.0.0.1:1/")
+    done = up.run()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "No broker answers at 127.0.0.1:1" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_exposed_api_without_a_key_does_not_start(up: Up) -> None:
+    done = up.run(GATEWAY_ENV_FILE="/dev/null", GATEWAY_API_HOST="0.0.0.0")
+    assert done.returncode == 1
+    assert "there is no GATEWAY_API_KEY" in done.stderr
+
+
+def test_state_that_cannot_be_written_is_one_sentence(up: Up) -> None:
+    up.state.write_text("a file")
+    done = up.run()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "cannot be written" in done.stderr
+
+
+def test_lost_password_of_the_private_broker_is_told(up: Up) -> None:
+    (up.state / "broker" / "data").mkdir(parents=True)
+    done = up.run()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "is missing or damaged" in done.stderr

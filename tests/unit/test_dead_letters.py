@@ -1,0 +1,173 @@
+"""What a dead letter is, who is meant by a filter, and what may be shown; pure."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from broker_topology.dead_letter import failure_headers, group, mask_address, read_letter
+from broker_topology.dead_letters import Specimen
+from broker_topology.dead_report import letter_json, specimen_json
+from broker_topology.requeue import onward_headers
+from broker_topology.selection import Selection, parse_moment
+from common.envelope import Channel, Progress, epoch_ms, utc_now
+from tests.dead_letters import DEAD_SINCE, reason
+from tests.support import make_delivery
+
+DELIVERY = make_delivery(channel=Channel.EMAIL, address="Ada@example.com", tags=["orders", "eu"])
+LETTER = read_letter("email.dead", DELIVERY.encode(), reason("550", "rejected"))
+DIED = datetime(2026, 1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("ada@example.com", "a•••@example.com"),
+        ("a@example.com", "a•••@example.com"),
+        ("4123452", "4•••2"),
+        ("-1001234", "-1•••4"),
+        ("@newsroom", "@n•••m"),
+        ("42", "•••"),
+        ("https://user:secret@shop.example/hook?key=1", "https://shop.example/•••"),
+    ],
+)
+def test_address_is_masked(address: str, masked: str) -> None:
+    assert mask_address(address) == masked
+
+
+@pytest.mark.parametrize(
+    ("selection", "is_meant"),
+    [
+        (Selection(), True),
+        (Selection(ids=frozenset({DELIVERY.id})), True),
+        (Selection(ids=frozenset({"other"})), False),
+        (Selection(channel="email"), True),
+        (Selection(channel="vk"), False),
+        (Selection(channel="unrouted"), True),
+        (Selection(failed_as="rejected"), True),
+        (Selection(failed_as="poison"), False),
+        (Selection(code="550"), True),
+        (Selection(code="5*"), True),
+        (Selection(code="[5]50"), False),
+        (Selection(tag="eu"), True),
+        (Selection(tag="us"), False),
+        (Selection(to="ada@EXAMPLE.com"), True),
+        (Selection(to="email:ada@example.com"), True),
+        (Selection(to="*@example.com"), True),
+        (Selection(to="example.com"), False),
+        (Selection(since=DEAD_SINCE), True),
+        (Selection(since=DEAD_SINCE + timedelta(seconds=1)), False),
+        (Selection(until=DEAD_SINCE), False),
+        (Selection(until=DEAD_SINCE + timedelta(seconds=1)), True),
+        (Selection(code="550", tag="us"), False),
+    ],
+)
+def test_selection(selection: Selection, is_meant: bool) -> None:
+    assert selection.matches(LETTER) is is_meant
+
+
+def test_selection_without_times_is_not_about_letters_without_one() -> None:
+    letter = read_letter("unrouted", DELIVERY.encode(), {})
+    assert letter.failed_at is None
+    assert Selection().matches(letter)
+    assert not Selection(since=DEAD_SINCE).matches(letter)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2h", datetime(2026, 5, 1, 10, tzinfo=UTC)),
+        ("2026-04-01T00:00:00+00:00", datetime(2026, 4, 1, tzinfo=UTC)),
+        ("2026-04-01T00:00:00Z", datetime(2026, 4, 1, tzinfo=UTC)),
+        ("2026-04-01", datetime(2026, 4, 1).astimezone()),
+    ],
+)
+def test_moment(text: str, moment: datetime) -> None:
+    assert parse_moment(text, datetime(2026, 5, 1, 12, tzinfo=UTC)) == moment
+
+
+def test_wrong_moment_is_told() -> None:
+    with pytest.raises(ValueError, match="yesterday"):
+        parse_moment("yesterday", utc_now())
+
+
+@pytest.mark.parametrize(
+    ("queue", "headers", "failed_as", "code"),
+    [
+        ("email.dead", reason("550"), "rejected", "550"),
+        ("email.dead", {"gw-fail-class": "new-kind"}, "new-kind", ""),
+        (
+            "email.dead",
+            {"x-death": [{"reason": "delivery_limit", "queue": "email.normal", "time": DIED}]},
+            "broker",
+            "delivery_limit",
+        ),
+        ("email.dead", {"x-first-death-reason": "expired"}, "broker", "expired"),
+        ("email.dead", {"x-death": "garbage"}, "unknown", ""),
+        ("email.dead", {}, "unknown", ""),
+        ("unrouted", {}, "unrouted", "due"),
+        ("unrouted", reason("550"), "unrouted", "550"),
+    ],
+)
+def test_reason(queue: str, headers: dict[str, Any], failed_as: str, code: str) -> None:
+    letter = read_letter(queue, DELIVERY.encode(), headers, exchange="due", routing_key="a.b")
+    assert (letter.failed_as, letter.code) == (failed_as, code)
+
+
+@pytest.mark.parametrize("body", [b"\xff\x00", b"{}", b"", b"[]"])
+@pytest.mark.parametrize("headers", [{}, {"gw-attempt": "many", "gw-fail-time": 7}, reason()])
+def test_anything_in_the_queue_can_be_described(body: bytes, headers: dict[str, Any]) -> None:
+    letter = read_letter("vk.dead", body, headers, message_id="unidentified")
+    assert letter.fault
+    assert letter.id.startswith("body-")
+    assert letter_json(letter)["decodable"] is False
+    specimen = Specimen(letter, headers, body, "dead", "vk.normal", None)
+    assert specimen_json(specimen, content=True)["class"] == letter.failed_as
+
+
+def test_broker_made_reason_survives_as_headers() -> None:
+    death = {"x-death": [{"reason": "delivery_limit", "queue": "email.normal", "time": DIED}]}
+    letter = read_letter("email.dead", DELIVERY.encode(), death)
+    again = read_letter("email.dead", DELIVERY.encode(), failure_headers(letter))
+    assert again == letter
+    assert again.failed_at == DIED.replace(tzinfo=UTC)
+
+
+def test_groups_count_by_reason() -> None:
+    other = read_letter("email.dead", DELIVERY.encode(), reason("421", "exhausted"))
+    groups = group([LETTER, other, LETTER])
+    assert [(one.failed_as, one.code, one.count) for one in groups] == [
+        ("rejected", "550", 2),
+        ("exhausted", "421", 1),
+    ]
+    assert groups[0].first_at == DEAD_SINCE
+
+
+def test_recipient_and_content_are_shown_only_when_asked_for() -> None:
+    headers = reason() | {"gw-address": "moved@example.com"}
+    letter = read_letter("email.dead", DELIVERY.encode(), headers)
+    specimen = Specimen(letter, headers, DELIVERY.encode(), "dead", "email.normal", DELIVERY.id)
+    masked, whole = specimen_json(specimen, content=False), specimen_json(specimen, content=True)
+    assert "moved@" not in str(masked)
+    assert "hello" not in str(masked)
+    assert whole["to"] == "email:moved@example.com"
+    assert "hello" in str(whole["content"])
+
+
+def test_onward_headers_are_a_new_generation() -> None:
+    now = utc_now()
+    headers = reason() | {"gw-generation": 3, "gw-step": 1, "traceparent": "x", "x-death": []}
+    onward = onward_headers(headers, DELIVERY, now)
+    lifetime = DELIVERY.expires_at - DELIVERY.accepted_at
+    assert onward == {
+        "traceparent": "x",
+        "gw-generation": 4,
+        "gw-step": 1,
+        "gw-expires-at": epoch_ms(now + lifetime),
+    }
+    assert onward_headers(headers, DELIVERY, now, "b@example.com")["gw-address"] == "b@example.com"
+
+
+def test_expiry_is_the_headers_if_they_have_one() -> None:
+    assert Progress().expiry_ms(DELIVERY) == epoch_ms(DELIVERY.expires_at)
+    assert Progress.from_headers({"gw-expires-at": 5}).expiry_ms(DELIVERY) == 5

@@ -1,0 +1,175 @@
+"""What the doctor concludes from what it sees: pure decisions, each a row of a table."""
+
+import pytest
+
+from admin.doctor_broker import (
+    check_broker_disk,
+    check_greeting,
+    check_nodes,
+    check_quorum,
+    judge_rights,
+)
+from admin.doctor_settings import check_clock, check_disk, configured_channels, contradictions
+from admin.env_file import env_text
+from admin.finding import ClockReading, State
+from broker_topology.state import Greeting, ManagedState, NodeState, QueueMembers
+from common.settings import Settings, load_settings
+from deploy.stack import BACKOFF_S, checkout, restart_pause_s
+
+
+def settings(**given: str) -> Settings:
+    return load_settings({f"GATEWAY_{name.upper()}": value for name, value in given.items()})
+
+
+def node(name: str = "a", **facts: object) -> NodeState:
+    return NodeState.model_validate({"name": name, "running": True} | facts)
+
+
+def state(*nodes: NodeState, queues: tuple[QueueMembers, ...] = ()) -> ManagedState:
+    return ManagedState(nodes or (node(),), queues, None)
+
+
+def queue(members: str, online: str) -> QueueMembers:
+    return QueueMembers(name="q", type="quorum", members=list(members), online=list(online))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"api_host": "192.0.2.1"}, ["GATEWAY_API_HOST is 192.0.2.1 but there is no"]),
+        ({"email_from": "a@example.com"}, ["GATEWAY_EMAIL_FROM set, but not GATEWAY_EMAIL_URL"]),
+        ({"vk_api_url": "http://x"}, ["GATEWAY_VK_API_URL set, but not GATEWAY_VK_TOKEN"]),
+        ({"vk_lanes": "high:0"}, ["GATEWAY_VK_LANES has no lane at all"]),
+        ({"expires_in_s": "5"}, ["nothing would be tried twice"]),
+        ({"expires_in_s": "60", "retry_delays": "30s,1m"}, ["the last tries would never come"]),
+        (
+            {"email_url": "smtp://h:465", "email_from": "a@example.com"},
+            ["port 465, where TLS begins at once: write smtps://"],
+        ),
+        (
+            {"email_url": "smtps://h:587", "email_from": "a@example.com"},
+            ["port 587, where TLS begins by STARTTLS"],
+        ),
+        ({}, []),
+        ({"vk_token": "x", "vk_rate": "5/s", "telegram_rate": "5/s"}, []),
+    ],
+)
+def test_contradicting_settings(given: dict[str, str], words: list[str]) -> None:
+    found = list(contradictions(settings(**given)))
+    assert len(found) == len(words), found
+    assert all(word in sentence for word, sentence in zip(words, found, strict=True))
+
+
+def test_channel_is_configured_by_its_credentials() -> None:
+    given = settings(vk_token="x", email_url="smtp://h", email_from="a@example.com")
+    assert configured_channels(given) == ["email", "vk"]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_blocked", "wanted"),
+    [
+        ("3.9.29", False, State.WRONG),
+        ("3.10.8", False, State.OK),
+        ("4.3.6+rc.1", False, State.OK),
+        ("3.10.8", True, State.WRONG),
+    ],
+)
+def test_broker_needs_a_supported_version_and_no_alarm(
+    version: str, is_blocked: bool, wanted: State
+) -> None:
+    assert check_greeting(Greeting(version, "c", is_blocked), "amqp://h").state is wanted
+
+
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ((node(), node("b", running=False)), "node b is down"),
+        ((node(mem_alarm=True),), "out of memory"),
+        ((node(disk_free_alarm=True),), "out of disk"),
+        ((node(partitions=["b"]),), "does not see b"),
+        ((node(), node("b")), "2 nodes run"),
+    ],
+)
+def test_nodes(nodes: tuple[NodeState, ...], words: str) -> None:
+    assert words in check_nodes(state(*nodes)).detail
+
+
+@pytest.mark.parametrize(
+    ("count", "members", "online", "wanted"),
+    [
+        (3, "abc", "ab", State.OK),
+        (3, "abc", "a", State.WRONG),
+        (2, "ab", "a", State.WRONG),
+        (1, "a", "a", State.OK),
+        (3, "a", "a", State.WRONG),
+        (5, "abc", "abc", State.OK),
+        (1, "", "", State.SKIPPED),
+    ],
+)
+def test_quorum(count: int, members: str, online: str, wanted: State) -> None:
+    nodes = [node(str(number)) for number in range(count)]
+    assert check_quorum(state(*nodes, queues=(queue(members, online),))).state is wanted
+
+
+@pytest.mark.parametrize(
+    ("free", "limit", "wanted"),
+    [
+        (50_000_000_000, 50_000_000, State.OK),
+        (900_000_000, 50_000_000, State.WRONG),
+        (3_000_000_000, 2_000_000_000, State.WRONG),
+        ("unknown", "unknown", State.SKIPPED),
+    ],
+)
+def test_room_on_the_brokers_disk(free: int | str, limit: int | str, wanted: State) -> None:
+    found = check_broker_disk(state(node(disk_free=free, disk_free_limit=limit)))
+    assert found.state is wanted
+
+
+def test_without_management_api_what_it_tells_is_skipped_and_said_so() -> None:
+    for check in (check_nodes, check_quorum, check_broker_disk):
+        found = check("the management API does not answer")
+        assert (found.state, "does not answer" in found.detail) == (State.SKIPPED, True)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "wanted", "words"),
+    [
+        ([], State.SKIPPED, "not compared"),
+        ([29.0, -29.0], State.OK, "agrees with 0 and 1"),
+        ([0.0, 31.0], State.WRONG, "31 s behind that of 1"),
+        ([-90.0, 31.0], State.WRONG, "90 s ahead of that of 0"),
+    ],
+)
+def test_clock(ahead_s: list[float], wanted: State, words: str) -> None:
+    found = check_clock([ClockReading(str(n), one) for n, one in enumerate(ahead_s)])
+    assert found.state is wanted
+    assert words in found.detail
+
+
+@pytest.mark.parametrize(("free", "wanted"), [(499_999_999, State.WRONG), (10**9, State.OK)])
+def test_room_on_this_disk(free: int, wanted: State) -> None:
+    assert check_disk(checkout(), free).state is wanted
+
+
+def test_missing_rights_are_named_with_their_role() -> None:
+    found = judge_rights("ada", {"api": [], "sender-vk": ["consume vk.high", "publish to dead"]})
+    assert found.state is State.WRONG
+    assert "as sender-vk: consume vk.high, publish to dead" in found.detail
+    assert judge_rights("ada", {"api": []}).state is State.OK
+
+
+def test_written_env_file_says_the_defaults() -> None:
+    text = env_text("a-key-of-sixteen-letters")
+    lines = [line for line in text.splitlines() if "GATEWAY_" in line and "=" in line]
+    pairs = dict(line.lstrip("#").split("=", 1) for line in lines if not line.startswith("# "))
+    assert [line for line in lines if not line.startswith("#")] == [
+        "GATEWAY_API_KEY=a-key-of-sixteen-letters"
+    ]
+    assert set(pairs) == {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
+    assert load_settings(pairs) == load_settings({"GATEWAY_API_KEY": "a-key-of-sixteen-letters"})
+
+
+def test_pause_before_a_restart_grows_to_its_largest() -> None:
+    pauses = [restart_pause_s(failures) for failures in range(1, 9)]
+    assert pauses[: len(BACKOFF_S)] == list(BACKOFF_S)
+    assert set(pauses[len(BACKOFF_S) :]) == {BACKOFF_S[-1]}

@@ -1,0 +1,64 @@
+"""What each broker user may touch, by the names of the real topology."""
+
+import re
+
+import pytest
+
+from broker_topology.rights import API, OPERATOR, Rights, rights, sender
+from broker_topology.topology import CHANNELS, LIVE, build
+
+QUEUES = frozenset(queue.name for queue in build().queues)
+EXCHANGES = frozenset(exchange.name for exchange in build().exchanges)
+EVERYTHING = QUEUES | EXCHANGES
+BY_ROLE = {one.role: one for one in rights()}
+
+
+def matching(pattern: str, names: frozenset[str] = EVERYTHING) -> set[str]:
+    """The names that the broker would let through: it searches, as `re.search` does."""
+    return {name for name in names if re.search(pattern, name)}
+
+
+def test_there_is_one_user_per_process_and_an_operator() -> None:
+    assert list(BY_ROLE) == [API, *(sender(channel) for channel in CHANNELS), OPERATOR]
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_sender_reads_its_own_channel_and_writes_what_replaces_a_message(channel: str) -> None:
+    user = BY_ROLE[sender(channel)]
+    assert matching(user.read) == {f"{channel}.{name}" for name in ("high", "normal", "bulk")}
+    assert matching(user.write) == {"retry", "dead", "events", "notifications"}
+    assert matching(user.configure) == set()
+
+
+def test_api_writes_notifications_and_events_and_touches_no_queue() -> None:
+    user = BY_ROLE[API]
+    assert matching(user.write) == {"notifications", "events"}
+    assert matching(user.read) == matching(user.configure) == set()
+
+
+def test_api_may_have_a_queue_of_its_own_for_live_events() -> None:
+    own = frozenset({f"{LIVE}.api-1"})
+    user = BY_ROLE[API]
+    assert matching(user.configure, own) == matching(user.write, own) == own
+    assert matching(user.read, own | {LIVE}) == own | {LIVE}
+    assert matching(user.configure, frozenset({LIVE})) == set(), "the exchange is not its own"
+
+
+@pytest.mark.parametrize("user", [one for one in rights() if one.role != OPERATOR])
+def test_lookalikes_and_the_default_exchange_are_out(user: Rights) -> None:
+    lookalikes = frozenset(
+        {"emailXnormal", "email.normal.copy", "my.email.normal", "email.dead", "email.normally"}
+        | {"retry.1s", "dead.letters", "xevents", "notifications2", "", "amq.default"}
+        | {"amq.gen-JzTY20BRgKO-HjmUJj0wLg"}
+    )
+    for pattern in (user.write, user.read, user.configure):
+        # `^$` matches the empty name, which the broker never asks about: it says amq.default.
+        assert matching(pattern, lookalikes) <= {""}
+    assert user.tags == ()
+
+
+def test_operator_may_do_everything_and_look_but_not_make_users() -> None:
+    user = BY_ROLE[OPERATOR]
+    for pattern in (user.configure, user.write, user.read):
+        assert matching(pattern) == EVERYTHING
+    assert user.tags == ("monitoring",)
