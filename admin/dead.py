@@ -1,17 +1,13 @@
 """`gateway dead`: find out why deliveries failed, and send them again or discard them."""
 
-import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import JsonValue
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from admin import dead_view as view
 from admin.dead_options import (
@@ -34,16 +30,12 @@ from admin.dead_options import (
     selection,
 )
 from broker_topology import dead_archive, dead_letters, dead_report
-from broker_topology.dead_letter import DeadLetter, group
 from broker_topology.dead_queue import DeadLetterError
 from broker_topology.requeue import requeue
 from broker_topology.selection import Selection
 from common.envelope import utc_now
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: why deliveries failed, and what now.")
-
-_PAGE = 100
-_NARROWEST = 160
 
 
 @app.command("list")
@@ -78,14 +70,14 @@ def list_command(
         raise DeadLetterError("--ids goes neither with --json nor with --group.")
     with closing(dead_letters.iterate(broker_url(url), wanted)) as found:
         if grouped:
-            _print_groups(found, limit, as_json)
+            view.print_groups(found, limit, as_json)
         elif ids_only:
             for letter in islice(found, limit or None):
                 typer.echo(letter.id)
         elif as_json:
-            _stream_json(map(dead_report.letter_json, islice(found, limit or None)))
+            view.stream_json(map(dead_report.letter_json, islice(found, limit or None)))
         else:
-            _print_pages(found, _PAGE if limit is None else limit)
+            view.print_pages(found, view.PAGE if limit is None else limit)
 
 
 @app.command("show")
@@ -98,9 +90,9 @@ def show_command(
     """Show one dead letter: its failure in full, its history and headers. Changes nothing."""
     specimen = dead_letters.find(broker_url(url), letter_id)
     if as_json:
-        _print_json(dead_report.specimen_json(specimen, content=content))
+        view.print_json(dead_report.specimen_json(specimen, content=content))
     else:
-        _console().print(view.specimen_table(specimen, content=content))
+        view.console().print(view.specimen_table(specimen, content=content))
 
 
 @app.command("requeue")
@@ -136,9 +128,11 @@ def requeue_command(
     address = new_address(target, ids, redirect) if redirect is not None else None
     if dry_run:
         found = _count(target, wanted, limit)
-        _say(as_json, {"would_requeue": found}, f"{_letters(found)} would be requeued.")
+        view.say(
+            as_json, {"would_requeue": found}, f"{view.letters_text(found)} would be requeued."
+        )
         return
-    with _progress("requeued", limit or len(wanted.ids) or None) as advance:
+    with view.progress_bar("requeued", limit or len(wanted.ids) or None) as advance:
         done = requeue(
             target, wanted, limit=limit, rate=pace, redirect=address, on_progress=advance
         )
@@ -147,14 +141,14 @@ def requeue_command(
         "undecodable": done.undecodable,
         "missing": [*done.missing],
     }
-    _say(as_json, result, f"{_letters(done.requeued)} requeued.")
+    view.say(as_json, result, f"{view.letters_text(done.requeued)} requeued.")
     if done.undecodable:
         typer.echo(
-            f"{_letters(done.undecodable)} cannot be decoded, so no sender could send them: "
-            "they stay; export or discard them.",
+            f"{view.letters_text(done.undecodable)} cannot be decoded, so no sender could send "
+            "them: they stay; export or discard them.",
             err=True,
         )
-    _report_missing(done.missing)
+    view.report_missing(done.missing)
     if done.missing or (wanted.ids and done.undecodable):
         raise typer.Exit(1)
 
@@ -189,11 +183,11 @@ def discard_command(
     kept_in = file or dead_archive.new_file(utc_now())
     if not yes:
         found = _count(target, wanted, limit)
-        _ask(f"Discard {_letters(found)}, kept in {kept_in}?")
+        view.confirm(f"Discard {view.letters_text(found)}, kept in {kept_in}?")
         # What arrives while the question stands was not asked about.
         limit = found
     if yes or limit:
-        with _progress("discarded", limit or len(wanted.ids) or None) as advance:
+        with view.progress_bar("discarded", limit or len(wanted.ids) or None) as advance:
             done = dead_archive.discard(target, wanted, kept_in, limit=limit, on_progress=advance)
     else:
         done = dead_archive.Discarded(0, sorted(wanted.ids))
@@ -203,8 +197,8 @@ def discard_command(
         "missing": [*done.missing],
     }
     place = f", kept in {kept_in}" if done.discarded else ""
-    _say(as_json, result, f"{_letters(done.discarded)} discarded{place}.")
-    _report_missing(done.missing)
+    view.say(as_json, result, f"{view.letters_text(done.discarded)} discarded{place}.")
+    view.report_missing(done.missing)
     if done.missing:
         raise typer.Exit(1)
 
@@ -227,7 +221,7 @@ def export_command(
         dead_archive.export(broker_url(url), wanted, sys.stdout)
         return
     written = dead_archive.export_to(broker_url(url), wanted, file)
-    typer.echo(f"{_letters(written)} written to {file}.", err=True)
+    typer.echo(f"{view.letters_text(written)} written to {file}.", err=True)
 
 
 @app.command("import")
@@ -243,88 +237,11 @@ def import_command(
     """
     total = sum(1 for _ in dead_archive.read_records(file))
     records = islice(dead_archive.read_records(file), skip, None)
-    with _progress("imported", max(total - skip, 0)) as advance:
+    with view.progress_bar("imported", max(total - skip, 0)) as advance:
         imported = dead_archive.put_back(broker_url(url), records, advance)
-    _say(as_json, {"imported": imported}, f"{_letters(imported)} imported.")
+    view.say(as_json, {"imported": imported}, f"{view.letters_text(imported)} imported.")
 
 
 def _count(url: str, wanted: Selection, limit: int | None) -> int:
     with closing(dead_letters.iterate(url, wanted)) as found:
         return sum(1 for _ in islice(found, limit))
-
-
-def _ask(question: str) -> None:
-    try:
-        typer.confirm(question, abort=True, err=True)
-    except typer.Abort:
-        raise DeadLetterError("Nothing was done; --yes does it without asking.") from None
-
-
-@contextmanager
-def _progress(word: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """A bar on stderr when that is a terminal; yields what to tell how many are done."""
-    console = Console(stderr=True)
-    columns = (TextColumn(word), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(word, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
-def _print_pages(found: Iterator[DeadLetter], limit: int) -> None:
-    """Print tables of a page each; only a page is kept in memory."""
-    console, shown = _console(), 0
-    while page := list(islice(found, min(_PAGE, limit - shown) if limit else _PAGE)):
-        console.print(view.letters_table(page, utc_now()))
-        shown += len(page)
-        if limit and shown == limit:
-            if next(found, None):
-                typer.echo(f"The first {limit}; --limit 0 lists all.", err=True)
-            return
-    if not shown:
-        typer.echo("No dead letters.", err=True)
-
-
-def _print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) -> None:
-    groups = group(found)[: limit or None]
-    if as_json:
-        _print_json([dead_report.group_json(one) for one in groups])
-    elif groups:
-        _console().print(view.groups_table(groups))
-    else:
-        typer.echo("No dead letters.", err=True)
-
-
-def _stream_json(documents: Iterator[dict[str, JsonValue]]) -> None:
-    """A JSON list, one item in a line, that never is in memory as a whole."""
-    typer.echo("[", nl=False)
-    for number, document in enumerate(documents):
-        separator = ",\n " if number else "\n "
-        typer.echo(separator + json.dumps(document, ensure_ascii=False), nl=False)
-    typer.echo("\n]")
-
-
-def _print_json(value: JsonValue | list[dict[str, JsonValue]]) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _say(as_json: bool, document: dict[str, JsonValue], sentence: str) -> None:
-    if as_json:
-        _print_json(document)
-    else:
-        typer.echo(sentence)
-
-
-def _report_missing(missing: list[str]) -> None:
-    for letter_id in missing:
-        typer.echo(f"There is no dead letter {letter_id}.", err=True)
-
-
-def _letters(count: int) -> str:
-    return "1 dead letter" if count == 1 else f"{count} dead letters"
-
-
-def _console() -> Console:
-    # Ids are for copying: a narrow terminal wraps the lines rather than cutting them.
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.width = max(console.width, _NARROWEST)
-    return console

@@ -1,16 +1,111 @@
-"""How dead letters look in a terminal: rows, reasons, and one letter in full."""
+"""What `gateway dead` prints: tables, JSON, sentences, a progress bar."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 
+import typer
+from pydantic import JsonValue
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from broker_topology.dead_letter import DeadLetter, Group
+from broker_topology import dead_report
+from broker_topology.dead_letter import DeadLetter, Group, group
 from broker_topology.dead_letters import Specimen
+from broker_topology.dead_queue import DeadLetterError
 from broker_topology.dead_report import specimen_json
+from common.envelope import utc_now
 
+PAGE = 100
+_NARROWEST = 160
 _NOTHING = "–"
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr. Raises DeadLetterError unless the answer is yes."""
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort:
+        raise DeadLetterError("Nothing was done; --yes does it without asking.") from None
+
+
+@contextmanager
+def progress_bar(word: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    """A bar on stderr when that is a terminal; yields what to tell how many are done."""
+    stderr = Console(stderr=True)
+    columns = (TextColumn(word), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as bar:
+        task = bar.add_task(word, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
+    """Print tables of a page each; only a page is kept in memory."""
+    target, shown = console(), 0
+    while page := list(islice(found, min(PAGE, limit - shown) if limit else PAGE)):
+        target.print(letters_table(page, utc_now()))
+        shown += len(page)
+        if limit and shown == limit:
+            if next(found, None):
+                typer.echo(f"The first {limit}; --limit 0 lists all.", err=True)
+            return
+    if not shown:
+        typer.echo("No dead letters.", err=True)
+
+
+def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) -> None:
+    """Print reasons with their counts, the most frequent first."""
+    groups = group(found)[: limit or None]
+    if as_json:
+        print_json([dead_report.group_json(one) for one in groups])
+    elif groups:
+        console().print(groups_table(groups))
+    else:
+        typer.echo("No dead letters.", err=True)
+
+
+def stream_json(documents: Iterator[dict[str, JsonValue]]) -> None:
+    """A JSON list, one item in a line, that never is in memory as a whole."""
+    typer.echo("[", nl=False)
+    for number, document in enumerate(documents):
+        separator = ",\n " if number else "\n "
+        typer.echo(separator + json.dumps(document, ensure_ascii=False), nl=False)
+    typer.echo("\n]")
+
+
+def print_json(value: JsonValue | list[dict[str, JsonValue]]) -> None:
+    """Print a document that people can read too."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(as_json: bool, document: dict[str, JsonValue], sentence: str) -> None:
+    """Print a result, as JSON or as a sentence."""
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(sentence)
+
+
+def report_missing(missing: list[str]) -> None:
+    """Name on stderr the ids that are nowhere."""
+    for letter_id in missing:
+        typer.echo(f"There is no dead letter {letter_id}.", err=True)
+
+
+def letters_text(count: int) -> str:
+    """`1 dead letter`, `2 dead letters`."""
+    return "1 dead letter" if count == 1 else f"{count} dead letters"
+
+
+def console() -> Console:
+    """Where tables are printed."""
+    # Ids are for copying: a narrow terminal wraps the lines rather than cutting them.
+    target = Console(highlight=False, markup=False, soft_wrap=True)
+    target.width = max(target.width, _NARROWEST)
+    return target
 
 
 def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import aio_pika
 from aio_pika import exceptions as vendor
@@ -28,6 +29,7 @@ log = get_logger(__name__)
 CONNECT_TIMEOUT_S = 10.0
 HEARTBEAT_S = 15
 ACK_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0  # a broker with an alarm does not answer a blocked connection's close
 _PERSISTENT = 2
 
 # Headers the broker adds. With x-death copied on a republish, 3.10 sees a cycle and drops it.
@@ -36,7 +38,9 @@ BROKER_HEADER_PREFIXES = ("x-first-death-", "x-last-death-", "x-opt-")
 
 
 class PublishError(GatewayError):
-    """A publish was not confirmed; the subclass tells whether the message may have arrived."""
+    """A publish was not confirmed; `may_have_arrived` tells whether it may be there all the same."""
+
+    may_have_arrived = False
 
 
 class NotConnected(PublishError):
@@ -44,7 +48,11 @@ class NotConnected(PublishError):
 
 
 class Blocked(PublishError):
-    """The broker has a memory or disk alarm and takes nothing; it may take this one later."""
+    """The broker has a memory or disk alarm and takes nothing; what was written it takes later."""
+
+    def __init__(self, text: str, *, may_have_arrived: bool) -> None:
+        super().__init__(text)
+        self.may_have_arrived = may_have_arrived
 
 
 class Nacked(PublishError):
@@ -56,7 +64,9 @@ class Returned(PublishError):
 
 
 class Unconfirmed(PublishError):
-    """No confirm in time, or the connection broke while waiting: the message may have arrived."""
+    """No confirm in time, or the connection broke while waiting."""
+
+    may_have_arrived = True
 
 
 class ChannelLost(GatewayError):
@@ -179,6 +189,7 @@ class Broker:
         self._connection: AbstractConnection | None = None
         self._publisher: AbstractChannel | None = None
         self._publisher_lock = asyncio.Lock()
+        self._publishing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._suspect_blocked = False
@@ -231,7 +242,10 @@ class Broker:
         if connection is None:
             raise NotConnected("there is no connection to the broker now")
         if self._suspect_blocked and await self._is_blocked(connection):
-            raise Blocked("the broker has an alarm (memory or disk) and takes no messages")
+            raise Blocked(
+                "the broker has an alarm (memory or disk) and takes no messages",
+                may_have_arrived=False,
+            )
         # Not aio_pika.Message: it sets priority 0, which RabbitMQ 4.3 ranks below an unset one.
         properties = spec.Basic.Properties(
             headers=dict(headers or {}),
@@ -242,7 +256,7 @@ class Broker:
         )
         with _losses(Unconfirmed, "the connection to the broker broke before the confirm"):
             try:
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(timeout_s), self._alone(message_id):
                     channel = await self._publishing_channel(connection)
                     underlay = await channel.get_underlay_channel()
                     await underlay.basic_publish(
@@ -254,7 +268,9 @@ class Broker:
                     )
             except TimeoutError:
                 if await self._is_blocked(connection):
-                    raise Blocked("the broker has an alarm (memory or disk)") from None
+                    raise Blocked(
+                        "the broker has an alarm (memory or disk)", may_have_arrived=True
+                    ) from None
                 raise Unconfirmed(f"the broker did not confirm within {timeout_s:g} s") from None
             except vendor.PublishError as error:
                 raise Returned(f"no queue takes {routing_key!r} of {exchange!r}") from error
@@ -297,7 +313,7 @@ class Broker:
             yield channel
         finally:
             with _losses(None, ""):
-                async with asyncio.timeout(ACK_TIMEOUT_S):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await channel.close()
 
     @contextlib.asynccontextmanager
@@ -311,6 +327,13 @@ class Broker:
             consumer = Consumer(channel, queue)
             await consumer.start()
             yield consumer
+
+    def _alone(self, message_id: str) -> asyncio.Lock:
+        """One publish of a message id at a time: aiormq tells returned messages apart by it."""
+        lock = self._publishing.get(message_id)
+        if lock is None:
+            lock = self._publishing[message_id] = asyncio.Lock()
+        return lock
 
     async def _publishing_channel(self, connection: AbstractConnection) -> AbstractChannel:
         channel = self._publisher
@@ -337,21 +360,29 @@ class Broker:
 
     async def _keep_connected(self) -> None:
         while True:
-            connection, lost = await self._connect()
-            self._connection = connection
-            self._up.set()
             try:
-                await lost.wait()
-                log.warning("broker connection lost")
-            finally:
-                self._up.clear()
-                self._connection = self._publisher = None
-                self._suspect_blocked = False
-                with _losses(None, ""):
-                    async with asyncio.timeout(ACK_TIMEOUT_S):
-                        await connection.close()
+                await self._hold_one_connection()
+            except Exception:
+                # Nobody awaits this task: without this line a bug would end it in silence.
+                log.exception("broker connection failed unexpectedly; connecting again")
+                await asyncio.sleep(1.0)
             self.reconnects += 1
             telemetry.BROKER_RECONNECTS.inc()
+
+    async def _hold_one_connection(self) -> None:
+        connection, lost = await self._connect()
+        self._connection = connection
+        self._up.set()
+        try:
+            await lost.wait()
+            log.warning("broker connection lost")
+        finally:
+            self._up.clear()
+            self._connection = self._publisher = None
+            self._suspect_blocked = False
+            with _losses(None, ""):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await connection.close()
 
     async def _connect(self) -> tuple[AbstractConnection, asyncio.Event]:
         async for attempt in AsyncRetrying(

@@ -56,12 +56,13 @@ class Lane:
                 await self._unless_stopped(self._broker.connected(CONNECTION_WAIT_S))
                 await self._unless_stopped(self._gate.opened())
                 if not self._stopping.is_set():
-                    self._failures += 1
                     await self._consume()
             except (NotConnected, ChannelLost) as error:
+                self._failures += 1
                 log.warning("lane lost its channel", queue=self._queue, detail=str(error))
                 await self._unless_stopped(asyncio.sleep(_backoff_s(self._failures)))
             except Exception:
+                self._failures += 1
                 log.exception("lane failed; its message goes back", queue=self._queue)
                 await self._unless_stopped(asyncio.sleep(_backoff_s(self._failures)))
 
@@ -110,4 +111,4 @@ class Lane:
 
 def _backoff_s(failures: int) -> float:
     """Exponential with full jitter, 0.1 s to 10 s."""
-    return random.uniform(0.1, min(10.0, 0.2 * 2.0**failures))
+    return random.uniform(0.1, min(10.0, 0.2 * 2.0 ** min(failures, 6)))

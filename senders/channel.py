@@ -27,9 +27,8 @@ class Transmitter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a delivery counts against: the account always, a domain and a recipient where known."""
+    """What a delivery counts against beside the account: its recipient's rate, and its domain."""
 
-    account: Rate | None = None
     recipient: Rate | None = None
     domain: str | None = None
 
@@ -38,6 +37,8 @@ class Channel(Protocol):
     """One way to send: made once per sender process from the settings."""
 
     name: ChannelName
+    rate: Rate | None
+    """Most sends of the account, per sender process."""
 
     def transmitter(self) -> Transmitter:
         """A new transmitter, not yet connected."""

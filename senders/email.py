@@ -46,15 +46,15 @@ class EmailChannel:
     def __init__(self, settings: Settings, timeouts: Timeouts | None = None) -> None:
         self._server = read_mail_server(settings, timeouts or Timeouts())
         self._sender = _read_sender(settings)
-        self._rate = settings.email_rate
+        self.rate = settings.email_rate
 
     def transmitter(self) -> "EmailTransmitter":
         """A new transmitter, not yet connected."""
         return EmailTransmitter(self._server, self._sender)
 
     def limits(self, delivery: Delivery) -> Limits:
-        """The account's rate and the recipient's domain."""
-        return Limits(account=self._rate, domain=delivery.address.rpartition("@")[2].lower())
+        """The recipient's domain, which a mail server may throttle."""
+        return Limits(domain=delivery.address.rpartition("@")[2].lower())
 
     async def close(self) -> None:
         """Nothing is shared between transmitters."""

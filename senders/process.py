@@ -12,10 +12,11 @@ from common.logs import get_logger
 from common.settings import Settings
 from common.status_server import StatusServer
 from senders.channel import Channel
-from senders.memory import SentMemory
+from senders.memory import Memory
 from senders.observation import observe_sender, readiness
 from senders.retry import Policy
 from senders.runtime import Pipeline, Shared
+from senders.turnstile import Turnstile
 
 log = get_logger(__name__)
 
@@ -41,13 +42,18 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
     After `stop_timeout_s` seconds what is still in hand goes back to its queue.
     """
     name = channel.name
-    async with Broker(settings.broker_url, name=f"sender {name}") as broker:
+    # Two connections: in an alarm the broker reads nothing, acks included, from one that publishes.
+    async with (
+        Broker(settings.broker_url, name=f"sender {name} consuming") as broker,
+        Broker(settings.broker_url, name=f"sender {name} publishing") as publisher,
+    ):
         shared = Shared(
-            broker=broker,
+            broker=publisher,
             channel=channel,
             policy=Policy(settings.retry_delays, settings.probe_interval_s),
             poison_after=settings.poison_after,
-            memory=SentMemory(settings.sent_memory),
+            memory=Memory(settings.sent_memory),
+            turnstile=Turnstile(channel.rate),
         )
         queues = [
             queue_name(name, priority)
@@ -67,13 +73,15 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
         )
         try:
             async with status:
-                await _run_lanes(lanes, stopping, settings.stop_timeout_s)
+                await _run_lanes(lanes, shared.turnstile, stopping, settings.stop_timeout_s)
         finally:
             await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
             await channel.close()
 
 
-async def _run_lanes(lanes: list[Lane], stopping: asyncio.Event, stop_timeout_s: float) -> None:
+async def _run_lanes(
+    lanes: list[Lane], turnstile: Turnstile, stopping: asyncio.Event, stop_timeout_s: float
+) -> None:
     tasks = [asyncio.create_task(lane.run()) for lane in lanes]
     waiter = asyncio.create_task(stopping.wait())
     log.info("sender started", lanes=len(lanes))
@@ -81,6 +89,7 @@ async def _run_lanes(lanes: list[Lane], stopping: asyncio.Event, stop_timeout_s:
         await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for lane in lanes:
             lane.stop()
+        turnstile.close()
         busy = sum(lane.is_busy for lane in lanes)
         log.info("sender stopping", in_hand=busy)
         if tasks:

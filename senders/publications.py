@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, event_key, retry_key
 from common.amqp import Received, clean_headers
@@ -65,7 +66,7 @@ def dead_letter(
         exchange=DEAD,
         routing_key=queue,
         body=received.body,
-        message_id=received.message_id or "unidentified",
+        message_id=received.message_id or str(uuid4()),
         headers=_onward(received, progress) | reason,
     )
 

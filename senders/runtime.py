@@ -1,8 +1,7 @@
-"""The pipeline of one lane: the one place that acks, parks and dead-letters.
+"""The pipeline of one lane: from a received message to what becomes of it.
 
-decode → due? → expired? → already sent? → limit → provider → decide → publish what replaces the
-message → ack. A message leaves its queue only by an ack that follows the broker's confirm of
-whatever replaces it; a crash anywhere before makes a duplicate, never a loss.
+decode → already replaced or sent? → expired? → due? → limits → provider → decide → settle.
+What is decided is carried out, confirmed and acked in `settlement.py`.
 """
 
 import asyncio
@@ -12,16 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from common import telemetry
-from common.amqp import Broker, ChannelLost, PublishError, Received
-from common.envelope import Delivery, EventType, Progress, epoch_ms, utc_now
+from common.amqp import Broker, ChannelLost, Received
+from common.envelope import Delivery, Progress, epoch_ms, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
-from senders import publications as publish
 from senders.channel import Channel, Limits, Transmitter
 from senders.limits import Limiter
-from senders.memory import SentMemory
-from senders.observation import observed_attempt, park_reason
+from senders.memory import Memory
+from senders.observation import observed_attempt
 from senders.outcome import (
     Crashed,
     Misconfigured,
@@ -34,35 +31,31 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
-from senders.publications import Publication
-from senders.retry import (
-    DEFAULT_THROTTLE_S,
-    Decision,
-    Expire,
-    FailClass,
-    GiveUp,
-    Park,
-    Policy,
-    decide,
-)
+from senders.retry import DEFAULT_THROTTLE_S, Decision, Expire, FailClass, GiveUp, Park, Policy
+from senders.retry import decide as decide_next
+from senders.settlement import Case, Settlement
+from senders.turnstile import Turnstile
 
 log = get_logger(__name__)
 
-PUBLISH_TIMEOUT_S = 10.0
-PATIENCE_S = 2.0  # waited in the lane; a longer wait is parked
+PATIENCE_S = 2.0  # waited in the lane for a recipient's turn; a longer wait is parked
+TURN_TIMEOUT_S = 600.0  # waited in the lane for the account's turn; then parked for a moment
+TURN_PARK_S = 1.0
 ATTEMPT_TIMEOUT_S = 300.0  # far below the broker's consumer time-out of 30 min
 MOST_MOVES = 3
+OWN_FAULT_TRIES = 3  # of a delivery that is refused like an account while others of it pass
 
 
 @dataclass(slots=True)
 class Shared:
-    """What the lanes of one sender process share."""
+    """What the lanes of one sender process share; `broker` is the connection to publish on."""
 
     broker: Broker
     channel: Channel
     policy: Policy
     poison_after: int
-    memory: SentMemory
+    memory: Memory
+    turnstile: Turnstile
     limiter: Limiter = field(default_factory=Limiter)
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = lambda: random.uniform(-1, 1)
@@ -74,6 +67,7 @@ class Pipeline:
     def __init__(self, shared: Shared, queue: str) -> None:
         self._shared = shared
         self._queue = queue
+        self._settlement = Settlement(shared.broker, queue, shared.memory, shared.now)
         self._transmitter: Transmitter = shared.channel.transmitter()
 
     async def close(self) -> None:
@@ -82,48 +76,71 @@ class Pipeline:
 
     async def handle(self, received: Received) -> None:
         """Bring one message to its next state and ack it. Raises ChannelLost when it comes back."""
+        channel = self._shared.channel.name
         try:
             delivery = Delivery.decode(received.body)
             progress = Progress.from_headers(received.headers)
         except UndecodableError as error:
-            await self._bury_undecodable(received, error)
+            await self._settlement.bury_foreign(received, channel, "undecodable", str(error))
             return
-        now = self._shared.now()
-        if remembered := self._shared.memory.find(delivery, progress):
-            log.info("redelivery of a sent one, not sent again", delivery=delivery.id)
-            await self._settle_sent(received, delivery, *remembered)
-        elif received.returns >= self._shared.poison_after:
-            outcome = Crashed("crash-loop", f"came back unfinished {received.returns} times")
-            await self._bury(received, delivery, progress, FailClass.POISON, outcome)
-        elif (early_s := (progress.not_before_ms - epoch_ms(now)) / 1000) > 0:
-            await self._settle(received, publish.parked(received, delivery, progress, early_s))
-        elif epoch_ms(now) >= progress.expiry_ms(delivery):
-            await self._expire(received, delivery, progress)
-        else:
-            await self._send(received, delivery, progress)
+        if delivery.routing_key != self._queue:
+            fault = f"a delivery for {delivery.routing_key} in the queue {self._queue}"
+            await self._settlement.bury_foreign(received, channel, "misrouted", fault)
+            return
+        # A redelivery may come while another lane still sends the same one: it waits for that.
+        async with self._shared.memory.in_hand(delivery):
+            await self._judge(Case(received, delivery, progress))
 
-    async def _send(self, received: Received, delivery: Delivery, progress: Progress) -> None:
-        """Pace, make the attempt, and do what its outcome asks for."""
-        home_address = delivery.address
+    async def _judge(self, case: Case) -> None:
+        """Send the delivery, unless it is done already, over, early or poison."""
+        delivery, progress = case.delivery, case.progress
+        now_ms = epoch_ms(self._shared.now())
+        memory = self._shared.memory
+        if case.received.redelivered and memory.was_replaced((delivery.id, progress)):
+            await case.received.ack()
+        elif sent := memory.find_sent(delivery, progress):
+            log.info("redelivery of a sent one, not sent again", delivery=delivery.id)
+            await self._settlement.sent(case, *sent)
+        elif max(now_ms, progress.not_before_ms) >= progress.expiry_ms(delivery):
+            await self._settlement.expire(case)
+        elif progress.not_before_ms > now_ms:
+            await self._settlement.park_early(case, (progress.not_before_ms - now_ms) / 1000)
+        elif case.received.returns >= self._shared.poison_after:
+            outcome = Crashed("crash-loop", f"came back unfinished {case.received.returns} times")
+            await self._settlement.bury(case, progress, FailClass.POISON, outcome)
+        else:
+            await self._send(case)
+
+    async def _send(self, case: Case) -> None:
+        """Wait for its turn, make the attempt, and do what its outcome asks for."""
+        delivery, progress = case.delivery, case.progress
         if progress.address is not None:
             delivery = delivery.model_copy(update={"address": progress.address})
         limits = self._shared.channel.limits(delivery)
-        wait_s = self._shared.limiter.claim(limits, delivery.address, PATIENCE_S)
-        if wait_s > PATIENCE_S:
-            await self._park(received, delivery, progress, wait_s)
+        limiter = self._shared.limiter
+        if limiter.wait_s(limits, delivery.address) <= PATIENCE_S:
+            turn = self._shared.turnstile.passed(delivery.priority, TURN_TIMEOUT_S)
+            if not await turn:
+                await self._settlement.park(case, progress, TURN_PARK_S)
+                return
+        claim = limiter.claim(limits, delivery.address, PATIENCE_S)
+        if claim.wait_s > PATIENCE_S:
+            await self._settlement.park(case, progress, claim.wait_s)
             return
         outcome: Outcome | None = None
         try:
-            await asyncio.sleep(wait_s)
-            now = self._shared.now()
-            with observed_attempt(delivery, progress, received.headers, now) as conclude:
+            await asyncio.sleep(claim.wait_s)
+            if case.received.is_lost:
+                raise ChannelLost("the channel was lost while the delivery waited for its turn")
+            began_at = self._shared.now()
+            with observed_attempt(delivery, progress, case.received.headers, began_at) as conclude:
                 outcome, delivery = await self._attempt(delivery)
                 conclude(outcome)
         finally:
-            self._shared.limiter.settle_probe(accepted=_proves_account(outcome))
-        if delivery.address != home_address:
+            limiter.conclude(claim, accepted=_proves_account(outcome))
+        if delivery.address != case.delivery.address:
             progress = replace(progress, address=delivery.address)
-        await self._conclude(received, delivery, progress, limits, outcome)
+        await self._conclude(case, progress, limits, delivery.address, self._own(outcome, delivery))
 
     async def _attempt(self, delivery: Delivery) -> tuple[Outcome, Delivery]:
         """Call the provider, following moves; returns the delivery as it was last addressed."""
@@ -146,176 +163,56 @@ class Pipeline:
             log.exception("attempt crashed", delivery=delivery.id)
             return Crashed(type(error).__name__, traceback.format_exc())
 
+    def _own(self, outcome: Outcome, delivery: Delivery) -> Outcome:
+        """An account that sends for others works: then the refusal is about this delivery."""
+        if isinstance(outcome, Misconfigured) and self._shared.limiter.is_own_fault(delivery.id):
+            return Transient(outcome.code, outcome.message, tries=OWN_FAULT_TRIES)
+        return outcome
+
     async def _conclude(
-        self,
-        received: Received,
-        delivery: Delivery,
-        progress: Progress,
-        limits: Limits,
-        outcome: Outcome,
+        self, case: Case, progress: Progress, limits: Limits, address: str, outcome: Outcome
     ) -> None:
-        """Turn the outcome into what replaces the message, publish that, and ack."""
-        now = self._shared.now()
+        """Decide by the outcome of an attempt, and settle."""
+        now_ms = epoch_ms(self._shared.now())
         tried = replace(
             progress,
             attempt=progress.attempt + 1,
-            first_at_ms=progress.first_at_ms or epoch_ms(now),
+            first_at_ms=progress.first_at_ms or now_ms,
             not_before_ms=0,
         )
-        decision = decide(
+        decision = decide_next(
             outcome,
             attempt=tried.attempt,
-            left_s=(tried.expiry_ms(delivery) - epoch_ms(now)) / 1000,
+            left_s=(tried.expiry_ms(case.delivery) - now_ms) / 1000,
             policy=self._shared.policy,
             jitter=self._shared.jitter(),
         )
-        _log_outcome(delivery, tried, outcome, decision)
-        self._pause(outcome, limits, delivery.address)
+        _log_outcome(case.delivery, tried, outcome, decision)
+        self._pause(outcome, limits, address, case.delivery.id)
         match decision:
             case Park():
-                progress = tried if decision.counted else progress
-                await self._park(received, delivery, progress, decision.delay_s, outcome)
+                now_at = tried if decision.counted else progress
+                await self._settlement.park(case, now_at, decision.delay_s, outcome)
             case GiveUp():
-                await self._bury(received, delivery, tried, decision.fail_class, outcome)
+                await self._settlement.bury(case, tried, decision.fail_class, outcome)
             case Expire():
-                await self._expire(received, delivery, progress)
+                await self._settlement.expire(case, outcome)
             case _:
                 assert isinstance(outcome, Sent)
-                self._shared.memory.remember(delivery, tried, outcome)
-                await self._settle_sent(received, delivery, tried, outcome)
+                self._shared.memory.remember_sent(case.delivery, tried, outcome)
+                await self._settlement.sent(case, tried, outcome)
 
-    def _pause(self, outcome: Outcome, limits: Limits, address: str) -> None:
+    def _pause(self, outcome: Outcome, limits: Limits, address: str, delivery_id: str) -> None:
         """Hold what would meet the same answer: the whole account, a domain, or one recipient."""
         limiter = self._shared.limiter
         match outcome:
             case Misconfigured():
-                limiter.refuse(self._shared.policy.probe_interval_s)
+                limiter.refuse(self._shared.policy.probe_interval_s, delivery_id)
             case Throttled():
                 # The provider's own time, also when this delivery does not live to see its end.
                 limiter.pause(outcome.scope, outcome.after_s or DEFAULT_THROTTLE_S, limits, address)
             case Transient(paused=Scope() as scope):
                 limiter.pause(scope, self._shared.policy.probe_interval_s, limits, address)
-
-    async def _park(
-        self,
-        received: Received,
-        delivery: Delivery,
-        progress: Progress,
-        delay_s: float,
-        outcome: Outcome | None = None,
-    ) -> None:
-        """Put the delivery into a retry tier; without an outcome it only waits for its turn."""
-        now = self._shared.now()
-        progress = publish.due_after(progress, delay_s, now)
-        replacements = [publish.parked(received, delivery, progress, delay_s)]
-        if outcome is not None:
-            counted = not isinstance(outcome, Throttled | Misconfigured)
-            replacements.append(
-                publish.event(
-                    EventType.RETRYING if counted else EventType.DELAYED,
-                    delivery,
-                    progress,
-                    at=now,
-                    outcome=outcome,
-                    delay_s=delay_s,
-                    serial="" if counted else str(progress.not_before_ms),
-                )
-            )
-        await self._settle(received, *replacements)
-        telemetry.PARKED.labels(delivery.channel, park_reason(outcome)).inc()
-
-    async def _bury(
-        self,
-        received: Received,
-        delivery: Delivery,
-        progress: Progress,
-        fail_class: FailClass,
-        outcome: Outcome,
-    ) -> None:
-        """Make the delivery a dead letter."""
-        now = self._shared.now()
-        letter = publish.dead_letter(
-            received,
-            self._queue,
-            progress,
-            fail_class=fail_class,
-            code=outcome.code,
-            message=outcome.message,
-            at=now,
-        )
-        fact = publish.event(EventType.FAILED, delivery, progress, at=now, outcome=outcome)
-        await self._settle(received, letter, fact)
-        telemetry.DEAD_LETTERS.labels(delivery.channel, fail_class).inc()
-
-    async def _bury_undecodable(self, received: Received, error: UndecodableError) -> None:
-        """Keep bytes that are no delivery of ours as a dead letter; there is nobody to tell."""
-        log.error("undecodable message made a dead letter", queue=self._queue, fault=str(error))
-        letter = publish.dead_letter(
-            received,
-            self._queue,
-            Progress(),
-            fail_class=FailClass.POISON,
-            code="undecodable",
-            message=str(error),
-            at=self._shared.now(),
-        )
-        await self._settle(received, letter)
-        telemetry.DEAD_LETTERS.labels(self._shared.channel.name, FailClass.POISON).inc()
-
-    async def _expire(self, received: Received, delivery: Delivery, progress: Progress) -> None:
-        """Its time is over: expired when it was never tried, otherwise a dead letter."""
-        if progress.attempt:
-            outcome = Transient("expired", "its time was over before the next attempt")
-            await self._bury(received, delivery, progress, FailClass.EXHAUSTED, outcome)
-            return
-        log.info("delivery expired", delivery=delivery.id)
-        fact = publish.event(EventType.EXPIRED, delivery, progress, at=self._shared.now())
-        await self._settle(received, fact)
-        telemetry.EXPIRED.labels(delivery.channel).inc()
-
-    async def _settle_sent(
-        self, received: Received, delivery: Delivery, progress: Progress, sent: Sent
-    ) -> None:
-        now = self._shared.now()
-        fact = publish.event(EventType.SENT, delivery, progress, at=now, outcome=sent)
-        await self._settle(received, fact)
-
-    async def _settle(self, received: Received, *replacements: Publication) -> None:
-        """Publish what replaces the message, each until it is confirmed, and only then ack.
-
-        Gives up only when the message's channel is lost: the broker then delivers it again, and
-        publishing on would double it.
-        """
-        waiting = list(replacements)
-        while waiting:
-            if received.is_lost:
-                raise ChannelLost("the channel was lost before what replaces the message was")
-            results = await asyncio.gather(
-                *(self._publish(publication) for publication in waiting), return_exceptions=True
-            )
-            failed = []
-            for publication, result in zip(waiting, results, strict=True):
-                if isinstance(result, PublishError):
-                    log.warning("publish not confirmed; trying again", detail=str(result))
-                    telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(result))).inc()
-                    failed.append(publication)
-                elif isinstance(result, BaseException):
-                    raise result
-            if failed:
-                await asyncio.sleep(random.uniform(0.2, 1.0))
-            waiting = failed
-        await received.ack()
-
-    async def _publish(self, publication: Publication) -> None:
-        await self._shared.broker.publish(
-            publication.exchange,
-            publication.routing_key,
-            publication.body,
-            message_id=publication.message_id,
-            headers=publication.headers,
-            mandatory=publication.mandatory,
-            timeout_s=PUBLISH_TIMEOUT_S,
-        )
 
 
 def _proves_account(outcome: Outcome | None) -> bool:

@@ -96,7 +96,7 @@ class TelegramChannel:
             get_updates_request=self._request,
         )
         self._rates = settings.telegram_chat_rate, settings.telegram_group_rate
-        self._account_rate = settings.telegram_rate
+        self.rate = settings.telegram_rate
         self._recent = RecentSends(settings.telegram_chat_rate)
 
     def transmitter(self) -> "TelegramTransmitter":
@@ -104,10 +104,10 @@ class TelegramChannel:
         return TelegramTransmitter(self._bot, self._recent, self._token)
 
     def limits(self, delivery: Delivery) -> Limits:
-        """The bot's rate, and that of a private chat or of a group."""
+        """The rate of a private chat, or of a group or channel."""
         chat_rate, group_rate = self._rates
         is_group = delivery.address.startswith(("-", "@"))
-        return Limits(account=self._account_rate, recipient=group_rate if is_group else chat_rate)
+        return Limits(recipient=group_rate if is_group else chat_rate)
 
     async def close(self) -> None:
         """Close the connection pool; idempotent."""

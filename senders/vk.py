@@ -89,15 +89,15 @@ class VkChannel:
         url = parse_api_url("GATEWAY_VK_API_URL", settings.vk_api_url)
         timeouts_s = (connect_timeout_s, read_timeout_s)
         self._account = Account(settings.vk_token.get_secret_value(), url, timeouts_s)
-        self._rate = settings.vk_rate
+        self.rate = settings.vk_rate
 
     def transmitter(self) -> "VkTransmitter":
         """A new transmitter; its thread starts with the first send."""
         return VkTransmitter(self._account)
 
     def limits(self, delivery: Delivery) -> Limits:
-        """The account's rate; VK has none for a single peer."""
-        return Limits(account=self._rate)
+        """VK has no rate for a single peer."""
+        return Limits()
 
     async def close(self) -> None:
         """Nothing is shared that is open."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from common.envelope import Channel as ChannelName
 from common.envelope import Delivery
-from common.settings import Settings, load_settings
+from common.settings import Rate, Settings, load_settings
 from senders.channel import Limits
 from senders.outcome import Outcome, Sent
 from senders.process import run_sender
@@ -21,7 +21,8 @@ class ScriptedChannel:
 
     name = ChannelName.TELEGRAM
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, rate: Rate | None = None) -> None:
+        self.rate = rate
         self.scripts: dict[str, list[Answer]] = defaultdict(list)
         self.calls: list[tuple[str, str, float]] = []
         self.sending = asyncio.Event()

@@ -214,7 +214,7 @@ class SmtpServer:
         self._listener.close()
         sessions = list(self.connections.items())
         for connection, _ in sessions:
-            if connection.transport is not None:
+            if connection.transport is not None and not connection.transport.is_closing():
                 reset(connection.transport)
         await asyncio.gather(*(task for _, task in sessions), return_exceptions=True)
         await self._listener.wait_closed()

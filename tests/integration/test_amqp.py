@@ -91,6 +91,13 @@ async def test_alarm_blocks_and_its_end_unblocks(client: Broker, broker: Node) -
     await eventually(works)
 
 
+async def test_returns_are_told_apart_when_ids_are_the_same(client: Broker) -> None:
+    results = await asyncio.gather(
+        *(publish(client, "email.nowhere") for _ in range(5)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [Returned] * 5
+
+
 async def test_connection_cut_while_waiting_for_the_confirm_is_unconfirmed(
     client: Broker, proxy: Proxy
 ) -> None:

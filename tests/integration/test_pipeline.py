@@ -1,13 +1,17 @@
 """The sender's pipeline on a real broker, with a provider that answers by a script."""
 
 import asyncio
+import itertools
+import time
 from datetime import timedelta
 
 import pika
 import pytest
 
+from common.amqp import ChannelLost, Received
 from common.envelope import Priority, epoch_ms, utc_now
 from common.settings import Rate
+from deploy.broker import Node
 from senders.channel import Limits
 from senders.outcome import (
     Misconfigured,
@@ -25,6 +29,13 @@ from tests.scripted import ScriptedChannel, running_sender
 from tests.support import EventLog, amqp_channel, count, eventually, make_delivery, put, take
 
 QUEUE = "telegram.normal"
+
+
+def unacked(broker: Node, url: str) -> int:
+    """How many messages of QUEUE are in somebody's hand."""
+    vhost = url.rpartition("/")[2]
+    rows = broker.ctl("list_queues", "-q", "-p", vhost, "name", "messages_unacknowledged")
+    return int(next(row.split()[1] for row in rows.splitlines() if row.startswith(QUEUE)))
 
 
 @pytest.fixture
@@ -146,6 +157,7 @@ async def test_early_delivery_is_parked_without_an_attempt(
         (b'{"v": 99}', {}),
         (make_delivery().encode(), {"gw-attempt": "many"}),
         (make_delivery().encode(), {"gw-not-before": -1}),
+        (make_delivery(channel="email", address="a@example.com").encode(), {}),
     ],
 )
 async def test_garbage_becomes_a_dead_letter(
@@ -156,7 +168,8 @@ async def test_garbage_becomes_a_dead_letter(
     async with running_sender(channel, gateway_url):
         await eventually(lambda: channel.times("after"))
     [(reason, kept)] = take(gateway_url, "telegram.dead")
-    assert (reason["gw-fail-class"], reason["gw-fail-code"]) == ("poison", "undecodable")
+    assert reason["gw-fail-class"] == "poison"
+    assert reason["gw-fail-code"] in ("undecodable", "misrouted")
     assert kept == body
     assert len(channel.calls) == 1
 
@@ -166,7 +179,7 @@ async def test_message_that_keeps_coming_back_is_poison(
 ) -> None:
     put(gateway_url, make_delivery())
     with amqp_channel(gateway_url) as pulling:
-        for _ in range(5):
+        for _ in range(10):
             method, _, _ = pulling.basic_get(QUEUE)
             pulling.basic_nack(method.delivery_tag, requeue=True)
     async with running_sender(channel, gateway_url):
@@ -244,7 +257,7 @@ async def test_throttle_outlives_the_delivery_that_met_it(
 
 
 async def test_own_rate_is_kept(gateway_url: str, events: EventLog) -> None:
-    channel = ScriptedChannel(Limits(account=Rate(5, 1)))
+    channel = ScriptedChannel(rate=Rate(5, 1))
     for number in range(6):
         put(gateway_url, make_delivery(text=str(number)))
     async with running_sender(channel, gateway_url, telegram_lanes="normal:4"):
@@ -266,6 +279,118 @@ async def test_redelivery_of_what_was_sent_is_not_sent_again(
         await eventually(lambda: count(gateway_url, QUEUE) == 0)
     assert len(channel.calls) == 1
     assert count(gateway_url, QUEUE) == 0, "acked, not given back at the stop"
+
+
+async def test_redelivery_of_what_is_being_sent_waits_for_it(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog, broker: Node
+) -> None:
+    async def is_in_hand(number: int) -> bool:
+        return await asyncio.to_thread(unacked, broker, gateway_url) == number
+
+    put(gateway_url, make_delivery())
+    channel.may_answer.clear()
+    async with (
+        Proxy.to(gateway_url) as proxy,
+        running_sender(channel, proxy.url, telegram_lanes="normal:3", poison_after="3"),
+    ):
+        await eventually(channel.sending.is_set)
+        for cuts in range(4):
+            proxy.cut()
+            await eventually(lambda: is_in_hand(1), what=f"cut {cuts}")
+        channel.may_answer.set()
+        await eventually(lambda: events.types() == ["sent"])
+        await eventually(lambda: is_in_hand(0))
+    assert len(channel.calls) == 1
+    assert count(gateway_url, "telegram.dead") == count(gateway_url, QUEUE) == 0
+
+
+async def test_delivery_refused_like_an_account_is_its_own_fault_when_others_pass(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog
+) -> None:
+    channel.script("bad", *[Misconfigured("relay denied")] * 10)
+    put(gateway_url, make_delivery(text="bad"))
+    async with running_sender(channel, gateway_url, retry_delays="1s,1s,1s,1s"):
+        await eventually(lambda: channel.times("bad"))
+        put(gateway_url, make_delivery(text="good"))
+        await eventually(lambda: "failed" in events.types())
+        began = len(channel.calls)
+        put(gateway_url, make_delivery(text="later"))
+        await eventually(lambda: channel.times("later"), 1.5, "the account is not held up")
+    [(headers, _)] = take(gateway_url, "telegram.dead")
+    assert (headers["gw-fail-class"], headers["gw-fail-code"]) == ("exhausted", "relay denied")
+    assert began <= 5
+
+
+async def test_one_busy_recipient_does_not_hold_up_the_account(
+    gateway_url: str, events: EventLog
+) -> None:
+    channel = ScriptedChannel(Limits(recipient=Rate(1, 1)), rate=Rate(30, 1))
+    for number in range(30):
+        put(gateway_url, make_delivery(text="busy", address="1"))
+        put(gateway_url, make_delivery(text="other", address=str(100 + number)))
+    async with running_sender(channel, gateway_url, telegram_lanes="normal:4"):
+        await eventually(lambda: len(channel.times("other")) == 30, 10)
+        assert len(channel.times("busy")) <= 11
+    gaps = [b - a for a, b in itertools.pairwise(channel.times("busy"))]
+    assert min(gaps) >= 0.9
+
+
+async def test_rate_of_the_account_serves_high_first(gateway_url: str, events: EventLog) -> None:
+    channel = ScriptedChannel(rate=Rate(2, 1))
+    for number in range(50):
+        put(gateway_url, make_delivery(text=f"bulk {number}", priority=Priority.BULK))
+    async with running_sender(channel, gateway_url, telegram_lanes="high:1,bulk:4"):
+        await eventually(lambda: len(channel.calls) >= 3)
+        put(gateway_url, make_delivery(text="urgent", priority=Priority.HIGH))
+        before = len(channel.calls)
+        await eventually(lambda: channel.times("urgent"), 5)
+        assert [text for text, _, _ in channel.calls].index("urgent") <= before + 2
+        assert count(gateway_url, "telegram.bulk") >= 35, "what waits stays in its queue"
+
+
+async def test_stopping_during_an_alarm_keeps_its_time(
+    channel: ScriptedChannel, gateway_url: str, broker: Node, events: EventLog
+) -> None:
+    channel.may_answer.clear()
+    for text in ("a", "b", "c"):
+        put(gateway_url, make_delivery(text=text))
+    sending = running_sender(channel, gateway_url, telegram_lanes="normal:3", stop_timeout_s="2")
+    try:
+        async with sending as stopping:
+            await eventually(lambda: len(channel.calls) == 3)
+            await asyncio.to_thread(broker.set_memory_alarm, True)
+            channel.may_answer.set()
+            await asyncio.sleep(0.5)
+            stopping.set()
+            began = time.monotonic()
+        assert time.monotonic() - began < 9
+    finally:
+        await asyncio.to_thread(broker.set_memory_alarm, False)
+    await eventually(lambda: len(events.types()) + count(gateway_url, QUEUE) >= 3)
+
+
+async def test_lost_ack_of_a_parked_one_parks_it_once(
+    channel: ScriptedChannel, gateway_url: str, events: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.script("hello", Transient("500"), Sent("1"))
+    acks = 0
+
+    async def lose_the_first(received: Received) -> None:
+        nonlocal acks
+        acks += 1
+        if acks == 1:
+            raise ChannelLost("cut before the ack")
+        await ack(received)
+
+    ack = Received.ack
+    monkeypatch.setattr(Received, "ack", lose_the_first)
+    put(gateway_url, make_delivery())
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: "sent" in events.types())
+        await eventually(lambda: acks == 3, what="the lost one, its redelivery, the sent one")
+    assert len(channel.calls) == 2
+    assert events.types() == ["retrying", "sent"]
+    assert count(gateway_url, QUEUE) == 0
 
 
 async def test_bulk_does_not_stand_before_high(

@@ -63,9 +63,10 @@ def test_password_is_in_no_message() -> None:
 def test_email_counts_against_the_recipients_domain() -> None:
     settings = load_settings(given({"email_url": "smtp://h", "email_rate": "10/s", **FROM}))
 
-    limits = EmailChannel(settings).limits(make_delivery(address="Ada@Example.ORG"))
+    channel = EmailChannel(settings)
+    limits = channel.limits(make_delivery(address="Ada@Example.ORG"))
 
-    assert (limits.account, limits.recipient) == (settings.email_rate, None)
+    assert (channel.rate, limits.recipient) == (settings.email_rate, None)
     assert limits.domain == "example.org"
 
 
@@ -85,6 +86,7 @@ async def test_telegram_counts_against_the_chat_or_group() -> None:
 def test_vk_counts_against_the_account_alone() -> None:
     settings = load_settings(given({"vk_token": "a"}))
 
-    limits = make_channel("vk", settings).limits(make_delivery())
+    channel = make_channel("vk", settings)
+    limits = channel.limits(make_delivery())
 
-    assert (limits.account, limits.recipient, limits.domain) == (settings.vk_rate, None, None)
+    assert (channel.rate, limits.recipient, limits.domain) == (settings.vk_rate, None, None)
