@@ -41,7 +41,8 @@ Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, the old
 
 def broker_url(given: str | None) -> str:
     """The URL that was given, or the setting."""
-    return given or load_settings().broker_url
+    settings = load_settings()
+    return settings.broker_url_of(given) if given else settings.operator_url
 
 
 def selection(

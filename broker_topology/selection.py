@@ -81,15 +81,21 @@ def parse_moment(text: str, now: datetime) -> datetime:
     Raises ValueError with a sentence.
     """
     try:
-        return now - timedelta(seconds=parse_duration_s(text))
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text.strip()).astimezone()
+        return _ago(text, now) or datetime.fromisoformat(text.strip()).astimezone()
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond the years 1 to 9999") from None
     except ValueError:
         raise ValueError(
             f"{text!r} is no moment: write 2026-05-01, 2026-05-01T12:30 or, for a time ago, 2h"
         ) from None
+
+
+def _ago(text: str, now: datetime) -> datetime | None:
+    try:
+        before_s = parse_duration_s(text)
+    except ValueError:
+        return None
+    return now - timedelta(seconds=before_s)
 
 
 def _pattern(text: str) -> str:

@@ -38,7 +38,7 @@ BROKER_HEADER_PREFIXES = ("x-first-death-", "x-last-death-", "x-opt-")
 
 
 class PublishError(GatewayError):
-    """A publish was not confirmed; `may_have_arrived` tells whether it may be there all the same."""
+    """A publish was not confirmed; `may_have_arrived`: the message may be there all the same."""
 
     may_have_arrived = False
 

@@ -6,6 +6,7 @@ Readers ignore fields they do not know, so that a newer API can run beside older
 that older readers must not misread raises `WIRE_VERSION`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -56,27 +57,18 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-# Beyond the C0 controls: DEL, and what Python's email package takes for a line break.
-_LINE_ENDS = "\x7f\x85\u2028\u2029"
+# The C0 controls, DEL, and what Python's email package takes for a line break.
+_CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 def _without_controls(text: str) -> str:
-    if any(ord(char) < 0x20 or char in _LINE_ENDS for char in text):
+    if _CONTROL.search(text):
         raise ValueError("control characters and line breaks are not allowed here")
-    return text
-
-
-def _without_nul(text: str) -> str:
-    if any(ord(char) < 0x20 and char not in "\n\r\t" for char in text):
-        raise ValueError("control characters other than tab and line breaks are not allowed")
     return text
 
 
 OneLine = Annotated[str, AfterValidator(_without_controls)]
 """Text that may become a header: no CR, LF, NUL or other control character."""
-
-Text = Annotated[str, AfterValidator(_without_nul)]
-"""Free text: tab and line breaks are the only control characters."""
 
 
 class WireModel(BaseModel):
@@ -137,11 +129,13 @@ class TelegramOptions(WireModel):
 
     parse_mode: Literal["HTML", "MarkdownV2", "Markdown"] | None = None
     disable_notification: bool = False
-    message_thread_id: int | None = Field(None, ge=1)
+    message_thread_id: int | None = Field(None, ge=1, le=2**53)
     protect_content: bool = False
     link_preview: LinkPreview | None = None
-    buttons: list[list[Button]] = Field(
-        default_factory=list, max_length=50, description="rows of inline buttons"
+    buttons: list[Annotated[list[Button], Field(max_length=100)]] = Field(
+        default_factory=list,
+        max_length=100,
+        description="rows of 1 to 8 inline buttons, at most 100 in all",
     )
     on_unknown: Literal["resend", "fail"] = Field(
         "resend",

@@ -33,6 +33,12 @@ from common.tls import with_tls_files
 PREFIX = "GATEWAY_"
 ENV_FILE = "GATEWAY_ENV_FILE"
 KNOWN_ELSEWHERE = {ENV_FILE, "GATEWAY_PYTHON"}  # the latter is read by the bootstrap wrapper
+# Of an email: what the gateway or a mail server writes, or what would change who it goes to.
+_OWN_HEADERS = re.compile(
+    "from|sender|reply-to|to|cc|bcc|subject|date|message-id|auto-submitted|mime-version|received"
+    "|return-path|dkim-signature|(content|resent|arc|x-gateway)-.*",
+    re.IGNORECASE,
+)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -86,9 +92,22 @@ def _lanes(value: Any) -> Any:
     return lanes
 
 
+def _header_names(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    names = [part.strip() for part in value.split(",")]
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,70}", name):
+            raise ValueError(f"{name!r} is not the name of a header, such as X-Campaign")
+        if _OWN_HEADERS.fullmatch(name):
+            raise ValueError(f"{name} is not for clients to set; remove it from the list")
+    return frozenset(name.lower() for name in names)
+
+
 Delays = Annotated[tuple[float, ...], BeforeValidator(_delays), Field(min_length=1, max_length=50)]
 RateText = Annotated[Rate, BeforeValidator(_rate)]
 Lanes = Annotated[dict[Priority, Annotated[int, Field(ge=0, le=64)]], BeforeValidator(_lanes)]
+HeaderNames = Annotated[frozenset[str], BeforeValidator(_header_names)]
 
 
 def _setting(default: Any, description: str, shown: str | None = None, **limits: Any) -> Any:
@@ -121,6 +140,11 @@ class Settings(BaseModel):
         None, "PEM file of the certificate that is shown to a broker that demands one"
     )
     amqp_key_file: Path | None = _setting(None, "PEM file of that certificate's key, unencrypted")
+    operator_amqp_url: SecretStr | None = _setting(
+        None,
+        "the same broker as its operator user, for dead letters: `/v1/dead-letters` and "
+        "`gateway dead`; without it these use GATEWAY_AMQP_URL",
+    )
     publish_timeout_s: float = _setting(
         4.0, "how long the API waits for the broker's confirm before it answers 503", gt=0, le=30
     )
@@ -147,6 +171,11 @@ class Settings(BaseModel):
     email_from: str | None = _setting(None, "sender address of every email")
     email_from_name: str | None = _setting(
         None, "display name of the sender, unless given per email"
+    )
+    email_extra_headers: HeaderNames | None = _setting(
+        None,
+        "names of headers that clients may set beside those of docs/api.md, comma-separated; "
+        "mind that relays take some `X-…` as commands",
     )
     email_ca_file: Path | None = _setting(
         None, "PEM file of the authority that signed the mail server's certificate"
@@ -191,7 +220,7 @@ class Settings(BaseModel):
         gt=0,
     )
     poison_after: int = _setting(
-        5,
+        10,
         "redeliveries after which a message that keeps crashing its sender is a dead letter",
         ge=2,
         le=19,
@@ -236,6 +265,11 @@ class Settings(BaseModel):
     def broker_url(self) -> str:
         """The broker's whole address: `amqp_url` with the certificate files in its query."""
         return self.broker_url_of(self.amqp_url.get_secret_value())
+
+    @property
+    def operator_url(self) -> str:
+        """The address with which dead letters are worked on: the operator's, if there is one."""
+        return self.broker_url_of((self.operator_amqp_url or self.amqp_url).get_secret_value())
 
     def broker_url_of(self, url: str) -> str:
         """The same for another URL of the broker, such as one given on the command line."""

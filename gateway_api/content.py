@@ -1,4 +1,4 @@
-"""Whether what is to be sent suits the channels it goes to: contents, lengths, options, headers."""
+"""Whether what is to be sent suits the channels it goes to: contents, lengths, options."""
 
 import re
 from collections.abc import Iterator, Set
@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from common.envelope import Channel
 from gateway_api.problems import Fault, pointer
-from gateway_api.request import NotificationRequest
+from gateway_api.request import CONTROLS, NotificationRequest
 
 MAX_MESSAGE_CHARACTERS = 4096
 """Telegram and VK: `subject`, an empty line and the text together."""
@@ -19,26 +19,11 @@ MAX_MARKED_UP_CHARACTERS = 16_384
 
 MAX_METADATA_BYTES = 4096
 MAX_KEYBOARD_BYTES = 32_768  # 40 buttons with payloads of 255 characters fit several times
-MAX_HEADER_LINE_BYTES = 998  # RFC 5322, section 2.1.1
-
-ALLOWED_HEADERS = frozenset(
-    {
-        "list-unsubscribe",
-        "list-unsubscribe-post",
-        "list-id",
-        "references",
-        "in-reply-to",
-        "precedence",
-        "importance",
-        "x-priority",
-        "feedback-id",
-    }
-)
-_EXTENSION_HEADER = re.compile(r"x-(?!gateway-)[a-z0-9-]{1,70}")
+MAX_ROW_BUTTONS = 8  # Telegram shows no more side by side
+MAX_BUTTONS = 100  # Bot API, of one message
 
 # Beyond the control characters that the envelope refuses: mail libraries break lines at these too.
 _LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def content_faults(request: NotificationRequest, channels: Set[Channel]) -> Iterator[Fault]:
@@ -59,11 +44,8 @@ def _email_faults(request: NotificationRequest) -> Iterator[Fault]:
         yield Fault("/subject", "line breaks are not allowed here")
     if not (_has_content(request.text) or _has_content(request.html)):
         yield Fault("/text", "an email needs text or html")
-    if request.email is not None:
-        if _LINE_BREAKS.search(request.email.from_name or ""):
-            yield Fault("/email/from_name", "line breaks are not allowed here")
-        if request.email.headers:
-            yield from header_faults(request.email.headers)
+    if request.email is not None and _LINE_BREAKS.search(request.email.from_name or ""):
+        yield Fault("/email/from_name", "line breaks are not allowed here")
 
 
 def _telegram_faults(request: NotificationRequest) -> Iterator[Fault]:
@@ -83,6 +65,19 @@ def _telegram_faults(request: NotificationRequest) -> Iterator[Fault]:
         )
     else:
         yield Fault("/text", "a Telegram message needs text or html")
+    if options:
+        yield from _button_faults([len(row) for row in options.buttons])
+
+
+def _button_faults(rows: list[int]) -> Iterator[Fault]:
+    """rows: how many buttons each has. Limits of the door, so that readers can be tolerant."""
+    for index, count in enumerate(rows):
+        if not 1 <= count <= MAX_ROW_BUTTONS:
+            sentence = f"a row has 1 to {MAX_ROW_BUTTONS} buttons, not {count}"
+            yield Fault(pointer("telegram", "buttons", index), sentence)
+    if all(count <= MAX_ROW_BUTTONS for count in rows) and sum(rows) > MAX_BUTTONS:
+        sentence = f"{sum(rows)} buttons; a message has at most {MAX_BUTTONS}"
+        yield Fault("/telegram/buttons", sentence)
 
 
 def _vk_faults(request: NotificationRequest) -> Iterator[Fault]:
@@ -100,23 +95,6 @@ _CHECKS = {
     Channel.TELEGRAM: _telegram_faults,
     Channel.VK: _vk_faults,
 }
-
-
-def header_faults(headers: dict[str, str]) -> Iterator[Fault]:
-    """Faults of extra email headers: the allow-list, repetitions, empty or too long ones."""
-    seen: set[str] = set()
-    for name, value in headers.items():
-        path = pointer("email", "headers", name)
-        lower = name.lower()
-        if lower not in ALLOWED_HEADERS and not _EXTENSION_HEADER.fullmatch(lower):
-            yield Fault(path, "this header may not be set; see docs/api.md for those that may")
-        elif lower in seen:
-            yield Fault(path, "this header is given twice")
-        elif not value.strip() or _LINE_BREAKS.search(value):
-            yield Fault(path, "a header's value must be one line and not empty")
-        elif len(f"{name}: {value}".encode()) > MAX_HEADER_LINE_BYTES:
-            yield Fault(path, f"a header may have at most {MAX_HEADER_LINE_BYTES} bytes")
-        seen.add(lower)
 
 
 def _length_faults(
@@ -141,7 +119,7 @@ def json_faults(value: JsonValue, path: tuple[str | int, ...], max_bytes: int) -
 
 def _value_faults(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[Fault]:
     match value:
-        case str() if _CONTROLS.search(value):
+        case str() if CONTROLS.search(value):
             yield Fault(
                 pointer(*path),
                 "control characters other than tab and line breaks are not allowed",
@@ -150,7 +128,7 @@ def _value_faults(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[Fau
             yield Fault(pointer(*path), "this number is not finite")
         case dict():
             for name, item in value.items():
-                if _CONTROLS.search(name):
+                if CONTROLS.search(name):
                     yield Fault(pointer(*path), "control characters are not allowed in names")
                 yield from _value_faults(item, (*path, name))
         case list():

@@ -65,6 +65,15 @@ class LetterQuery(LetterFilter):
     """Counts by reason instead of letters."""
 
 
+class ShowQuery(BaseModel):
+    """The query of one letter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    content: bool = False
+    """Recipient and content too."""
+
+
 class DiscardRequest(BaseModel):
     """Which letters: exactly one of `ids`, `filter` and `all`."""
 
@@ -117,7 +126,7 @@ def read_query(model: type[Checked], query: dict[str, str]) -> Checked:
 def read_body(model: type[Checked], body: bytes) -> Checked:
     """Check a JSON body. Raises Problem."""
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise Problem("malformed_json", "the body is not a JSON document in UTF-8") from None
@@ -136,6 +145,6 @@ def _fault(detail: Any) -> Fault:
 
 def _moment(name: str, text: str | None) -> datetime | None:
     try:
-        return parse_moment(text, utc_now()) if text else None
+        return None if text is None else parse_moment(text, utc_now())
     except ValueError as error:
         raise invalid_request([Fault(pointer(name), str(error))]) from None

@@ -25,10 +25,11 @@ from gateway_api.dead_letter_request import (
     DiscardRequest,
     LetterQuery,
     RequeueRequest,
+    ShowQuery,
     read_body,
     read_query,
 )
-from gateway_api.openapi import dead_letter_query, json_request, problem_responses
+from gateway_api.openapi import json_request, problem_responses, query_parameters
 from gateway_api.problems import RETRY_AFTER_S, Fault, Problem
 from gateway_api.recipients import parse_recipient
 from gateway_api.validation import invalid_request
@@ -43,7 +44,7 @@ class DeadLetters:
     """The endpoints; they work on the broker's queues, so they need its operator's rights."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.broker_url
+        self._url = settings.operator_url
         self._max_body_bytes = settings.max_body_bytes
 
     async def list_letters(self, request: Request) -> Response:
@@ -58,12 +59,13 @@ class DeadLetters:
         )
         return _answer({"dead_letters": [letter_json(one) for one in letters], "more": more})
 
-    async def show(self, letter_id: str, content: bool = False) -> Response:
+    async def show(self, request: Request, letter_id: str) -> Response:
         """One dead letter in full; recipient and content only with `content=true`."""
+        query = read_query(ShowQuery, dict(request.query_params))
         specimen = await _in_thread(
             lambda: dead_letters.find(self._url, letter_id, patience_s=_PATIENCE_S)
         )
-        return _answer(specimen_json(specimen, content=content))
+        return _answer(specimen_json(specimen, content=query.content))
 
     async def requeue(self, request: Request) -> Response:
         """Send dead letters again, as if they were new."""
@@ -136,7 +138,7 @@ def add_dead_letters(app: FastAPI, settings: Settings) -> None:
         tags=["dead letters"],
         summary="List dead letters",
         responses=reading,
-        openapi_extra=dead_letter_query(),
+        openapi_extra=query_parameters(LetterQuery),
     )
     app.add_api_route(
         f"{PATH}/{{letter_id}}",
@@ -144,6 +146,7 @@ def add_dead_letters(app: FastAPI, settings: Settings) -> None:
         tags=["dead letters"],
         summary="Show one dead letter",
         responses=reading,
+        openapi_extra=query_parameters(ShowQuery),
     )
     for name, endpoint, model in (
         ("requeue", endpoints.requeue, RequeueRequest),
@@ -178,7 +181,8 @@ async def _in_thread(work: Callable[[], Result], count: _Count | None = None) ->
         raise Problem("dead_letter_not_found", str(error)) from error
     except QueueBusyError as error:
         headers = {"Retry-After": str(RETRY_AFTER_S)}
-        raise Problem("dead_letters_busy", str(error), headers=headers) from error
+        members = _done(count)
+        raise Problem("dead_letters_busy", str(error), headers=headers, members=members) from error
     except DeadLetterError as error:
         raise Problem("dead_letters_refused", str(error), members=_done(count)) from error
     except TopologyError as error:

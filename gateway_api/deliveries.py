@@ -1,12 +1,17 @@
 """From a valid notification to its deliveries: built once, then immutable."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from common.envelope import Channel, CopyOf, Delivery
+from gateway_api.problems import Problem
 from gateway_api.recipients import Recipient
 from gateway_api.validation import ValidNotification
+
+_BODIES_TOGETHER: Final = 8
+_LEAST_LIMIT_BYTES: Final = _BODIES_TOGETHER * 1024 * 1024
 
 
 def build_deliveries(
@@ -42,6 +47,27 @@ def build_deliveries(
         _delivery(f"{notification_id}-{number}", recipient, content)
         for number, recipient in enumerate(notification.copies, start=first)
     ]
+
+
+def encode_deliveries(deliveries: Sequence[Delivery], max_body_bytes: int) -> list[bytes]:
+    """The bytes of each delivery, together at most 8 times the limit of a body or 8 MiB.
+
+    Each recipient has a copy of the content: without a bound one request of 1 MiB would be 100 MiB
+    to write, while all others wait, and to store. Raises Problem at the first one beyond.
+    """
+    limit_bytes = max(_BODIES_TOGETHER * max_body_bytes, _LEAST_LIMIT_BYTES)
+    bodies: list[bytes] = []
+    total_bytes = 0
+    for delivery in deliveries:
+        bodies.append(delivery.encode())
+        total_bytes += len(bodies[-1])
+        if total_bytes > limit_bytes:
+            raise Problem(
+                "deliveries_too_large",
+                f"{len(deliveries)} deliveries with this content are more than {limit_bytes} bytes "
+                "together; send it to fewer recipients at a time",
+            )
+    return bodies
 
 
 def _delivery(identifier: str, recipient: Recipient, content: dict[str, Any]) -> Delivery:

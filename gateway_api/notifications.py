@@ -25,15 +25,14 @@ from common.envelope import Delivery, utc_now
 from common.logs import get_logger
 from common.settings import Settings
 from gateway_api.body import read_json_body
-from gateway_api.deliveries import build_deliveries
+from gateway_api.deliveries import build_deliveries, encode_deliveries
 from gateway_api.problems import Problem
 from gateway_api.topology_watch import TopologyWatch
 from gateway_api.validation import validate_notification
 
 log = get_logger(__name__)
 
-# From what the client most needs to know: when nothing was confirmed, the first that occurs is
-# the code of the answer.
+# From what the client most needs to know.
 _CODES: dict[type[PublishError], str] = {
     Unconfirmed: "broker_unconfirmed",
     Returned: "topology_broken",
@@ -41,8 +40,6 @@ _CODES: dict[type[PublishError], str] = {
     Nacked: "broker_refused",
     NotConnected: "broker_unreachable",
 }
-# After an alarm ends the broker takes what was written to it meanwhile.
-_MAY_HAVE_ARRIVED = (Unconfirmed, Blocked)
 
 Result = PublishError | None
 
@@ -52,6 +49,7 @@ class Notifications:
 
     def __init__(self, settings: Settings, broker: Broker, topology: TopologyWatch) -> None:
         self._max_body_bytes = settings.max_body_bytes
+        self._extra_headers = settings.email_extra_headers or frozenset()
         self._expires_in_s = settings.expires_in_s
         self._publish_timeout_s = settings.publish_timeout_s
         self._broker = broker
@@ -60,12 +58,13 @@ class Notifications:
     async def post(self, request: Request) -> Response:
         """Accept a notification: 202 when the broker has confirmed every delivery."""
         body = await read_json_body(request, self._max_body_bytes)
-        notification = validate_notification(body)
+        notification = validate_notification(body, self._extra_headers)
         until = asyncio.get_running_loop().time() + self._publish_timeout_s
         await self._check_broker()
         notification_id = uuid7()
         deliveries = build_deliveries(notification, notification_id, utc_now(), self._expires_in_s)
-        results = await self._publish(deliveries, until, request.headers)
+        bodies = encode_deliveries(deliveries, self._max_body_bytes)
+        results = await self._publish(deliveries, bodies, until, request.headers)
         if any(results):
             self._topology.doubt()
             raise publish_problem(deliveries, results)
@@ -91,24 +90,31 @@ class Notifications:
             )
 
     async def _publish(
-        self, deliveries: Sequence[Delivery], until: float, headers: Mapping[str, str]
+        self,
+        deliveries: Sequence[Delivery],
+        bodies: Sequence[bytes],
+        until: float,
+        headers: Mapping[str, str],
     ) -> list[Result]:
         timeout_s = max(0.1, until - asyncio.get_running_loop().time())
         if len(deliveries) == 1:
-            return [await self._publish_one(deliveries[0], timeout_s, headers)]
+            return [await self._publish_one(deliveries[0], bodies[0], timeout_s, headers)]
         return await asyncio.gather(
-            *(self._publish_one(delivery, timeout_s, headers) for delivery in deliveries)
+            *(
+                self._publish_one(delivery, body, timeout_s, headers)
+                for delivery, body in zip(deliveries, bodies, strict=True)
+            )
         )
 
     async def _publish_one(
-        self, delivery: Delivery, timeout_s: float, headers: Mapping[str, str]
+        self, delivery: Delivery, body: bytes, timeout_s: float, headers: Mapping[str, str]
     ) -> Result:
         try:
             with tracing.publishing(delivery.routing_key, delivery.id, headers) as trace_headers:
                 await self._broker.publish(
                     NOTIFICATIONS,
                     delivery.routing_key,
-                    delivery.encode(),
+                    body,
                     message_id=delivery.id,
                     headers=trace_headers,
                     mandatory=True,
@@ -158,8 +164,13 @@ def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -
         detail = f"{len(accepted)} of {len(deliveries)} deliveries were accepted and will be sent"
         return Problem("partly_accepted", detail, members=members)
     errors = [result for result in results if result is not None]
-    worst = min(errors, key=lambda error: list(_CODES).index(type(error)))
+    worst = min(errors, key=_rank)
     return Problem(_CODES[type(worst)], str(worst), members=members)
+
+
+def _rank(error: PublishError) -> tuple[bool, int]:
+    """The first is the code of the answer: a doubt outweighs what is certain."""
+    return not error.may_have_arrived, list(_CODES).index(type(error))
 
 
 def _accepted(delivery: Delivery) -> dict[str, Any]:
@@ -179,7 +190,7 @@ def _not_accepted(delivery: Delivery, error: PublishError) -> dict[str, Any]:
         "id": delivery.id,
         "to": f"{delivery.channel.value}:{delivery.address}",
         "code": _CODES[type(error)],
-        "unknown": isinstance(error, _MAY_HAVE_ARRIVED),
+        "unknown": error.may_have_arrived,
     }
 
 

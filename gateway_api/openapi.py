@@ -7,7 +7,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway_api.dead_letter_request import DiscardRequest, LetterQuery, RequeueRequest
+from gateway_api.dead_letter_request import (
+    DiscardRequest,
+    LetterQuery,
+    RequeueRequest,
+    ShowQuery,
+)
 from gateway_api.problems import CATALOGUE, PROBLEM_JSON
 from gateway_api.request import EXAMPLES, Accepted, NotificationRequest, ProblemDocument
 
@@ -16,6 +21,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     NotificationRequest,
     Accepted,
     LetterQuery,
+    ShowQuery,
     RequeueRequest,
     DiscardRequest,
     ProblemDocument,
@@ -62,9 +68,9 @@ def json_request(model: type[BaseModel]) -> dict[str, Any]:
     return {"security": [{"bearer": []}], "requestBody": {"required": True, "content": content}}
 
 
-def dead_letter_query() -> dict[str, Any]:
-    """OpenAPI of the query of a list of dead letters."""
-    fields = LetterQuery.model_json_schema(ref_template=_REF)["properties"]
+def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI of a query that is read by hand; the model is one of those listed above."""
+    fields = model.model_json_schema(ref_template=_REF)["properties"]
     return {
         "security": [{"bearer": []}],
         "parameters": [

@@ -64,6 +64,12 @@ _KINDS = (
         "Send less, or raise GATEWAY_MAX_BODY_BYTES.",
     ),
     Kind(
+        "deliveries_too_large",
+        413,
+        "The content times its recipients is larger than the limit",
+        "Nothing was accepted: send it to fewer recipients at a time.",
+    ),
+    Kind(
         "unsupported_media_type",
         415,
         "The body is not declared as JSON",

@@ -1,14 +1,35 @@
 """What a client may write in `POST /v1/notifications`, and the shape of the answer."""
 
+import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+)
 
-from common.envelope import EmailOptions, OneLine, Priority, TelegramOptions, Text, VkOptions
+from common.envelope import EmailOptions, OneLine, Priority, TelegramOptions, VkOptions
 
 MAX_RECIPIENTS = 100
 MAX_EXPIRES_IN_S = 2_592_000
+CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""Control characters that no text may have: all but tab and line breaks."""
+
+
+def _without_controls(text: str) -> str:
+    if CONTROLS.search(text):  # a text may have a million characters, and others wait meanwhile
+        raise ValueError("control characters other than tab and line breaks are not allowed")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_controls)]
+"""Free text of any length."""
 
 
 def _one_or_many(value: Any) -> str:
@@ -54,9 +75,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 class NotificationRequest(BaseModel):
     """Content and one or more recipients; each recipient becomes one delivery."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     to: Recipients
     """Recipients, `channel:address` each: `email:ada@example.com`, `telegram:42`,

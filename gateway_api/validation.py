@@ -1,7 +1,7 @@
 """From the bytes of a request to a notification that can be sent, or all its faults at once."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from common.envelope import Channel, EmailOptions
 from gateway_api.content import content_faults
+from gateway_api.email_headers import header_faults
 from gateway_api.problems import Fault, Problem, pointer
 from gateway_api.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.request import UNION_TAGS, NotificationRequest
@@ -31,10 +32,14 @@ class ValidNotification:
     email: EmailOptions | None
 
 
-def validate_notification(body: bytes) -> ValidNotification:
-    """Read and check a whole request. Raises Problem with the path of each fault."""
+def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) -> ValidNotification:
+    """Read and check a whole request. Raises Problem with the path of each fault.
+
+    extra_headers: names of email headers, in lower case, that are allowed beside the usual ones.
+    """
     try:
-        request = NotificationRequest.model_validate_json(body)
+        # Strict here and not in the models' configuration: readers of the wire stay tolerant.
+        request = NotificationRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise _problem_of(error) from None
     faults: list[Fault] = []
@@ -44,6 +49,7 @@ def validate_notification(body: bytes) -> ValidNotification:
     if email is not None:
         email, copies = _read_email_addresses(email, recipients, faults)
         faults += _copy_faults(email, named.count(Channel.EMAIL))
+        faults += header_faults(email.headers, extra_headers)
     channels = {channel for channel in Channel if channel in named}
     if set(named) == channels:  # else it is unknown what the content has to suit
         faults += content_faults(request, channels)

@@ -86,6 +86,7 @@ def running_gateway(broker: Node, directory: Path, **changes: str) -> Iterator[G
     smtp_port, http_port, api_port = free_port(), free_port(), free_port()
     settings = sandbox_settings(smtp_port, http_port) | {
         "GATEWAY_API_PORT": str(api_port),
+        "GATEWAY_OPERATOR_AMQP_URL": amqp_urls["operator"],
         "GATEWAY_RETRY_DELAYS": "1s,1s,2s,5s,5s,5s",
         "GATEWAY_ENV_FILE": "/dev/null",
     }

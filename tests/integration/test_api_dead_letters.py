@@ -92,6 +92,8 @@ async def test_list_masks_filters_and_groups(client: httpx.AsyncClient) -> None:
         ({"channel": "fax"}, "/channel"),
         ({"class": "sad"}, "/class"),
         ({"since": "yesterday"}, "/since"),
+        ({"since": ""}, "/since"),
+        ({"until": "999999999999d"}, "/until"),
         ({"colour": "red"}, "/colour"),
     ],
 )
@@ -111,6 +113,15 @@ async def test_show_hides_recipient_and_content_until_asked(client: httpx.AsyncC
     assert whole["to"] == "email:ada@example.com"
     assert whole["content"]["text"] == "secret plan"
     assert_problem(await client.get(f"{PATH}/nobody"), "dead_letter_not_found")
+
+
+@pytest.mark.parametrize("query", [{"content": "perhaps"}, {"contents": "true"}])
+async def test_wrong_question_about_one_letter_is_a_problem(
+    client: httpx.AsyncClient, query: dict[str, str]
+) -> None:
+    answer = await client.get(f"{PATH}/{EMAIL.id}", params=query)
+    document = assert_problem(answer, "invalid_request")
+    assert [fault["path"] for fault in document["errors"]] == [f"/{next(iter(query))}"]
 
 
 async def test_requeue(client: httpx.AsyncClient, gateway_url: str) -> None:
@@ -140,6 +151,12 @@ async def test_redirect(client: httpx.AsyncClient, gateway_url: str) -> None:
         {"all": False},
         {"all": True, "ids": ["1"]},
         {"filter": {}},
+        {"filter": {"since": ""}},
+        {"filter": {"until": "999999999999d"}},
+        {"all": "true"},
+        {"all": 1},
+        {"all": True, "limit": "5"},
+        {"all": True, "limit": True},
         {"ids": []},
         {"ids": ["1", "2"], "redirect": "b@example.com"},
         {"all": True, "limit": 100_000},
@@ -203,3 +220,6 @@ async def test_openapi_describes_it(client: httpx.AsyncClient) -> None:
     assert "redirect" in document["components"]["schemas"][name]["properties"]
     names = {one["name"] for one in document["paths"][PATH]["get"]["parameters"]}
     assert {"channel", "class", "group", "limit"} <= names
+    shown = document["paths"][f"{PATH}/{{letter_id}}"]["get"]
+    assert {one["name"] for one in shown["parameters"]} == {"letter_id", "content"}
+    assert shown["security"] == [{"bearer": []}]

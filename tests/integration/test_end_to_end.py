@@ -109,6 +109,16 @@ def test_rejected_for_good_is_a_dead_letter(gateway: Gateway, to: str, code: str
     assert delivery_id.encode() in body
 
 
+def test_dead_letter_is_found_and_sent_again_over_http(gateway: Gateway) -> None:
+    gateway.fail_next("telegram", "blocked", recipient="95")
+    [delivery_id] = gateway.accepted("telegram:95")
+    letters = until(lambda: gateway.api.get("/v1/dead-letters").json()["dead_letters"])
+    assert [letter["id"] for letter in letters] == [delivery_id]
+    answer = gateway.api.post("/v1/dead-letters/requeue", json={"ids": [delivery_id]})
+    assert answer.is_success, answer.text
+    until(lambda: gateway.inbox(recipient="95"))
+
+
 def test_reply_lost_after_acceptance_is_sent_again_under_the_same_id(gateway: Gateway) -> None:
     gateway.accepted("email:dropafter+kim@example.com", "vk:900006001")
     until(lambda: len(gateway.inbox(recipient="dropafter+kim@example.com")) == 2)

@@ -25,6 +25,15 @@ def test_older_reader_ignores_fields_of_a_newer_writer() -> None:
     assert Delivery.decode(json.dumps(wire).encode()) == delivery
 
 
+def test_reader_is_not_stricter_than_the_door_of_another_version() -> None:
+    wire = json.loads(make_delivery(telegram={"parse_mode": "HTML"}).encode())
+    button = {"text": "Open", "url": "https://example.com", "added_later": 1}
+    wire["telegram"] |= {"protect_content": 1, "buttons": [[button] * 9, []]}
+    options = Delivery.decode(json.dumps(wire).encode()).telegram
+    assert options is not None
+    assert (options.protect_content, [len(row) for row in options.buttons]) == (True, [9, 0])
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"v":2}', b"null", b'{"v":1,"id":"x"}'])
 def test_undecodable_body_is_told_without_quoting_it(body: bytes) -> None:
     with pytest.raises(UndecodableError, match="not a Delivery of version 1"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from common.amqp import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
-from common.settings import Settings
+from common.settings import Settings, load_settings
 from gateway_api.request import Accepted
 from tests.support import eventually
 from tests.unit.api_client import NOTIFICATION, FakeBroker, api, assert_problem
@@ -55,7 +55,8 @@ async def test_copies_are_listed_as_such() -> None:
     ("error", "code", "unknown"),
     [
         (NotConnected("x"), "broker_unreachable", False),
-        (Blocked("x"), "broker_blocked", True),
+        (Blocked("x", may_have_arrived=False), "broker_blocked", False),
+        (Blocked("x", may_have_arrived=True), "broker_blocked", True),
         (Nacked("x"), "broker_refused", False),
         (Unconfirmed("x"), "broker_unconfirmed", True),
         (Returned("x"), "topology_broken", False),
@@ -91,15 +92,78 @@ async def test_partly_accepted_lists_both() -> None:
     assert len(broker.published) == 2
 
 
-async def test_doubt_outweighs_refusal_when_nothing_was_accepted() -> None:
+@pytest.mark.parametrize(
+    ("certain", "doubtful", "code"),
+    [
+        (Nacked("x"), Unconfirmed("x"), "broker_unconfirmed"),
+        (Returned("x"), Blocked("x", may_have_arrived=True), "broker_blocked"),
+    ],
+)
+async def test_doubt_outweighs_refusal_when_nothing_was_accepted(
+    certain: PublishError, doubtful: PublishError, code: str
+) -> None:
     broker = FakeBroker()
-    broker.errors = {"1": Nacked("x"), "2": Unconfirmed("x")}
+    broker.errors = {"1": certain, "2": doubtful}
 
     async with api(broker=broker) as client:
         notification = {"to": ["telegram:1", "telegram:2"], "text": "world"}
         answer = await client.post("/v1/notifications", json=notification)
 
-    assert_problem(answer, "broker_unconfirmed")
+    assert_problem(answer, code)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "characters", "max_body_bytes", "is_accepted"),
+    [
+        (7, 1_040_000, 1_048_576, True),
+        (100, 80_000, 1_048_576, True),
+        (9, 1_040_000, 1_048_576, False),
+        (100, 1_040_000, 1_048_576, False),
+        (60, 1, 1024, True),  # a small limit for bodies does not forbid many recipients
+        (1, 3_000_000, 4_194_304, True),
+        (10, 3_000_000, 4_194_304, True),
+        (12, 3_000_000, 4_194_304, False),
+    ],
+)
+async def test_content_times_recipients_is_bounded(
+    recipients: int, characters: int, max_body_bytes: int, is_accepted: bool
+) -> None:
+    broker = FakeBroker()
+    notification = {
+        "to": [f"email:{number}@x.org" for number in range(recipients)],
+        "subject": "s",
+        "text": "x" * characters,
+    }
+    if max_body_bytes == 1024:
+        notification |= {"to": [f"vk:{number}" for number in range(1, recipients + 1)]}
+
+    async with api(Settings(max_body_bytes=max_body_bytes), broker) as client:
+        answer = await client.post("/v1/notifications", json=notification)
+
+    if is_accepted:
+        assert (answer.status_code, len(broker.published)) == (202, recipients)
+    else:
+        document = assert_problem(answer, "deliveries_too_large")
+        assert f"{recipients} deliveries" in document["detail"]
+        assert broker.published == []
+
+
+async def test_operator_may_allow_more_email_headers() -> None:
+    notification = {
+        "to": "email:ada@example.com",
+        "subject": "s",
+        "text": "t",
+        "email": {"headers": {"X-Campaign": "7"}},
+    }
+    allowing = load_settings({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-Batch, X-Campaign"})
+
+    async with api() as client:
+        refused = await client.post("/v1/notifications", json=notification)
+    async with api(allowing) as client:
+        accepted = await client.post("/v1/notifications", json=notification)
+
+    assert_problem(refused, "invalid_request")
+    assert accepted.status_code == 202
 
 
 async def test_without_a_connection_nothing_is_published() -> None:

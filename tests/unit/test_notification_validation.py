@@ -1,6 +1,8 @@
 """What the door lets in, what it refuses, and where it says the fault is."""
 
+import contextlib
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -81,6 +83,7 @@ def test_recipient_is_read_and_normalised(written: str, normalised: str) -> None
         "email:ada\x00@example.com",
         "email: ada@example.com",
         "email:ada@[127.0.0.1]",
+        "email:" + "a" * 1_000_000 + "@example.com",
         "telegram:0",
         "telegram:042",
         "telegram:+42",
@@ -121,6 +124,9 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 LONG = "x" * 4097
+BUTTON = {"text": "Open", "url": "https://example.com"}
+BUTTONS = "/telegram/buttons"
+THREAD = "/telegram/message_thread_id"
 
 
 @pytest.mark.parametrize(
@@ -204,9 +210,41 @@ LONG = "x" * 4097
             "/telegram/buttons/0/0/url",
             "pattern",
         ),
+        (TELEGRAM | {"telegram": {"protect_content": "yes"}}, "/telegram/protect_content", "bool"),
+        (
+            TELEGRAM | {"telegram": {"disable_notification": 1}},
+            "/telegram/disable_notification",
+            "boolean",
+        ),
+        (
+            TELEGRAM | {"telegram": {"link_preview": {"is_disabled": "no"}}},
+            "/telegram/link_preview/is_disabled",
+            "boolean",
+        ),
+        (TELEGRAM | {"telegram": {"message_thread_id": "5"}}, THREAD, "integer"),
+        (TELEGRAM | {"telegram": {"message_thread_id": True}}, THREAD, "integer"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 5.0}}, THREAD, "integer"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 0}}, THREAD, "greater"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 2**53 + 1}}, THREAD, "less"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 10**30}}, THREAD, "less"),
+        (TELEGRAM | {"telegram": {"buttons": [[BUTTON], []]}}, BUTTONS + "/1", "not 0"),
+        (TELEGRAM | {"telegram": {"buttons": [[BUTTON] * 9]}}, BUTTONS + "/0", "not 9"),
+        (
+            TELEGRAM | {"telegram": {"buttons": [[BUTTON] * 5000]}},
+            BUTTONS + "/0",
+            "at most 100",
+        ),
+        (TELEGRAM | {"telegram": {"buttons": [[BUTTON] * 100]}}, BUTTONS + "/0", "1 to 8 buttons"),
+        (
+            TELEGRAM | {"telegram": {"buttons": [[BUTTON] * 8] * 12 + [[BUTTON] * 5]}},
+            BUTTONS,
+            "101 buttons",
+        ),
+        (TELEGRAM | {"telegram": {"buttons": [[BUTTON]] * 101}}, BUTTONS, "100"),
         # vk
         (VK | {"text": None, "html": "<b>x</b>"}, "/text", "needs text"),
         (VK | {"text": LONG}, "/text", "VK takes at most 4096"),
+        (VK | {"vk": {"dont_parse_links": "true"}}, "/vk/dont_parse_links", "boolean"),
         (VK | {"vk": {"keyboard": {"a": "x" * 32768}}}, "/vk/keyboard", "32768 bytes"),
         (VK | {"vk": {"keyboard": {"a": [{"b": "\x00"}]}}}, "/vk/keyboard/a/0/b", "control"),
     ],
@@ -226,6 +264,9 @@ def test_fault_is_named_with_its_path(document: Any, path: str, word: str) -> No
         TELEGRAM | {"subject": "ab", "text": "x" * 4092},
         TELEGRAM | {"text": "x" * 5000, "telegram": {"parse_mode": "MarkdownV2"}},
         TELEGRAM | {"text": None, "html": "<b>x</b>", "telegram": {"parse_mode": "HTML"}},
+        TELEGRAM | {"telegram": {"buttons": [[BUTTON] * 8] * 12 + [[BUTTON] * 4]}},
+        TELEGRAM | {"telegram": {"buttons": [[BUTTON]] * 100, "message_thread_id": 2**53}},
+        TELEGRAM | {"telegram": {"buttons": []}},
         EMAIL | {"text": "tab\tand\r\nline breaks\u2028are fine"},
         EMAIL | {"expires_in_s": 2_592_000, "tags": ["x" * 64] * 20},
         EMAIL | {"metadata": {"a": [1, 2.5, None, {"b": "x\ny"}]}},
@@ -248,19 +289,28 @@ def test_what_is_within_the_limits_is_valid(document: Any) -> None:
         ("X-Priority", "1", True),
         ("Feedback-ID", "a:b:c:d", True),
         ("Precedence", "bulk", True),
-        ("X-Campaign", "спасибо", True),
+        ("List-Help", "<https://example.com/help>", True),
+        ("X-Entity-Ref-ID", "спасибо", True),
+        ("X-Auto-Response-Suppress", "All", True),
+        ("X-Campaign", "1", False),
+        ("X-SMTPAPI", '{"to": ["eve@example.com"]}', False),
+        ("X-SES-Source-ARN", "1", False),
+        ("X-Mailgun-Variables", "{}", False),
+        ("X-PM-Message-Stream", "1", False),
+        ("X-MSYS-API", "{}", False),
+        ("X-MC-Template", "1", False),
+        ("X-SG-EID", "1", False),
         ("X-Gateway-Id", "1", False),
-        ("x-gateway-", "1", False),
         ("X-", "1", False),
         ("From", "eve@example.com", False),
         ("Bcc", "eve@example.com", False),
+        ("Auto-Submitted", "no", False),
         ("Content-Type", "text/html", False),
-        ("X-A: b", "1", False),
-        ("X-A b", "1", False),
-        ("X-Ключ", "1", False),
-        ("X-A", " ", False),
-        ("X-A", "a\u2029b", False),
-        ("X-A", "x" * 994, False),
+        ("List-Id: b", "1", False),
+        ("List-Ключ", "1", False),
+        ("List-Id", " ", False),
+        ("List-Id", "a\u2029b", False),
+        ("List-Id", "x" * 991, False),
     ],
 )
 def test_email_headers_come_from_an_allow_list(name: str, value: str, is_allowed: bool) -> None:
@@ -273,14 +323,23 @@ def test_email_headers_come_from_an_allow_list(name: str, value: str, is_allowed
         assert list(faults_of(document)) == [f"/email/headers/{escaped}"]
 
 
-def test_header_line_break_and_repetition_are_refused() -> None:
-    injected = EMAIL | {"email": {"headers": {"X-A": "1\r\nBcc: eve@example.com"}}}
-    injected_name = EMAIL | {"email": {"headers": {"X-A\r\nBcc": "eve@example.com"}}}
-    repeated = EMAIL | {"email": {"headers": {"X-A": "1", "x-a": "2"}}}
+def test_operator_may_allow_more_headers() -> None:
+    body = json.dumps(EMAIL | {"email": {"headers": {"X-Campaign": "7"}}}).encode()
 
-    assert list(faults_of(injected)) == ["/email/headers/X-A"]
-    assert list(faults_of(injected_name)) == ["/email/headers/X-A\r\nBcc"]
-    assert list(faults_of(repeated)) == ["/email/headers/x-a"]
+    valid = validate_notification(body, frozenset({"x-campaign"}))
+
+    assert valid.email is not None
+    assert valid.email.headers == {"X-Campaign": "7"}
+
+
+def test_header_line_break_and_repetition_are_refused() -> None:
+    injected = EMAIL | {"email": {"headers": {"List-Id": "1\r\nBcc: eve@example.com"}}}
+    injected_name = EMAIL | {"email": {"headers": {"List-Id\r\nBcc": "eve@example.com"}}}
+    repeated = EMAIL | {"email": {"headers": {"List-Id": "1", "list-id": "2"}}}
+
+    assert list(faults_of(injected)) == ["/email/headers/List-Id"]
+    assert list(faults_of(injected_name)) == ["/email/headers/List-Id\r\nBcc"]
+    assert list(faults_of(repeated)) == ["/email/headers/list-id"]
 
 
 @pytest.mark.parametrize(
@@ -300,6 +359,26 @@ def test_what_is_not_json_says_where(body: bytes) -> None:
         validate_notification(body)
 
     assert caught.value.kind.code == "malformed_json"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        EMAIL | {"to": "email:" + "a" * 1_000_000 + "@example.com"},
+        EMAIL | {"text": "a" * 1_000_000},
+    ],
+)
+def test_large_body_does_not_hold_up_others(document: Any) -> None:
+    """Checking takes a few ms; the best of several tries counts, for others use the machine too."""
+    body = json.dumps(document).encode()
+
+    def check_s() -> float:
+        started = time.perf_counter()
+        with contextlib.suppress(Problem):
+            validate_notification(body)
+        return time.perf_counter() - started
+
+    assert min(check_s() for _ in range(10)) < 0.02
 
 
 def test_hostile_body_gets_a_bounded_answer() -> None:

@@ -37,6 +37,12 @@ def test_forms_of_values() -> None:
     assert settings.email_rate == Rate(90, 60)
 
 
+def test_extra_headers_are_a_list_of_names_without_letter_case() -> None:
+    assert load_settings({}).email_extra_headers is None
+    settings = load_settings({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-Campaign, Sensitivity"})
+    assert settings.email_extra_headers == frozenset({"x-campaign", "sensitivity"})
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("1s", 1), ("1.5m", 90), ("2h", 7200), ("1d", 86_400), ("10ms", 0.01)]
 )
@@ -63,6 +69,11 @@ def test_durations(text: str, seconds: float) -> None:
         ),
         ({"GATEWAY_API_KEY": "short"}, "GATEWAY_API_KEY is shorter than 16"),
         ({"GATEWAY_EMAIL_URL": "smtp://h"}, "but GATEWAY_EMAIL_FROM"),
+        ({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-A,X B"}, "'X B' is not the name of a header"),
+        ({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-A,,X-B"}, "'' is not the name of a header"),
+        ({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-A,BCC"}, "BCC is not for clients to set"),
+        ({"GATEWAY_EMAIL_EXTRA_HEADERS": "Content-Type"}, "Content-Type is not for"),
+        ({"GATEWAY_EMAIL_EXTRA_HEADERS": "x-gateway-id"}, "x-gateway-id is not for"),
         ({"GATEWAY_VK_TOKEN_FILE": "/nonesuch"}, "GATEWAY_VK_TOKEN_FILE names /nonesuch"),
         ({"GATEWAY_VK_TOKEN_FILE": "/a", "GATEWAY_VK_TOKEN": "b"}, "keep one"),
     ],

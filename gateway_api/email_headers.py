@@ -1,0 +1,55 @@
+"""Which headers a client may add to an email: an allow-list, and what the operator adds to it."""
+
+from collections.abc import Iterator, Mapping, Set
+
+from gateway_api.problems import Fault, pointer
+
+MAX_HEADER_LINE_BYTES = 998  # RFC 5322, section 2.1.1
+
+# Names one by one, never `X-…`: to a relay such a header may be a command that changes who is
+# written to (X-SMTPAPI, X-SES-…, X-Mailgun-…, X-PM-…, X-MSYS-API, X-MC-…).
+ALLOWED_HEADERS = frozenset(
+    {
+        "feedback-id",
+        "importance",
+        "in-reply-to",
+        "list-archive",
+        "list-help",
+        "list-id",
+        "list-owner",
+        "list-post",
+        "list-subscribe",
+        "list-unsubscribe",
+        "list-unsubscribe-post",
+        "precedence",
+        "priority",
+        "references",
+        "x-auto-response-suppress",
+        "x-entity-ref-id",
+        "x-priority",
+    }
+)
+
+
+def header_faults(headers: Mapping[str, str], extra: Set[str]) -> Iterator[Fault]:
+    """Faults of added headers: not allowed, repeated, empty or too long.
+
+    extra: names in lower case that are allowed beside the list.
+    """
+    seen: set[str] = set()
+    for name, value in headers.items():
+        path = pointer("email", "headers", name)
+        lower = name.lower()
+        if lower not in ALLOWED_HEADERS and lower not in extra:
+            yield Fault(
+                path,
+                "this header may not be set; see docs/api.md for those that may, "
+                "GATEWAY_EMAIL_EXTRA_HEADERS adds others",
+            )
+        elif lower in seen:
+            yield Fault(path, "this header is given twice")
+        elif not value.strip():
+            yield Fault(path, "a header's value must not be empty")
+        elif len(f"{name}: {value}".encode()) > MAX_HEADER_LINE_BYTES:
+            yield Fault(path, f"a header may have at most {MAX_HEADER_LINE_BYTES} bytes")
+        seen.add(lower)
