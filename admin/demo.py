@@ -15,7 +15,14 @@ from rich.console import Console
 from rich.live import Live
 
 from admin.demo_board import Board, Case, closing
-from admin.one_machine import INBOX_PORT, MANAGEMENT_PORT, alone, await_answer, port_or_free
+from admin.one_machine import (
+    INBOX_PORT,
+    MANAGEMENT_PORT,
+    alone,
+    await_answer,
+    port_or_free,
+    start_node,
+)
 from broker_topology.apply import apply, present, remove
 from broker_topology.connect import mask_url
 from broker_topology.events import listen
@@ -95,13 +102,13 @@ def _broker(directory: Path) -> Iterator[tuple[str, str]]:
         finally:
             remove(given)
         return
-    node = Node.create(
-        directory / "broker",
-        user="demo",
-        password=BROKER_PASSWORD,
-        management_port=port_or_free(MANAGEMENT_PORT),
-    )
-    with node:
+
+    def create(port: int) -> Node:
+        return Node.create(
+            directory / "broker", user="demo", password=BROKER_PASSWORD, management_port=port
+        )
+
+    with start_node(create, MANAGEMENT_PORT) as node:
         url = node.amqp_url()
         apply(url)
         yield url, f"{node.management_url}  (user demo, password {BROKER_PASSWORD})"

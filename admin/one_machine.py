@@ -1,17 +1,18 @@
 """What `gateway demo` and `gateway up` share: one at a time, ports, waiting for an answer."""
 
+import contextlib
 import fcntl
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
 from common.errors import GatewayError
-from deploy.broker import free_port
+from deploy.broker import BrokerError, Node, free_port
 from deploy.stack import Stack
 
 INBOX_PORT, MANAGEMENT_PORT = 8025, 15673
@@ -42,13 +43,39 @@ def alone(lock_file: Path, what: str) -> Iterator[None]:
 
 def port_or_free(wanted: int) -> int:
     """The port that people know, or a free one where it is taken."""
+    return free_port() if _is_taken(wanted) else wanted
+
+
+def _is_taken(port: int) -> bool:
+    """Whether a program listens there; connections that are over, but linger on, do not count."""
+    address = ("127.0.0.1", port)
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
+        return True  # not every system refuses the bind below while another has all addresses
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind(address)
         except OSError:
-            return free_port()
-    return wanted
+            return True
+    return False
+
+
+def start_node(create: Callable[[int], Node], wanted_port: int) -> Node:
+    """A node that runs, its management page on the port that people know, or on a free one.
+
+    create: makes the node for a management port. One that loses that port to another program
+    while it starts is started once more. Raises BrokerError.
+    """
+    port = port_or_free(wanted_port)
+    node = create(port)
+    try:
+        node.start()
+    except BrokerError:
+        if not _is_taken(port):
+            raise
+        node = create(free_port())
+        node.start()
+    return node
 
 
 def await_answer(address: str, name: str, stack: Stack) -> None:

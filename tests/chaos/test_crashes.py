@@ -46,6 +46,7 @@ def test_broker_killed_right_after_the_202(gateway: Gateway, broker: Node) -> No
 def test_broker_restarted_under_load_loses_nothing_accepted(gateway: Gateway, broker: Node) -> None:
     accepted: list[str] = []
     refusals: list[httpx.Response] = []
+    durations_s: list[float] = []
     stopping = threading.Event()
 
     def load() -> None:
@@ -54,7 +55,7 @@ def test_broker_restarted_under_load_loses_nothing_accepted(gateway: Gateway, br
             number += 1
             began = time.monotonic()
             answer = gateway.post(f"email:load{number}@example.com")
-            assert time.monotonic() - began < 5.5
+            durations_s.append(time.monotonic() - began)
             if answer.status_code == 202:
                 accepted.append(answer.json()["deliveries"][0]["id"])
             else:
@@ -63,12 +64,15 @@ def test_broker_restarted_under_load_loses_nothing_accepted(gateway: Gateway, br
 
     thread = threading.Thread(target=load)
     thread.start()
-    until(lambda: len(accepted) >= 100)
-    broker.restart()
-    before = len(accepted)
-    until(lambda: len(accepted) >= before + 100)
-    stopping.set()
-    thread.join()
+    try:
+        until(lambda: len(accepted) >= 100)
+        broker.restart()
+        before = len(accepted)
+        until(lambda: len(accepted) >= before + 100)
+    finally:
+        stopping.set()
+        thread.join()
+    assert max(durations_s) < 5.5
     assert refusals, "the load did not notice the restart"
     assert {answer.status_code for answer in refusals} == {503}
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in refusals)

@@ -1,0 +1,36 @@
+"""The processes of the gateway are kept up, whatever happens to one of them."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from deploy.stack import Service, Stack, plain_environment
+from tests.running import until
+
+
+def pid(stack: Stack, service: Service) -> int:
+    """Its process id, 0 while there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return stack.pid(service.name) if service.is_running else 0
+    return 0
+
+
+def test_start_that_fails_is_tried_again_and_hinders_no_other(tmp_path: Path) -> None:
+    broken, other = (
+        Service(name, ["sleep", "60"], plain_environment()) for name in ("broken", "other")
+    )
+    with Stack(tmp_path, [broken, other]) as stack:
+        log_file = stack.log_file("broken")
+        log_file.unlink()
+        log_file.mkdir()  # nothing can be written there
+        os.kill(until(lambda: pid(stack, broken)), signal.SIGKILL)
+        until(lambda: broken.starts == 3)
+
+        first = until(lambda: pid(stack, other))
+        os.kill(first, signal.SIGKILL)
+        until(lambda: pid(stack, other) not in (0, first))
+
+        log_file.rmdir()
+        until(lambda: pid(stack, broken))
+    assert [one.is_running for one in (broken, other)] == [False, False]
