@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from admin.one_machine import MANAGEMENT_PORT, OneMachineError, port_or_free
+from admin.one_machine import MANAGEMENT_PORT, OneMachineError, port_or_free, start_node
 from broker_topology.apply import apply
 from deploy.broker import BrokerError, Node
 from deploy.stack import restart_pause_s
@@ -64,16 +64,21 @@ class PrivateBroker:
 
     def start(self) -> None:
         """Start it and declare the topology. Raises BrokerError or TopologyError."""
-        self._node = self._node or Node.create(
+        self.starts += 1
+        if self._node is None:
+            self._node = start_node(self._make_node, MANAGEMENT_PORT)
+        else:
+            self._node.start()
+        apply(self.account.url)
+
+    def _make_node(self, management_port: int) -> Node:
+        return Node.create(
             self.directory,
             user=USER,
             password=self.account.password,
             amqp_port=self.account.amqp_port,
-            management_port=port_or_free(MANAGEMENT_PORT),
+            management_port=management_port,
         )
-        self.starts += 1
-        self._node.start()
-        apply(self.account.url)
 
     def keep_up(self) -> None:
         """Start it again if it has died, after a pause that grows while that fails."""

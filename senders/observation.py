@@ -69,7 +69,7 @@ def observed_attempt(
 
 
 def observe_sender(
-    channel: Channel, lanes: Sequence[tuple[str, Lane]], limiter: Limiter, broker: Broker
+    channel: Channel, lanes: Sequence[tuple[str, Lane]], limiter: Limiter, *connections: Broker
 ) -> None:
     """Show the state of this process from now on, and every counter of its channel at zero.
 
@@ -88,14 +88,16 @@ def observe_sender(
         telemetry.LANES.labels(channel, priority).set(len(own))
         telemetry.LANES_BUSY.labels(channel, priority).set_function(_busy(own))
     telemetry.ACCOUNT_REFUSED.labels(channel).set_function(lambda: float(limiter.is_refused))
-    telemetry.BROKER_CONNECTED.set_function(lambda: float(broker.is_connected))
+    telemetry.BROKER_CONNECTED.set_function(
+        lambda: float(all(one.is_connected for one in connections))
+    )
 
 
-def readiness(limiter: Limiter, broker: Broker) -> dict[str, str]:
+def readiness(limiter: Limiter, *connections: Broker) -> dict[str, str]:
     """Whether deliveries can be sent now: `ok`, or what is wrong and what to do."""
     account = "refused by the provider: correct the credentials in the settings, then restart"
     return {
-        "broker": OK if broker.is_connected else "unreachable",
+        "broker": OK if all(one.is_connected for one in connections) else "unreachable",
         "account": account if limiter.is_refused else OK,
     }
 

@@ -65,11 +65,13 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
             Lane(broker, queue, pipeline.handle, shared.limiter)
             for queue, pipeline in zip(queues, pipelines, strict=True)
         ]
-        observe_sender(name, list(zip(queues, lanes, strict=True)), shared.limiter, broker)
+        observe_sender(
+            name, list(zip(queues, lanes, strict=True)), shared.limiter, broker, publisher
+        )
         status = StatusServer(
             settings.metrics_host,
             settings.metrics_port,
-            lambda: readiness(shared.limiter, broker),
+            lambda: readiness(shared.limiter, broker, publisher),
         )
         try:
             async with status:
