@@ -67,7 +67,9 @@ def test_demo_shows_everything_arriving_and_leaves_nothing(environment: dict[str
     until(lambda: not processes_of_the_demo(), 10)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_interrupted_demo_leaves_nothing(
     environment: dict[str, str], number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def test_port_with_connections_that_are_over_is_used(sockets: contextlib.ExitSta
     assert port_or_free(port) == port
 
 
+@pytest.mark.long
 def test_node_that_loses_its_port_while_it_starts_gets_another(
     sockets: contextlib.ExitStack, tmp_path: Path
 ) -> None:

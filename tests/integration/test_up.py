@@ -156,6 +156,7 @@ def test_what_dies_comes_back_and_ctrl_c_leaves_nothing_but_the_messages(up: Up)
     until(lambda: not processes(), 10)
 
 
+@pytest.mark.long
 def test_killed_outright_leaves_nothing(up: Up) -> None:
     with up.running() as process:
         process.kill()
