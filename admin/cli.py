@@ -62,7 +62,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        app()
+        app(prog_name="gateway")
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
         sys.exit(1)

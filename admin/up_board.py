@@ -1,5 +1,6 @@
 """What `gateway up` shows: where everything is, and one status line per process."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,8 @@ def heading(
         yield f"Broker       private, its messages are kept in {escape(str(broker.directory))}"
         yield f"             {broker.management_url}  (user {USER}, password in the file below)"
         yield "             for other commands, in another terminal:"
-        yield f"             export GATEWAY_AMQP_URL_FILE={escape(str(broker.url_file))}"
+        url_file = escape(shlex.quote(str(broker.url_file)))
+        yield f"             export GATEWAY_AMQP_URL_FILE={url_file}"
     for channel in Channel:
         if channel in places:
             yield f"{channel:<12} {escape(places[channel])}"

@@ -362,6 +362,8 @@ def _given(environment: Mapping[str, str] | None) -> dict[str, str]:
     if environment is None:
         environment = os.environ
         env_file = Path(environment.get(ENV_FILE, ".env"))
+        if ENV_FILE in environment and not env_file.exists():
+            raise SettingsError(f"{ENV_FILE} names {env_file}, which is not there")
         merged |= dotenv_values(env_file) if env_file.is_file() else {}
     merged |= environment
     given: dict[str, str] = {}

@@ -123,3 +123,9 @@ def test_documented_table_is_the_real_one() -> None:
     assert settings_table() in (ROOT / "docs" / "settings.md").read_text(), (
         "run: .venv/bin/python -m common.settings, and put its table into docs/settings.md"
     )
+
+
+def test_named_env_file_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_ENV_FILE", "/nonesuch/.env")
+    with pytest.raises(SettingsError, match="GATEWAY_ENV_FILE names /nonesuch"):
+        load_settings()
