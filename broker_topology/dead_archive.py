@@ -20,7 +20,7 @@ from broker_topology.dead_work import Worklist
 from broker_topology.requeue import Publisher
 from broker_topology.selection import Selection
 from broker_topology.topology import CHANNELS, UNROUTED, dead_queue
-from common.amqp import clean_headers
+from common.broker.consumer import clean_headers
 
 _KEEPING_QUEUES = frozenset({*(dead_queue(name) for name in CHANNELS), UNROUTED})
 

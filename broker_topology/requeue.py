@@ -18,7 +18,7 @@ from broker_topology.dead_queue import PATIENCE_S, DeadLetterError, QueueRefused
 from broker_topology.dead_work import Worklist
 from broker_topology.selection import Selection
 from broker_topology.topology import DUE, Queue, queue_name, requeue_key
-from common.amqp import clean_headers
+from common.broker.consumer import clean_headers
 from common.envelope import Delivery, Progress, epoch_ms, utc_now
 from common.settings import Rate
 

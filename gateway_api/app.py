@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.amqp import Broker
+from common.broker.connection import Broker
 from common.settings import Settings
 from common.tracing import is_untraced
 from gateway_api.dead_letters import add_dead_letters

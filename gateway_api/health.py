@@ -4,7 +4,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.amqp import Broker
+from common.broker.connection import Broker
 from gateway_api.problems import RETRY_AFTER_S
 from gateway_api.topology_watch import TopologyWatch
 

@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common import telemetry
-from common.amqp import Broker, PublishError
+from common.broker.connection import Broker
+from common.broker.errors import PublishError
 from common.envelope import Channel, Priority
 from gateway_api.problems import CATALOGUE
 

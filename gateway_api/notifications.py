@@ -12,15 +12,8 @@ from uuid_utils.compat import uuid7
 
 from broker_topology.topology import NOTIFICATIONS
 from common import telemetry, tracing
-from common.amqp import (
-    Blocked,
-    Broker,
-    Nacked,
-    NotConnected,
-    PublishError,
-    Returned,
-    Unconfirmed,
-)
+from common.broker.connection import Broker
+from common.broker.errors import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
 from common.envelope import Delivery, utc_now
 from common.logs import get_logger
 from common.settings import Settings

@@ -7,7 +7,8 @@ to `notifications` too, so the API asks the broker itself and refuses sends mean
 import asyncio
 
 from broker_topology import topology
-from common.amqp import Broker, NotConnected
+from common.broker.connection import Broker
+from common.broker.errors import NotConnected
 from common.logs import get_logger
 
 log = get_logger(__name__)

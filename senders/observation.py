@@ -9,9 +9,10 @@ from typing import Any, Final, get_args
 
 from broker_topology.topology import queue_name
 from common import telemetry, tracing
-from common.amqp import Broker, PublishError
+from common.broker.connection import Broker
+from common.broker.errors import PublishError
+from common.broker.lanes import Lane
 from common.envelope import Channel, Delivery, Priority, Progress
-from common.lanes import Lane
 from common.status_server import OK
 from senders.limits import Limiter
 from senders.outcome import Misconfigured, Moved, Outcome, Throttled

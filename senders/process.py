@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from broker_topology.topology import queue_name
-from common.amqp import Broker
+from common.broker.connection import Broker
+from common.broker.lanes import Lane
 from common.envelope import Channel as ChannelName
 from common.errors import SettingsError
-from common.lanes import Lane
 from common.logs import get_logger
 from common.settings import Settings
 from common.status_server import StatusServer

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, event_key, retry_key
-from common.amqp import Received, clean_headers
+from common.broker.consumer import Received, clean_headers
 from common.envelope import Delivery, Event, EventType, Progress, epoch_ms, event_id
 from senders.outcome import Outcome, Sent
 from senders.retry import FailClass

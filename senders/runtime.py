@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from common.amqp import Broker, ChannelLost, Received
+from common.broker.connection import Broker
+from common.broker.consumer import Received
+from common.broker.errors import ChannelLost
 from common.envelope import Delivery, Progress, epoch_ms, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger

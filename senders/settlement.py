@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import telemetry
-from common.amqp import Broker, ChannelLost, PublishError, Received
+from common.broker.connection import Broker
+from common.broker.consumer import Received
+from common.broker.errors import ChannelLost, PublishError
 from common.envelope import Delivery, EventType, Progress
 from common.logs import get_logger
 from senders import publications as publish

@@ -17,7 +17,7 @@ from uuid import uuid4
 from rich.console import Console
 from rich.table import Table
 
-from common.amqp import Broker
+from common.broker.connection import Broker
 from deploy.broker import Node
 from tests.running import Gateway, running_gateway, until
 from tests.support import count, make_delivery

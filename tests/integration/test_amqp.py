@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 import pika
 import pytest
 
-from common.amqp import Blocked, Broker, NotConnected, Received, Returned, Unconfirmed
-from common.lanes import Lane
+from common.broker.connection import Broker
+from common.broker.consumer import Received
+from common.broker.errors import Blocked, NotConnected, Returned, Unconfirmed
+from common.broker.lanes import Lane
 from deploy.broker import Node
 from tests.proxy import Proxy
 from tests.support import amqp_channel, count, eventually, put, take

@@ -16,7 +16,7 @@ import httpx
 import pika
 
 from broker_topology.apply import apply
-from common.amqp import clean_headers
+from common.broker.consumer import clean_headers
 from common.envelope import Channel, Delivery
 from deploy.broker import Node
 from tests.support import amqp_channel, count, eventually

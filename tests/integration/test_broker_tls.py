@@ -15,9 +15,11 @@ from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError
 from broker_topology.users import provide_users
-from common.amqp import Broker, NotConnected, Received
+from common.broker.connection import Broker
+from common.broker.consumer import Received
+from common.broker.errors import NotConnected
+from common.broker.lanes import Lane
 from common.envelope import utc_now
-from common.lanes import Lane
 from common.settings import load_settings
 from deploy.broker import Node, free_port
 from deploy.broker_local import find_scripts

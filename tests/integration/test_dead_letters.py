@@ -17,7 +17,7 @@ from broker_topology.dead_letter import group
 from broker_topology.dead_queue import DeadLetterError, QueueBusyError, QueueRefusedError
 from broker_topology.requeue import requeue
 from broker_topology.selection import Selection, by_ids
-from common.amqp import clean_headers
+from common.broker.consumer import clean_headers
 from common.envelope import Channel, Delivery, Priority, epoch_ms, utc_now
 from common.settings import Rate
 from senders.outcome import Rejected

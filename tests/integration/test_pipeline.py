@@ -8,7 +8,8 @@ from datetime import timedelta
 import pika
 import pytest
 
-from common.amqp import ChannelLost, Received
+from common.broker.consumer import Received
+from common.broker.errors import ChannelLost
 from common.envelope import Priority, epoch_ms, utc_now
 from common.settings import Rate
 from deploy.broker import Node

@@ -20,7 +20,7 @@ from broker_topology.connect import TopologyError, connected
 from broker_topology.rights import rights
 from broker_topology.topology import build
 from broker_topology.users import BrokerUser, provide_users
-from common.amqp import Broker
+from common.broker.connection import Broker
 from deploy.broker import Node
 from tests.support import amqp_channel
 

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import httpx
 
-from common.amqp import Broker, NotConnected, PublishError
+from common.broker.connection import Broker
+from common.broker.errors import NotConnected, PublishError
 from common.envelope import Delivery
 from common.settings import Settings
 from gateway_api.app import create_app
@@ -31,7 +32,7 @@ class Published:
 
 
 class FakeBroker(Broker):
-    """Stands in for `common.amqp.Broker` where only the decisions around it are tested.
+    """Stands in for the broker where only the decisions around it are tested.
 
     errors: address of a delivery → what its publish raises; lacking: names it does not have.
     """

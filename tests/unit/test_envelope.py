@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.amqp import clean_headers
+from common.broker.consumer import clean_headers
 from common.envelope import Delivery, Event, EventType, Progress, event_id, utc_now
 from common.errors import UndecodableError
 from tests.support import make_delivery

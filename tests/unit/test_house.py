@@ -35,8 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 LIVES_IN = {
-    "aio_pika": "common/amqp.py",
-    "aiormq": "common/amqp.py",
+    "aio_pika": "common/broker/",
+    "aiormq": "common/broker/",
     "pika": "broker_topology/",
     "aiosmtplib": "senders/email",
     "telegram": "senders/telegram",

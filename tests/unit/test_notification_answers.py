@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from common.amqp import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
+from common.broker.errors import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
 from common.settings import Settings, load_settings
 from gateway_api.request import Accepted
 from tests.support import eventually

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from common import telemetry, tracing
-from common.amqp import NotConnected, Returned
+from common.broker.errors import NotConnected, Returned
 from common.envelope import Progress, epoch_ms, utc_now
 from senders.observation import OUTCOMES, ParkReason, observed_attempt, park_reason
 from senders.outcome import Misconfigured, Outcome, Rejected, Sent, Throttled, Transient

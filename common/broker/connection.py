@@ -8,19 +8,19 @@ broker then delivers the message again.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Self
 from weakref import WeakValueDictionary
 
 import aio_pika
 from aio_pika import exceptions as vendor
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import spec
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common import telemetry
-from common.errors import GatewayError
+from common.broker.consumer import Consumer
+from common.broker.errors import Blocked, Nacked, NotConnected, Returned, Unconfirmed, losses
 from common.logs import get_logger
 from common.tls import tls_context, tls_fault, without_tls_files
 
@@ -28,149 +28,8 @@ log = get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
 HEARTBEAT_S = 15
-ACK_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0  # a broker with an alarm does not answer a blocked connection's close
 _PERSISTENT = 2
-
-# Headers the broker adds. With x-death copied on a republish, 3.10 sees a cycle and drops it.
-BROKER_HEADERS = frozenset({"CC", "BCC", "x-death", "x-delivery-count", "x-acquired-count"})
-BROKER_HEADER_PREFIXES = ("x-first-death-", "x-last-death-", "x-opt-")
-
-
-class PublishError(GatewayError):
-    """A publish was not confirmed; `may_have_arrived`: the message may be there all the same."""
-
-    may_have_arrived = False
-
-
-class NotConnected(PublishError):
-    """There is no connection to the broker now; the message was certainly not sent."""
-
-
-class Blocked(PublishError):
-    """The broker has a memory or disk alarm and takes nothing; what was written it takes later."""
-
-    def __init__(self, text: str, *, may_have_arrived: bool) -> None:
-        super().__init__(text)
-        self.may_have_arrived = may_have_arrived
-
-
-class Nacked(PublishError):
-    """The broker refused the message."""
-
-
-class Returned(PublishError):
-    """No queue is bound to the key, or the exchange is missing: the topology is broken."""
-
-
-class Unconfirmed(PublishError):
-    """No confirm in time, or the connection broke while waiting."""
-
-    may_have_arrived = True
-
-
-class ChannelLost(GatewayError):
-    """The channel of a received message is gone; the broker delivers the message again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message in the hand of a lane; it stays in its queue until `ack`."""
-
-    body: bytes
-    headers: dict[str, Any]
-    message_id: str | None
-    routing_key: str
-    redelivered: bool
-    _message: AbstractIncomingMessage = field(repr=False)
-
-    @property
-    def returns(self) -> int:
-        """How often the message came back unacked (3.10 counts one header, 4.x both)."""
-        counts = (self.headers.get(name) for name in ("x-delivery-count", "x-acquired-count"))
-        return max((count for count in counts if isinstance(count, int)), default=0)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the channel is gone, so that the broker delivers the message again."""
-        return self._message.channel.is_closed
-
-    async def ack(self) -> None:
-        """Take the message out of its queue. Raises ChannelLost when that cannot be done."""
-        with _losses(ChannelLost, "the channel was lost before the ack"):
-            async with asyncio.timeout(ACK_TIMEOUT_S):
-                await self._message.ack()
-
-
-class Consumer:
-    """The messages of one queue, one at a time; made by `Broker.consume`."""
-
-    def __init__(self, channel: AbstractChannel, queue: str) -> None:
-        self._channel = channel
-        self._queue = queue
-        self._tag: str | None = None
-        self._inbox: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
-        self._lost = False
-
-    async def start(self) -> None:
-        """Ask the broker for messages, under a fresh consumer tag."""
-        with _losses(ChannelLost, f"queue {self._queue!r} cannot be consumed"):
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                self._channel.close_callbacks.add(self._on_loss)
-                underlay = await self._channel.get_underlay_channel()
-                underlay.on_consumer_cancel_callbacks.add(self._on_loss)
-                await self._channel.set_qos(prefetch_count=1)
-                queue = await self._channel.get_queue(self._queue, ensure=False)
-                self._tag = await queue.consume(self._inbox.put)
-
-    async def next(self) -> Received | None:
-        """Wait for the next message; None after `wake`. Raises ChannelLost."""
-        message = await self._inbox.get()
-        if message is not None:
-            return _received(message)
-        if self._lost:
-            raise ChannelLost(f"the channel that consumed {self._queue!r} was closed")
-        return None
-
-    def wake(self) -> None:
-        """Make a waiting `next` return None."""
-        self._inbox.put_nowait(None)
-
-    async def pause(self) -> Received | None:
-        """Take no more messages; returns the one that was pushed already, if any."""
-        with _losses(ChannelLost, f"the channel that consumed {self._queue!r} was closed"):
-            async with asyncio.timeout(ACK_TIMEOUT_S):
-                queue = await self._channel.get_queue(self._queue, ensure=False)
-                await queue.cancel(self._tag or "")
-        while not self._inbox.empty():
-            message = self._inbox.get_nowait()
-            if message is not None:
-                return _received(message)
-        return None
-
-    def _on_loss(self, *_: object) -> None:
-        self._lost = True
-        self._inbox.put_nowait(None)
-
-
-def _received(message: AbstractIncomingMessage) -> Received:
-    return Received(
-        body=message.body,
-        headers=dict(message.headers),
-        message_id=message.message_id,
-        routing_key=message.routing_key or "",
-        redelivered=bool(message.redelivered),
-        _message=message,
-    )
-
-
-def clean_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """The headers that may travel on when a received message is published again."""
-    return {
-        name: value
-        for name, value in headers.items()
-        if name not in BROKER_HEADERS and not name.startswith(BROKER_HEADER_PREFIXES)
-    }
 
 
 class Broker:
@@ -254,7 +113,7 @@ class Broker:
             message_id=message_id,
             app_id="gateway",
         )
-        with _losses(Unconfirmed, "the connection to the broker broke before the confirm"):
+        with losses(Unconfirmed, "the connection to the broker broke before the confirm"):
             try:
                 async with asyncio.timeout(timeout_s), self._alone(message_id):
                     channel = await self._publishing_channel(connection)
@@ -289,7 +148,7 @@ class Broker:
         while wanted:
             async with self.channel() as channel:
                 try:
-                    with _losses(NotConnected, "the connection to the broker broke"):
+                    with losses(NotConnected, "the connection to the broker broke"):
                         for kind, name in wanted.copy():
                             wanted.pop(0)
                             if kind == "exchange":
@@ -306,18 +165,18 @@ class Broker:
         connection = self._connection
         if connection is None:
             raise NotConnected("there is no connection to the broker now")
-        with _losses(NotConnected, "the connection to the broker broke"):
+        with losses(NotConnected, "the connection to the broker broke"):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 channel = await _open(connection)
         try:
             yield channel
         finally:
-            with _losses(None, ""):
+            with losses(None, ""):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await channel.close()
 
     @contextlib.asynccontextmanager
-    async def consume(self, queue: str) -> AsyncIterator["Consumer"]:
+    async def consume(self, queue: str) -> AsyncIterator[Consumer]:
         """Consume a queue with prefetch 1 and manual acks on a channel of its own.
 
         Leaving returns a message that was pushed and not acked to the queue. Raises NotConnected,
@@ -380,7 +239,7 @@ class Broker:
             self._up.clear()
             self._connection = self._publisher = None
             self._suspect_blocked = False
-            with _losses(None, ""):
+            with losses(None, ""):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await connection.close()
 
@@ -390,7 +249,7 @@ class Broker:
             wait=wait_random_exponential(multiplier=0.1, min=0.1, max=5.0),
             reraise=True,
         ):
-            with attempt, _losses(NotConnected, "the broker hung up", keep=True):
+            with attempt, losses(NotConnected, "the broker hung up", keep=True):
                 connection = await self._connect_once(attempt.retry_state.attempt_number)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
@@ -424,32 +283,3 @@ async def _open(connection: AbstractConnection) -> AbstractChannel:
     channel = connection.channel(publisher_confirms=True, on_return_raises=True)
     await channel.initialize()
     return channel
-
-
-@contextlib.contextmanager
-def _losses(
-    error_class: type[GatewayError] | None, sentence: str, *, keep: bool = False
-) -> Iterator[None]:
-    """Turn every way in which the vendor reports a lost channel or connection into one of ours.
-
-    aiormq rejects pending futures with CancelledError when a connection goes; only a cancellation
-    that somebody asked of this task passes as one. error_class None swallows the loss; keep passes
-    the vendor's own exceptions on.
-    """
-    try:
-        yield
-    except GatewayError:
-        raise
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        if error_class is not None:
-            raise error_class(sentence) from error
-    except vendor.ChannelNotFoundEntity:
-        raise
-    except (*vendor.CONNECTION_EXCEPTIONS, TimeoutError) as error:
-        if keep:
-            raise
-        if error_class is not None:
-            raise error_class(f"{sentence}: {error}".rstrip(": ")) from error

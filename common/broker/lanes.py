@@ -5,7 +5,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from common.amqp import Broker, ChannelLost, Consumer, NotConnected, Received
+from common.broker.connection import Broker
+from common.broker.consumer import Consumer, Received
+from common.broker.errors import ChannelLost, NotConnected
 from common.logs import get_logger
 
 log = get_logger(__name__)
