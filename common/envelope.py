@@ -169,6 +169,10 @@ class Delivery(WireModel):
     priority: Priority = Priority.NORMAL
     accepted_at: AwareDatetime
     expires_at: AwareDatetime
+    may_expire: bool = Field(
+        False,
+        description="the client itself limited the lifetime: it ends as `expired`, not dead",
+    )
     subject: str | None = None
     text: str | None = None
     html: str | None = None
@@ -240,7 +244,10 @@ class Progress:
     not_before_ms: epoch milliseconds before which nobody may try; first_at_ms: when the first
     attempt of this generation began; step: index of the fallback step; address: where the
     recipient moved to, when the provider said so; expires_at_ms: when it stops being worth
-    sending, if that is no longer what the body says, because an operator put it back.
+    sending, if that is no longer what the body says, because an operator put it back;
+    unknown_at_ms: when the provider may have taken it without saying so; last_answer: what it was
+    held up by, for whoever has to say why its time was over; trial: of one that kept coming back
+    unfinished, the attempts that were begun under watch.
     """
 
     attempt: int = 0
@@ -250,6 +257,9 @@ class Progress:
     step: int = 0
     address: str | None = None
     expires_at_ms: int = 0
+    unknown_at_ms: int = 0
+    last_answer: str | None = None
+    trial: int = 0
 
     def expiry_ms(self, delivery: Delivery) -> int:
         """Epoch milliseconds from which the delivery is not worth sending any more."""
@@ -274,6 +284,9 @@ class Progress:
             step=_whole_number(headers, "gw-step"),
             address=_address(headers.get("gw-address")),
             expires_at_ms=_whole_number(headers, "gw-expires-at"),
+            unknown_at_ms=_whole_number(headers, "gw-unknown-at"),
+            last_answer=_text(headers.get("gw-last-answer")),
+            trial=_whole_number(headers, "gw-trial"),
         )
 
 
@@ -288,6 +301,10 @@ def _address(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value):
         return value
     raise UndecodableError("header gw-address is not a text")
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None  # told to people only: not worth a dead letter
 
 
 def utc_now() -> datetime:

@@ -160,7 +160,10 @@ class Settings(BaseModel):
         1024 * 1024, "largest request body", ge=1024, le=64 * 1024 * 1024
     )
     expires_in_s: int = _setting(
-        86_400, "how long a notification is worth sending when it does not say", ge=1, le=2_592_000
+        86_400,
+        "how long a notification that does not say is tried before it is a dead letter",
+        ge=1,
+        le=2_592_000,
     )
 
     email_url: SecretStr | None = _setting(
@@ -221,7 +224,8 @@ class Settings(BaseModel):
     )
     poison_after: int = _setting(
         10,
-        "redeliveries after which a message that keeps crashing its sender is a dead letter",
+        "redeliveries after which a message is tried under watch; a dead letter when three such "
+        "attempts have not ended",
         ge=2,
         le=19,
     )

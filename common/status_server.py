@@ -9,7 +9,7 @@ import json
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from common import telemetry
 from common.logs import get_logger
@@ -21,8 +21,11 @@ MAX_HEAD_BYTES: Final = 8192
 OK: Final = "ok"
 _JSON: Final = "application/json"
 
-Checks = Callable[[], Mapping[str, str]]
-"""Name of what the process needs → `ok`, or what is wrong with it."""
+Checks = Callable[[], Mapping[str, Any]]
+"""Name of what the process needs → `ok`, or a text that says what is wrong with it.
+
+What is no text is a detail, and takes no part in the verdict.
+"""
 
 Answer = tuple[HTTPStatus, str, bytes]
 
@@ -107,7 +110,7 @@ class StatusServer:
                 return HTTPStatus.OK, _JSON, b'{"status":"ok"}'
             case b"/readyz":
                 state = self._checks()
-                is_ready = all(word == OK for word in state.values())
+                is_ready = all(word == OK for word in state.values() if isinstance(word, str))
                 status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
                 return status, _JSON, json.dumps(dict(state)).encode()
             case b"/metrics":

@@ -119,6 +119,21 @@ ACCOUNT_REFUSED: Final = _gauge(
     "1 while the provider refuses the account (wrong password, revoked token), else 0",
     "channel",
 )
+PAUSES: Final = _gauge(
+    "gateway_pauses",
+    "pauses in force, of the account, of domains or of recipients",
+    "channel",
+    "scope",
+)
+PAUSE_ENDS: Final = _gauge(
+    "gateway_pause_end",
+    "when the last of these pauses ends, in seconds since 1970; 0 without one",
+    "channel",
+    "scope",
+)
+EVENTS_LOST: Final = _counter(
+    "gateway_events_lost", "events that the broker did not take: what they told is not known"
+)
 
 
 def announce(metric: Counter | Histogram, *values: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.broker.connection import Broker
+from common.broker.publisher import Publisher
 from common.settings import Settings
 from common.tracing import is_untraced
 from gateway_api.dead_letters import add_dead_letters
@@ -31,12 +32,15 @@ from gateway_api.problems import CATALOGUE, PROBLEM_JSON, Problem
 from gateway_api.topology_watch import TopologyWatch
 
 
-def create_app(settings: Settings, broker: Broker | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, broker: Broker | None = None, publisher: Publisher | None = None
+) -> FastAPI:
     """The application; its lifespan connects to the broker and watches the topology.
 
-    broker: for tests; entered and left by the lifespan like the default one.
+    broker, publisher: for tests; the lifespan enters and leaves the broker like the default one.
     """
     broker = broker or Broker(settings.broker_url, name="api")
+    publisher = publisher or Publisher(broker)
     topology = TopologyWatch(broker)
 
     @asynccontextmanager
@@ -68,7 +72,7 @@ def create_app(settings: Settings, broker: Broker | None = None) -> FastAPI:
         },
     )
     observe_api(broker)
-    _add_routes(app, Notifications(settings, broker, topology), Health(broker, topology))
+    _add_routes(app, Notifications(settings, broker, publisher, topology), Health(broker, topology))
     add_dead_letters(app, settings)
     _add_error_answers(app)
     if settings.api_key is not None:

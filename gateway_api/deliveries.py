@@ -28,6 +28,7 @@ def build_deliveries(
         "priority": request.priority,
         "accepted_at": accepted_at,
         "expires_at": accepted_at + timedelta(seconds=expires_in_s),
+        "may_expire": request.expires_in_s is not None,
         "subject": request.subject,
         "tags": request.tags,
         "metadata": request.metadata,

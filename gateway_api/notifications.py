@@ -13,7 +13,16 @@ from uuid_utils.compat import uuid7
 from broker_topology.topology import NOTIFICATIONS
 from common import telemetry, tracing
 from common.broker.connection import Broker
-from common.broker.errors import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
+from common.broker.errors import (
+    Blocked,
+    Forbidden,
+    Nacked,
+    NotConnected,
+    PublishError,
+    Returned,
+    Unconfirmed,
+)
+from common.broker.publisher import Publisher
 from common.envelope import Delivery, utc_now
 from common.logs import get_logger
 from common.settings import Settings
@@ -29,6 +38,7 @@ log = get_logger(__name__)
 _CODES: dict[type[PublishError], str] = {
     Unconfirmed: "broker_unconfirmed",
     Returned: "topology_broken",
+    Forbidden: "topology_broken",
     Blocked: "broker_blocked",
     Nacked: "broker_refused",
     NotConnected: "broker_unreachable",
@@ -40,12 +50,15 @@ Result = PublishError | None
 class Notifications:
     """The endpoint; holds what a request needs, so that no request looks it up."""
 
-    def __init__(self, settings: Settings, broker: Broker, topology: TopologyWatch) -> None:
+    def __init__(
+        self, settings: Settings, broker: Broker, publisher: Publisher, topology: TopologyWatch
+    ) -> None:
         self._max_body_bytes = settings.max_body_bytes
         self._extra_headers = settings.email_extra_headers or frozenset()
         self._expires_in_s = settings.expires_in_s
         self._publish_timeout_s = settings.publish_timeout_s
         self._broker = broker
+        self._publisher = publisher
         self._topology = topology
 
     async def post(self, request: Request) -> Response:
@@ -67,6 +80,11 @@ class Notifications:
     async def _check_broker(self) -> None:
         if not self._broker.is_connected:
             raise Problem("broker_unreachable", "there is no connection to the broker now")
+        if self._broker.is_blocked:
+            sentence = "the broker has an alarm (memory or disk); nothing of this was written to it"
+            raise Problem("broker_blocked", sentence)
+        if not self._topology.is_answering:
+            raise Problem("broker_unreachable", "the broker does not answer")
         missing = self._topology.missing
         if missing is None:
             try:
@@ -104,7 +122,7 @@ class Notifications:
     ) -> Result:
         try:
             with tracing.publishing(delivery.routing_key, delivery.id, headers) as trace_headers:
-                await self._broker.publish(
+                await self._publisher.publish(
                     NOTIFICATIONS,
                     delivery.routing_key,
                     body,
@@ -115,7 +133,7 @@ class Notifications:
                 )
         except PublishError as error:
             telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(error))).inc()
-            if isinstance(error, Returned):
+            if isinstance(error, Returned | Forbidden):
                 log.error("no queue takes a delivery", key=delivery.routing_key, detail=str(error))
             return error
         telemetry.DELIVERIES_ACCEPTED.labels(delivery.channel, delivery.priority).inc()

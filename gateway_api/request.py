@@ -106,8 +106,8 @@ class NotificationRequest(BaseModel):
     """Each priority has queues and senders of its own."""
 
     expires_in_s: Annotated[int, Field(ge=1, le=MAX_EXPIRES_IN_S)] | None = None
-    """Seconds (at most 30 days) after which it is not worth sending; default
-    `GATEWAY_EXPIRES_IN_S`."""
+    """Seconds (at most 30 days) after which it is not worth sending, and expires. Without it the
+    gateway gives up after `GATEWAY_EXPIRES_IN_S`, with a dead letter."""
 
     tags: Tags = []
     """At most 20 words of at most 64 characters, for finding notifications again."""

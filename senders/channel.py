@@ -40,6 +40,12 @@ class Channel(Protocol):
     rate: Rate | None
     """Most sends of the account, per sender process."""
 
+    @property
+    def repeat_safe_s(self) -> float | None:
+        """For how long the provider knows a repetition of a message as one; None where it never
+        does, and what may have been taken is sent again all the same."""
+        ...
+
     def transmitter(self) -> Transmitter:
         """A new transmitter, not yet connected."""
         ...

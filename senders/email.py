@@ -42,6 +42,7 @@ class EmailChannel:
     """Sends mail through the server of GATEWAY_EMAIL_URL. Raises SettingsError when it cannot."""
 
     name = ChannelName.EMAIL
+    repeat_safe_s: Final[float | None] = None
 
     def __init__(self, settings: Settings, timeouts: Timeouts | None = None) -> None:
         self._server = read_mail_server(settings, timeouts or Timeouts())

@@ -46,7 +46,7 @@ class Stage(StrEnum):
 
 GREYLIST_S: Final = 300.0
 MAILBOX_FULL_S: Final = 3600.0
-DAILY_LIMIT_S: Final = 86_400.0  # Yandex extends its block with every try
+DAILY_LIMIT_S: Final = 300.0  # our first guess; Yandex extends its block with every try
 
 _ANYWHERE: Final = frozenset(Stage)
 _RCPT: Final = frozenset({Stage.RCPT})
@@ -108,7 +108,7 @@ REPLIES: Final[tuple[Row, ...]] = (
     Row(Transient("", paused=Scope.ACCOUNT), "454", at=_LOGIN),
     Row(Transient(""), "4..", r"4\.3\.[012]|4\.4\.5"),
     Row(_ours, "530|534|535|538"),
-    Row(Throttled("", after_s=DAILY_LIMIT_S, scope=Scope.ACCOUNT), "550", r"5\.4\.5"),
+    Row(Throttled("", guess_s=DAILY_LIMIT_S, scope=Scope.ACCOUNT), "550", r"5\.4\.5"),
     Row(_ours, "5..", r"5\.7\.2[0-6]"),
     Row(_ours, "5..", r"5\.1\.[78]"),  # RFC 3463: these two are about the sender's address
     Row(_ours, "5..", r"5\.7\.1", at=_MAIL),
@@ -133,7 +133,10 @@ def classify_reply(code: int, text: str, stage: Stage) -> Outcome:
     enhanced = _enhanced_code(code, text)
     words = " ".join(re.sub(r"^\d\.\d{1,3}\.\d{1,3}\s*", "", line) for line in text.splitlines())
     row = next(row for row in REPLIES if row.matches(code, enhanced, words, stage))
-    return replace(row.outcome, code=f"{code} {enhanced}".rstrip(), message=words)
+    outcome = replace(row.outcome, code=f"{code} {enhanced}".rstrip(), message=words)
+    if isinstance(outcome, Misconfigured):
+        outcome = replace(outcome, is_certain=stage not in _ADDRESSED)
+    return outcome
 
 
 def classify_exception(error: Exception, stage: Stage) -> Outcome:

@@ -1,154 +1,227 @@
-"""Rates and pauses of one sender process: by account, by domain and by recipient.
+"""When a delivery may be sent: pauses and paces of the account, of domains and of recipients.
 
-Three things hold a delivery back. A pause comes from the provider (too many requests), or from our
-own credentials being refused; a pause of the account closes the gate, so that the lanes stop
-consuming and what waits stays in its queue. A recipient's rate parks what comes too soon. The
-account's own rate is waited for in the lane, and its places go to the highest priority first.
+A pause comes from the provider (too many requests), or from our own credentials being refused. One
+of the account closes the gate: the lanes stop consuming, and what waits stays in its queue. One of
+a domain or a recipient parks what it holds, each delivery at a place of its own in a line, so that
+they come back one after another. The account's own rate is waited for elsewhere (`turnstile.py`).
+What is known stands in tables, which several processes could share (`limit_table.py`).
 """
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
+from common.logs import get_logger
 from common.settings import Rate
+from senders.account import Account
 from senders.channel import Limits
-from senders.outcome import Scope
+from senders.limit_table import AccountState, MemoryTable, Pace, Table
+from senders.outcome import Outcome, Scope, Sent, Throttled
+from senders.retry import fitting_guess_s, grown_guess_s
 
-REMEMBERED_KEYS = 10_000
+log = get_logger(__name__)
+
 PROBE_WAIT_S = 2.0
-
-Key = tuple[Scope, str]
-_Key = TypeVar("_Key")
-_ACCOUNT: Key = (Scope.ACCOUNT, "")
+FIRST_INTERVAL_S = 1.0  # of a domain that has asked for slowness
+LONGEST_INTERVAL_S = 60.0
+NO_INTERVAL_S = 0.05  # a pace this quick is none
+QUICKEN = 0.9  # of the interval, with every delivery that a domain accepts
+# In a line longer than this, what is behind comes back every NO_INTERVAL_S to look: so a domain
+# that recovers is noticed, and the looking of a hundred thousand costs little.
+LINE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """May a delivery go now: in `wait_s` seconds; `is_probe` when it tests a refused account."""
+    """When a delivery may go: in `wait_s` seconds; is_probe: it tests a shut account."""
 
     wait_s: float
     is_probe: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause in force; name: the domain or recipient, empty for the account; until: epoch s."""
+
+    scope: Scope
+    name: str
+    reason: str
+    until: float
+
+
 class Limiter:
     """Decides when a delivery may be sent. Not thread-safe; one per sender process."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        probe_interval_s: float = 60.0,
+        *,
+        paces: Table[Pace] | None = None,
+        accounts: Table[AccountState] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._clock = clock
-        self._next_free: OrderedDict[Key, float] = OrderedDict()
-        self._next_parked: OrderedDict[Key, float] = OrderedDict()
-        self._paused_until: OrderedDict[Key, float] = OrderedDict()
-        self._refused_at: OrderedDict[str, float] = OrderedDict()
-        self._accepted_at = float("-inf")
-        self._is_refused = False
-        self._is_probing = False
+        self._paces = paces or MemoryTable(Pace())
+        self.account = Account(accounts or MemoryTable(AccountState()), probe_interval_s, clock)
 
     def wait_s(self, limits: Limits, address: str) -> float:
         """Seconds that pauses and the recipient's rate hold this delivery; takes nothing."""
-        if self._is_refused and self._is_probing:
+        if self.account.is_probing:
             return PROBE_WAIT_S
-        now = self._clock()
-        free_at = self._next_free.get((Scope.RECIPIENT, address), now) if limits.recipient else now
-        return max(free_at - now, self._pause_s(limits, address))
+        recipient = self._paces.get(Scope.RECIPIENT, address)
+        rate_s = recipient.free_at - self._clock() if limits.recipient else 0.0
+        return max(0.0, rate_s, self._pause_s(limits, address))
 
-    def claim(self, limits: Limits, address: str, patience_s: float) -> Claim:
-        """When this delivery may be sent, as far as pauses and its recipient's rate go.
+    def claim(
+        self, limits: Limits, address: str, patience_s: float, *, may_pass: bool = True
+    ) -> Claim:
+        """When this delivery may be sent, as far as pauses and paces go.
 
-        When the wait is at most `patience_s` its place in the recipient's rate is taken, and the
-        caller sends after waiting. Otherwise the caller parks it; of many parked for one recipient
-        each gets a time of its own. After a refusal one delivery at a time goes, as a probe.
+        When the wait is at most `patience_s` its places are taken, and the caller sends after
+        waiting; otherwise the caller parks it, for a place in the line. may_pass: it has waited in
+        the line of its domain, or is more urgent than those who do. A shut account lets one
+        delivery at a time go, as a probe.
         """
-        if self._is_refused and self._is_probing:
+        if self.account.is_probing:
             return Claim(max(PROBE_WAIT_S, patience_s * 1.01))
-        pause_s = self._pause_s(limits, address)
-        if pause_s > patience_s:
+        if (pause_s := self._account_and_recipient_pause_s(address)) > patience_s:
             return Claim(pause_s)
-        wait_s = max(pause_s, self._take_turn(limits.recipient, address, patience_s))
+        domain_s = self._domain_turn_s(limits.domain, patience_s, may_pass=may_pass)
+        if domain_s > patience_s:
+            return Claim(domain_s)
+        rate_s = self._recipient_turn_s(limits.recipient, address, patience_s)
+        wait_s = max(pause_s, domain_s, rate_s)
         if wait_s > patience_s:
             return Claim(wait_s)
-        self._is_probing = self._is_refused
-        return Claim(wait_s, is_probe=self._is_refused)
+        return Claim(wait_s, is_probe=self.account.begin())
 
-    def _take_turn(self, rate: Rate | None, address: str, patience_s: float) -> float:
-        """Seconds until the recipient's next free place; takes it when that is soon enough."""
-        if rate is None:
-            return 0.0
-        now, key = self._clock(), (Scope.RECIPIENT, address)
-        free_at = max(now, self._next_free.get(key, now))
-        if free_at - now <= patience_s:
-            _remember(self._next_free, key, free_at + rate.interval_s)
-            return free_at - now
-        parked_until = max(free_at, self._next_parked.get(key, now))
-        _remember(self._next_parked, key, parked_until + rate.interval_s)
-        return parked_until - now
-
-    def pause(self, scope: Scope, for_s: float, limits: Limits, address: str) -> None:
-        """Hold everything of this scope for `for_s` seconds; a longer pause in force stays."""
-        key = {
-            Scope.ACCOUNT: _ACCOUNT,
-            Scope.DOMAIN: (Scope.DOMAIN, limits.domain or ""),
-            Scope.RECIPIENT: (Scope.RECIPIENT, address),
-        }[scope]
-        until = max(self._clock() + for_s, self._paused_until.get(key, 0.0))
-        _remember(self._paused_until, key, until)
-
-    def refuse(self, for_s: float, delivery_id: str) -> None:
-        """The provider refuses the account: hold everything, then let single probes through."""
-        self._is_refused = True
-        _remember(self._paused_until, _ACCOUNT, self._clock() + for_s)
-        _remember(self._refused_at, delivery_id, self._clock())
-
-    def is_own_fault(self, delivery_id: str) -> bool:
-        """Whether this delivery was refused before and the account has sent for others since."""
-        refused_at = self._refused_at.get(delivery_id)
-        return refused_at is not None and refused_at < self._accepted_at
-
-    def conclude(self, claim: Claim, *, accepted: bool) -> None:
-        """An attempt has ended; `accepted`: its answer shows that the account works.
-
-        Only a probe's answer counts for a refused account: others began before the refusal.
-        """
-        if accepted:
-            self._accepted_at = self._clock()
+    def cancel(self, claim: Claim) -> None:
+        """What was claimed is not used: no attempt was made."""
         if claim.is_probe:
-            self._is_probing = False
-            self._is_refused = self._is_refused and not accepted
+            self.account.cancel()
 
-    @property
-    def is_refused(self) -> bool:
-        """Whether the account counts as refused; true until a probe proves otherwise."""
-        return self._is_refused
+    def learn(
+        self, claim: Claim, outcome: Outcome, limits: Limits, address: str, left_s: float
+    ) -> Outcome:
+        """Take in how an attempt ended, and say what it means in the light of other attempts."""
+        meaning = self.account.learn(
+            outcome,
+            address=address,
+            domain=limits.domain,
+            left_s=left_s,
+            is_probe=claim.is_probe,
+        )
+        match meaning:
+            case Sent():
+                self._quicken(limits, address)
+            case Throttled(scope=Scope.DOMAIN) if limits.domain:
+                self._slow_down(Scope.DOMAIN, limits.domain, meaning, left_s)
+            case Throttled(scope=Scope.DOMAIN | Scope.RECIPIENT):
+                self._slow_down(Scope.RECIPIENT, address, meaning, left_s)
+        return meaning
+
+    def hold_s(self, limits: Limits, address: str) -> float:
+        """Seconds for which a delivery that was just held up has to be parked."""
+        held_s = self._account_and_recipient_pause_s(address)
+        if self.account.state.shut is not None:
+            held_s = max(held_s, PROBE_WAIT_S)
+        return max(held_s, self._domain_turn_s(limits.domain, 0.0, may_pass=False))
+
+    def pauses(self) -> list[Pause]:
+        """Every pause in force, the account's first, then those that end last."""
+        now, account = self._clock(), self.account.state
+        found = [
+            Pause(scope, name, pace.reason, pace.paused_until)
+            for scope, name, pace in self._paces.items()
+            if pace.paused_until > now
+        ]
+        found.sort(key=lambda pause: pause.until, reverse=True)
+        if account.paused_until > now:
+            found.insert(0, Pause(Scope.ACCOUNT, "", account.reason, account.paused_until))
+        return found
 
     @property
     def is_open(self) -> bool:
         """Whether taking another message makes sense: no pause, and no probe under way."""
-        return self._pause_left_s() <= 0 and not (self._is_refused and self._is_probing)
+        return self.account.pause_left_s <= 0 and not self.account.is_probing
 
     async def opened(self) -> None:
         """Wait until the account's pause is over and no probe is under way."""
         while not self.is_open:  # noqa: ASYNC110 - a pause may be prolonged meanwhile
-            await asyncio.sleep(min(max(self._pause_left_s(), 0.05), 1.0))
+            await asyncio.sleep(min(max(self.account.pause_left_s, 0.05), 1.0))
 
     def _pause_s(self, limits: Limits, address: str) -> float:
-        now = self._clock()
-        return max(0.0, *(self._paused_until.get(key, now) - now for key in _keys(limits, address)))
+        domain = self._paces.get(Scope.DOMAIN, limits.domain) if limits.domain else Pace()
+        held_s = self._account_and_recipient_pause_s(address)
+        return max(held_s, domain.paused_until - self._clock())
 
-    def _pause_left_s(self) -> float:
-        return self._paused_until.get(_ACCOUNT, 0.0) - self._clock()
+    def _account_and_recipient_pause_s(self, address: str) -> float:
+        until = self._paces.get(Scope.RECIPIENT, address).paused_until
+        return max(0.0, self.account.pause_left_s, until - self._clock())
 
+    def _recipient_turn_s(self, rate: Rate | None, address: str, patience_s: float) -> float:
+        """Seconds until the recipient's next free place; takes it when that is soon enough."""
+        if rate is None:
+            return 0.0
+        now, pace = self._clock(), self._paces.get(Scope.RECIPIENT, address)
+        free_at = max(now, pace.free_at)
+        if free_at - now <= patience_s:
+            self._update(Scope.RECIPIENT, address, free_at=free_at + rate.interval_s)
+            return free_at - now
+        place = max(free_at, pace.line_end)
+        self._update(Scope.RECIPIENT, address, line_end=place + rate.interval_s)
+        return place - now
 
-def _keys(limits: Limits, address: str) -> list[Key]:
-    keys = [_ACCOUNT, (Scope.RECIPIENT, address)]
-    if limits.domain:
-        keys.append((Scope.DOMAIN, limits.domain))
-    return keys
+    def _domain_turn_s(self, domain: str | None, patience_s: float, *, may_pass: bool) -> float:
+        """Seconds until this delivery's place at a domain that has asked for slowness."""
+        if not domain:
+            return 0.0
+        now, pace = self._clock(), self._paces.get(Scope.DOMAIN, domain)
+        if not pace.interval_s and pace.paused_until <= now:
+            return 0.0
+        free_at = max(now, pace.free_at)
+        # Who was parked comes a little early or late: that costs no place.
+        is_soon = free_at - now <= (pace.interval_s if may_pass else patience_s)
+        if pace.paused_until <= now and is_soon and (may_pass or pace.line_end <= now):
+            self._update(Scope.DOMAIN, domain, free_at=free_at + pace.interval_s)
+            return 0.0 if may_pass else free_at - now
+        place = max(free_at, pace.line_end, pace.paused_until)
+        is_short = place - max(now, pace.paused_until) < LINE_S
+        step_s = max(pace.interval_s, NO_INTERVAL_S) if is_short else NO_INTERVAL_S
+        self._update(Scope.DOMAIN, domain, line_end=place + step_s)
+        return place - now
 
+    def _slow_down(self, scope: Scope, name: str, throttled: Throttled, left_s: float) -> None:
+        """Pause a domain or recipient, and let what follows come more slowly than before."""
+        now, pace = self._clock(), self._paces.get(scope, name)
+        if throttled.after_s is not None:
+            pause_s = throttled.after_s
+        elif pace.paused_until > now:
+            return  # the attempt began before the pause: no news
+        else:
+            guess_s = grown_guess_s(pace.guess_s, throttled.guess_s)
+            self._update(scope, name, guess_s=guess_s)
+            pause_s = fitting_guess_s(guess_s, left_s)
+        until = max(now + pause_s, pace.paused_until)
+        self._update(scope, name, paused_until=until, reason=throttled.code)
+        shown = name if scope is Scope.DOMAIN else None  # a recipient is not for the log
+        log.warning(
+            "paused", scope=scope, name=shown, reason=throttled.code, for_s=round(until - now, 1)
+        )
+        if scope is Scope.DOMAIN and pace.paused_until <= now:
+            interval_s = min(LONGEST_INTERVAL_S, max(FIRST_INTERVAL_S, 2 * pace.interval_s))
+            self._update(scope, name, interval_s=interval_s)
 
-def _remember(table: OrderedDict[_Key, float], key: _Key, moment: float) -> None:
-    table[key] = moment
-    table.move_to_end(key)
-    while len(table) > REMEMBERED_KEYS:
-        table.popitem(last=False)
+    def _quicken(self, limits: Limits, address: str) -> None:
+        """A delivery was accepted: guesses begin anew, and its domain may get more."""
+        if self._paces.get(Scope.RECIPIENT, address).guess_s:
+            self._update(Scope.RECIPIENT, address, guess_s=0.0)
+        if limits.domain and (pace := self._paces.get(Scope.DOMAIN, limits.domain)).interval_s:
+            interval_s = pace.interval_s * QUICKEN
+            if interval_s < NO_INTERVAL_S:
+                interval_s = 0.0
+            self._update(Scope.DOMAIN, limits.domain, guess_s=0.0, interval_s=interval_s)
+
+    def _update(self, scope: Scope, name: str, **fields: float | str) -> None:
+        self._paces.change(scope, name, lambda pace: replace(pace, **fields))  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ class Memory:
     def __init__(self, size: int) -> None:
         self._size = size
         self._sent: OrderedDict[tuple[str, int], tuple[Progress, Sent]] = OrderedDict()
-        self._replaced: OrderedDict[Version, None] = OrderedDict()
+        self._settled: OrderedDict[Version, None] = OrderedDict()
         self._in_hand: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def in_hand(self, delivery: Delivery) -> asyncio.Lock:
@@ -37,12 +37,12 @@ class Memory:
         """The progress and reply with which it was sent, if this process sent it."""
         return self._sent.get((delivery.id, progress.generation))
 
-    def remember_replaced(self, version: Version) -> None:
-        """Note that what replaces this message is confirmed; only its ack is missing."""
-        self._replaced[version] = None
-        while len(self._replaced) > self._size:
-            self._replaced.popitem(last=False)
+    def remember_settled(self, version: Version) -> None:
+        """Note that all that follows from this message is confirmed; only its ack is missing."""
+        self._settled[version] = None
+        while len(self._settled) > self._size:
+            self._settled.popitem(last=False)
 
-    def was_replaced(self, version: Version) -> bool:
+    def was_settled(self, version: Version) -> bool:
         """Whether this message came back only because its ack was lost."""
-        return version in self._replaced
+        return version in self._settled

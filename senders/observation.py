@@ -12,11 +12,17 @@ from common import telemetry, tracing
 from common.broker.connection import Broker
 from common.broker.errors import PublishError
 from common.broker.lanes import Lane
+from common.broker.publisher import Publisher
 from common.envelope import Channel, Delivery, Priority, Progress
 from common.status_server import OK
-from senders.limits import Limiter
-from senders.outcome import Misconfigured, Moved, Outcome, Throttled
+from senders.events import Events
+from senders.limit_table import Shut
+from senders.limits import Limiter, Pause
+from senders.outcome import Misconfigured, Moved, Outcome, Scope, Throttled
 from senders.retry import FailClass
+
+MOST_PAUSES: Final = 50  # shown
+LONG_PAUSE_S: Final = 60.0  # a shorter one of the account is everyday pacing
 
 
 class ParkReason(StrEnum):
@@ -70,7 +76,10 @@ def observed_attempt(
 
 
 def observe_sender(
-    channel: Channel, lanes: Sequence[tuple[str, Lane]], limiter: Limiter, *connections: Broker
+    channel: Channel,
+    lanes: Sequence[tuple[str, Lane]],
+    limiter: Limiter,
+    connections: Sequence[Broker],
 ) -> None:
     """Show the state of this process from now on, and every counter of its channel at zero.
 
@@ -88,19 +97,82 @@ def observe_sender(
         own = [lane for queue, lane in lanes if queue == queue_name(channel, priority)]
         telemetry.LANES.labels(channel, priority).set(len(own))
         telemetry.LANES_BUSY.labels(channel, priority).set_function(_busy(own))
-    telemetry.ACCOUNT_REFUSED.labels(channel).set_function(lambda: float(limiter.is_refused))
+    for scope in Scope:
+        telemetry.PAUSES.labels(channel, scope).set_function(_pauses(limiter, scope))
+        telemetry.PAUSE_ENDS.labels(channel, scope).set_function(_pause_end(limiter, scope))
+    telemetry.ACCOUNT_REFUSED.labels(channel).set_function(lambda: float(_is_refused(limiter)))
     telemetry.BROKER_CONNECTED.set_function(
         lambda: float(all(one.is_connected for one in connections))
     )
 
 
-def readiness(limiter: Limiter, *connections: Broker) -> dict[str, str]:
-    """Whether deliveries can be sent now: `ok`, or what is wrong and what to do."""
-    account = "refused by the provider: correct the credentials in the settings, then restart"
+def readiness(
+    limiter: Limiter, publisher: Publisher, events: Events, connections: Sequence[Broker]
+) -> dict[str, Any]:
+    """Whether deliveries can be sent now: each part `ok`, or what is wrong and what to do.
+
+    `pauses` has those in force, with their reasons and ends; it takes no part in the verdict.
+    """
+    broker = OK
+    if not all(one.is_connected for one in connections):
+        broker = "unreachable"
+    elif not publisher.is_open:
+        broker = "blocked: it has an alarm (memory or disk) and takes nothing"
+    faults = "; ".join(publisher.faults.values())
     return {
-        "broker": OK if all(one.is_connected for one in connections) else "unreachable",
-        "account": account if limiter.is_refused else OK,
+        "broker": broker,
+        "topology": f"{faults}; run gateway topology check" if faults else OK,
+        "events": events.fault or OK,
+        "account": _account(limiter),
+        "pauses": [
+            {
+                "scope": pause.scope,
+                "name": _shown(pause),
+                "reason": pause.reason,
+                "until": datetime.fromtimestamp(pause.until, UTC).isoformat(timespec="seconds"),
+            }
+            for pause in limiter.pauses()[:MOST_PAUSES]
+        ],
     }
+
+
+def _is_refused(limiter: Limiter) -> bool:
+    return limiter.account.state.shut in (Shut.REFUSED, Shut.SUSPECTED)
+
+
+def _account(limiter: Limiter) -> str:
+    state = limiter.account.state
+    match state.shut:
+        case Shut.REFUSED:
+            word = "refused by the provider"
+            remedy = "correct the credentials in the settings, then restart"
+        case Shut.SUSPECTED:
+            word = "many different recipients in a row were refused"
+            remedy = "see what the provider wants of the account"
+        case Shut.LIMITED:
+            word, remedy = "a limit of the account is used up", "it is tried again by itself"
+        case _ if limiter.account.is_doubted:
+            word, remedy = "all that was lately sent was refused", "see the log"
+        case _ if limiter.account.pause_left_s > LONG_PAUSE_S:
+            word, remedy = "paused, as the provider asked", "it goes on by itself"
+        case _:
+            return OK
+    return f"{word} ({state.reason or 'no answer yet'}): {remedy}"
+
+
+def _shown(pause: Pause) -> str:
+    """A domain's name; no more of a recipient than tells it apart."""
+    if pause.scope is not Scope.RECIPIENT:
+        return pause.name
+    return f"{pause.name[:1]}…{pause.name[-1:]}" if len(pause.name) > 2 else "…"
+
+
+def _pauses(limiter: Limiter, scope: Scope) -> Callable[[], float]:
+    return lambda: float(sum(pause.scope is scope for pause in limiter.pauses()))
+
+
+def _pause_end(limiter: Limiter, scope: Scope) -> Callable[[], float]:
+    return lambda: max((p.until for p in limiter.pauses() if p.scope is scope), default=0.0)
 
 
 def _due_at(delivery: Delivery, progress: Progress) -> datetime | None:

@@ -49,6 +49,7 @@ class Transient:
     after_s: the earliest useful try, when known. paused: `Scope.ACCOUNT` when the next message
     of this account would meet the same fate, so that the account rests meanwhile.
     tries: this failure's own limit of attempts, when smaller than the policy's.
+    is_refusal: whether a delivery whose tries are over counts as refused by the provider.
     """
 
     code: str
@@ -56,19 +57,22 @@ class Transient:
     after_s: float | None = None
     paused: Scope | None = None
     tries: int | None = None
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
     """The provider asks for a pause; not an attempt, bound by the delivery's expiry only.
 
-    after_s: how long, None when the provider did not say.
+    after_s: how long, None when the provider did not say; guess_s: our first guess then, which is
+    doubled as long as it proves too short.
     """
 
     code: str
     message: str = ""
     after_s: float | None = None
     scope: Scope = Scope.ACCOUNT
+    guess_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,15 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Misconfigured:
-    """Our credentials, address or permissions are wrong; no message of the account can pass."""
+    """Our credentials, address or permissions are wrong; no message of the account can pass.
+
+    is_certain: False where the words are an account's but were said to a request for one recipient,
+    so that this recipient alone may be meant: the account is judged by what others get to hear.
+    """
 
     code: str
     message: str = ""
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

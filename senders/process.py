@@ -5,13 +5,16 @@ from collections.abc import Callable
 
 from broker_topology.topology import queue_name
 from common.broker.connection import Broker
-from common.broker.lanes import Lane
+from common.broker.lanes import AllOpen, Lane
+from common.broker.publisher import Publisher
 from common.envelope import Channel as ChannelName
 from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from common.status_server import StatusServer
 from senders.channel import Channel
+from senders.events import Events
+from senders.limits import Limiter
 from senders.memory import Memory
 from senders.observation import observe_sender, readiness
 from senders.retry import Policy
@@ -45,33 +48,22 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
     # Two connections: in an alarm the broker reads nothing, acks included, from one that publishes.
     async with (
         Broker(settings.broker_url, name=f"sender {name} consuming") as broker,
-        Broker(settings.broker_url, name=f"sender {name} publishing") as publisher,
+        Broker(settings.broker_url, name=f"sender {name} publishing") as publishing,
     ):
-        shared = Shared(
-            broker=publisher,
-            channel=channel,
-            policy=Policy(settings.retry_delays, settings.probe_interval_s),
-            poison_after=settings.poison_after,
-            memory=Memory(settings.sent_memory),
-            turnstile=Turnstile(channel.rate),
-        )
-        queues = [
-            queue_name(name, priority)
-            for priority, count in settings.lanes(name).items()
-            for _ in range(count)
-        ]
+        shared = _shared(channel, settings, Publisher(publishing), stopping)
+        queues = [queue for queue, count in shared.lanes.items() for _ in range(count)]
         pipelines = [Pipeline(shared, queue) for queue in queues]
+        gate = AllOpen(shared.limiter, shared.publisher)
         lanes = [
-            Lane(broker, queue, pipeline.handle, shared.limiter)
+            Lane(broker, queue, pipeline.handle, gate)
             for queue, pipeline in zip(queues, pipelines, strict=True)
         ]
-        observe_sender(
-            name, list(zip(queues, lanes, strict=True)), shared.limiter, broker, publisher
-        )
+        connections = (broker, publishing)
+        observe_sender(name, list(zip(queues, lanes, strict=True)), shared.limiter, connections)
         status = StatusServer(
             settings.metrics_host,
             settings.metrics_port,
-            lambda: readiness(shared.limiter, broker, publisher),
+            lambda: readiness(shared.limiter, shared.publisher, shared.events, connections),
         )
         try:
             async with status:
@@ -79,6 +71,24 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
         finally:
             await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
             await channel.close()
+
+
+def _shared(
+    channel: Channel, settings: Settings, publisher: Publisher, stopping: asyncio.Event
+) -> Shared:
+    lanes = settings.lanes(channel.name)
+    return Shared(
+        publisher=publisher,
+        events=Events(publisher),
+        channel=channel,
+        policy=Policy(settings.retry_delays, settings.probe_interval_s),
+        poison_after=settings.poison_after,
+        memory=Memory(settings.sent_memory),
+        turnstile=Turnstile(channel.rate),
+        limiter=Limiter(settings.probe_interval_s),
+        lanes={queue_name(channel.name, priority): count for priority, count in lanes.items()},
+        stopping=stopping,
+    )
 
 
 async def _run_lanes(

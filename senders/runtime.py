@@ -1,6 +1,6 @@
 """The pipeline of one lane: from a received message to what becomes of it.
 
-decode → already replaced or sent? → expired? → due? → limits → provider → decide → settle.
+decode → already settled or sent? → expired? → due? → limits → provider → decide → settle.
 What is decided is carried out, confirmed and acked in `settlement.py`.
 """
 
@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from common.broker.connection import Broker
 from common.broker.consumer import Received
-from common.broker.errors import ChannelLost
-from common.envelope import Delivery, Progress, epoch_ms, utc_now
+from common.broker.errors import ChannelLost, GivenBack
+from common.broker.publisher import Publisher
+from common.envelope import Delivery, Priority, Progress, epoch_ms, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
 from senders.channel import Channel, Limits, Transmitter
-from senders.limits import Limiter
+from senders.events import Events
+from senders.limits import Claim, Limiter
 from senders.memory import Memory
 from senders.observation import observed_attempt
 from senders.outcome import (
@@ -27,38 +28,48 @@ from senders.outcome import (
     Moved,
     Outcome,
     Rejected,
-    Scope,
     Sent,
     Throttled,
-    Transient,
     Unknown,
 )
-from senders.retry import DEFAULT_THROTTLE_S, Decision, Expire, FailClass, GiveUp, Park, Policy
-from senders.retry import decide as decide_next
+from senders.retry import Decision, FailClass, GiveUp, Park, Policy, before_the_end_s, decide
 from senders.settlement import Case, Settlement
 from senders.turnstile import Turnstile
 
 log = get_logger(__name__)
 
 PATIENCE_S = 2.0  # waited in the lane for a recipient's turn; a longer wait is parked
+PATIENT_LANES = 0.25  # of a queue's lanes at most wait so, lest hot chats hold up all others
 TURN_TIMEOUT_S = 600.0  # waited in the lane for the account's turn; then parked for a moment
 TURN_PARK_S = 1.0
 ATTEMPT_TIMEOUT_S = 300.0  # far below the broker's consumer time-out of 30 min
 MOST_MOVES = 3
-OWN_FAULT_TRIES = 3  # of a delivery that is refused like an account while others of it pass
+LAST_ANSWER_CHARS = 300
+# How long one waits that came back unfinished too often, before each attempt under watch. A healthy
+# one that was in hand each time another crashed the process is then not in hand with it again.
+TRIAL_DELAYS_S = (1.0, 30.0, 300.0)
+HELD_UP = (Throttled, Misconfigured)
 
 
 @dataclass(slots=True)
 class Shared:
-    """What the lanes of one sender process share; `broker` is the connection to publish on."""
+    """What the lanes of one sender process share.
 
-    broker: Broker
+    lanes: of each queue, how many; patient: of each queue, how many wait for a recipient's turn;
+    stopping: set when nothing new shall begin.
+    """
+
+    publisher: Publisher
+    events: Events
     channel: Channel
     policy: Policy
     poison_after: int
     memory: Memory
     turnstile: Turnstile
-    limiter: Limiter = field(default_factory=Limiter)
+    limiter: Limiter
+    lanes: dict[str, int]
+    stopping: asyncio.Event
+    patient: dict[str, int] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = lambda: random.uniform(-1, 1)
 
@@ -69,7 +80,9 @@ class Pipeline:
     def __init__(self, shared: Shared, queue: str) -> None:
         self._shared = shared
         self._queue = queue
-        self._settlement = Settlement(shared.broker, queue, shared.memory, shared.now)
+        self._settlement = Settlement(
+            shared.publisher, shared.events, queue, shared.memory, shared.now
+        )
         self._transmitter: Transmitter = shared.channel.transmitter()
 
     async def close(self) -> None:
@@ -77,7 +90,10 @@ class Pipeline:
         await self._transmitter.close()
 
     async def handle(self, received: Received) -> None:
-        """Bring one message to its next state and ack it. Raises ChannelLost when it comes back."""
+        """Bring one message to its next state and ack it.
+
+        Raises ChannelLost when it comes back, GivenBack when it was not begun.
+        """
         channel = self._shared.channel.name
         try:
             delivery = Delivery.decode(received.body)
@@ -94,24 +110,45 @@ class Pipeline:
             await self._judge(Case(received, delivery, progress))
 
     async def _judge(self, case: Case) -> None:
-        """Send the delivery, unless it is done already, over, early or poison."""
+        """Send the delivery, unless it is done already, over, early, or never comes to an end."""
         delivery, progress = case.delivery, case.progress
         now_ms = epoch_ms(self._shared.now())
         memory = self._shared.memory
-        if case.received.redelivered and memory.was_replaced((delivery.id, progress)):
+        if case.received.redelivered and memory.was_settled((delivery.id, progress)):
             await case.received.ack()
         elif sent := memory.find_sent(delivery, progress):
             log.info("redelivery of a sent one, not sent again", delivery=delivery.id)
             await self._settlement.sent(case, *sent)
-        elif max(now_ms, progress.not_before_ms) >= progress.expiry_ms(delivery):
+        elif now_ms >= progress.expiry_ms(delivery):
             await self._settlement.expire(case)
         elif progress.not_before_ms > now_ms:
-            await self._settlement.park_early(case, (progress.not_before_ms - now_ms) / 1000)
-        elif case.received.returns >= self._shared.poison_after:
-            outcome = Crashed("crash-loop", f"came back unfinished {case.received.returns} times")
-            await self._settlement.bury(case, progress, FailClass.POISON, outcome)
+            until_ms = min(progress.not_before_ms, progress.expiry_ms(delivery))
+            await self._settlement.park_early(case, (until_ms - now_ms) / 1000)
+        elif trial := self._next_trial(case):
+            await self._try_under_watch(case, trial)
         else:
             await self._send(case)
+
+    def _next_trial(self, case: Case) -> int:
+        """The number of the trial that the delivery has to begin, 0 when it need not.
+
+        That it came back often says little: every lost connection and every restart counts as a
+        return. So its attempts are then watched: a copy of its own says that the next one begins at
+        once, and a copy that comes back shows that it did not end.
+        """
+        trial, returns = case.progress.trial, case.received.returns
+        if trial:
+            return trial + 1 if returns else 0
+        return 1 if returns >= self._shared.poison_after else 0
+
+    async def _try_under_watch(self, case: Case, trial: int) -> None:
+        if trial > len(TRIAL_DELAYS_S):
+            fault = f"{len(TRIAL_DELAYS_S)} attempts were begun, and their sender did not survive"
+            outcome = Crashed("crash-loop", fault)
+            await self._settlement.bury(case, case.progress, FailClass.POISON, outcome)
+            return
+        log.warning("delivery came back often", delivery=case.delivery.id, trial=trial)
+        await self._park(case, replace(case.progress, trial=trial), TRIAL_DELAYS_S[trial - 1])
 
     async def _send(self, case: Case) -> None:
         """Wait for its turn, make the attempt, and do what its outcome asks for."""
@@ -119,30 +156,76 @@ class Pipeline:
         if progress.address is not None:
             delivery = delivery.model_copy(update={"address": progress.address})
         limits = self._shared.channel.limits(delivery)
-        limiter = self._shared.limiter
-        if limiter.wait_s(limits, delivery.address) <= PATIENCE_S:
-            turn = self._shared.turnstile.passed(delivery.priority, TURN_TIMEOUT_S)
-            if not await turn:
-                await self._settlement.park(case, progress, TURN_PARK_S)
-                return
-        claim = limiter.claim(limits, delivery.address, PATIENCE_S)
-        if claim.wait_s > PATIENCE_S:
-            await self._settlement.park(case, progress, claim.wait_s)
+        await self._until_settleable(case)
+        if not await self._account_turn(case, limits, delivery.address):
+            await self._park(case, progress, TURN_PARK_S)
             return
-        outcome: Outcome | None = None
+        patience_s = self._patience_s(case)
+        claim = self._shared.limiter.claim(
+            limits,
+            delivery.address,
+            patience_s,
+            may_pass=bool(progress.not_before_ms) or delivery.priority is Priority.HIGH,
+        )
+        if claim.wait_s > patience_s:
+            await self._park(case, progress, claim.wait_s)
+            return
         try:
-            await asyncio.sleep(claim.wait_s)
-            if case.received.is_lost:
-                raise ChannelLost("the channel was lost while the delivery waited for its turn")
+            await self._wait_patiently(claim.wait_s)
+            await self._until_settleable(case)
             began_at = self._shared.now()
             with observed_attempt(delivery, progress, case.received.headers, began_at) as conclude:
                 outcome, delivery = await self._attempt(delivery)
                 conclude(outcome)
-        finally:
-            limiter.conclude(claim, accepted=_proves_account(outcome))
+        except BaseException:
+            self._shared.limiter.cancel(claim)
+            raise
         if delivery.address != case.delivery.address:
             progress = replace(progress, address=delivery.address)
-        await self._conclude(case, progress, limits, delivery.address, self._own(outcome, delivery))
+        await self._conclude(case, progress, claim, limits, delivery.address, outcome)
+
+    async def _until_settleable(self, case: Case) -> None:
+        """Wait until what an attempt comes to could be published.
+
+        Raises ChannelLost when the message comes back meanwhile, GivenBack at the process's end.
+        """
+        while not self._shared.publisher.is_open and not case.received.is_lost:
+            if self._shared.stopping.is_set():
+                raise GivenBack("stopping, and nothing can be published now")
+            await asyncio.sleep(0.1)
+        if case.received.is_lost:
+            raise ChannelLost("the channel was lost while the delivery waited for its turn")
+
+    async def _account_turn(self, case: Case, limits: Limits, address: str) -> bool:
+        """Wait for a place in the account's rate, unless something else holds the delivery up."""
+        if self._shared.limiter.wait_s(limits, address) > PATIENCE_S:
+            return True
+        timeout_s = TURN_PARK_S if case.progress.trial else TURN_TIMEOUT_S
+        return await self._shared.turnstile.passed(case.delivery.priority, timeout_s)
+
+    def _patience_s(self, case: Case) -> float:
+        """How long this lane may wait for a recipient's turn."""
+        seats = int(self._shared.lanes[self._queue] * PATIENT_LANES)
+        is_free = self._shared.patient.get(self._queue, 0) < seats
+        return PATIENCE_S if is_free and not case.progress.trial else 0.0
+
+    async def _wait_patiently(self, wait_s: float) -> None:
+        if not wait_s:
+            return
+        patient = self._shared.patient
+        patient[self._queue] = patient.get(self._queue, 0) + 1
+        try:
+            await asyncio.sleep(wait_s)
+        finally:
+            patient[self._queue] -= 1
+
+    async def _park(self, case: Case, progress: Progress, delay_s: float) -> None:
+        """Park one that was not attempted, for no longer than it lives."""
+        left_s = self._left_s(case, progress)
+        await self._settlement.park(case, progress, before_the_end_s(delay_s, left_s))
+
+    def _left_s(self, case: Case, progress: Progress) -> float:
+        return (progress.expiry_ms(case.delivery) - epoch_ms(self._shared.now())) / 1000
 
     async def _attempt(self, delivery: Delivery) -> tuple[Outcome, Delivery]:
         """Call the provider, following moves; returns the delivery as it was last addressed."""
@@ -165,61 +248,67 @@ class Pipeline:
             log.exception("attempt crashed", delivery=delivery.id)
             return Crashed(type(error).__name__, traceback.format_exc())
 
-    def _own(self, outcome: Outcome, delivery: Delivery) -> Outcome:
-        """An account that sends for others works: then the refusal is about this delivery."""
-        if isinstance(outcome, Misconfigured) and self._shared.limiter.is_own_fault(delivery.id):
-            return Transient(outcome.code, outcome.message, tries=OWN_FAULT_TRIES)
-        return outcome
-
     async def _conclude(
-        self, case: Case, progress: Progress, limits: Limits, address: str, outcome: Outcome
+        self,
+        case: Case,
+        progress: Progress,
+        claim: Claim,
+        limits: Limits,
+        address: str,
+        outcome: Outcome,
     ) -> None:
-        """Decide by the outcome of an attempt, and settle."""
-        now_ms = epoch_ms(self._shared.now())
+        """Take in the outcome of an attempt, decide, and settle."""
+        now_ms, left_s = epoch_ms(self._shared.now()), self._left_s(case, progress)
+        limiter = self._shared.limiter
+        outcome = limiter.learn(claim, outcome, limits, address, left_s)
+        progress = _after(progress, outcome, now_ms)
         tried = replace(
             progress,
             attempt=progress.attempt + 1,
             first_at_ms=progress.first_at_ms or now_ms,
             not_before_ms=0,
         )
-        decision = decide_next(
+        decision = decide(
             outcome,
             attempt=tried.attempt,
-            left_s=(tried.expiry_ms(case.delivery) - now_ms) / 1000,
+            left_s=left_s,
             policy=self._shared.policy,
             jitter=self._shared.jitter(),
+            hold_s=limiter.hold_s(limits, address) if isinstance(outcome, HELD_UP) else 0.0,
+            repeat_left_s=self._repeat_left_s(progress, now_ms),
         )
         _log_outcome(case.delivery, tried, outcome, decision)
-        self._pause(outcome, limits, address, case.delivery.id)
         match decision:
             case Park():
                 now_at = tried if decision.counted else progress
                 await self._settlement.park(case, now_at, decision.delay_s, outcome)
             case GiveUp():
+                if decision.note:
+                    outcome = replace(outcome, message=f"{outcome.message} ({decision.note})")
                 await self._settlement.bury(case, tried, decision.fail_class, outcome)
-            case Expire():
-                await self._settlement.expire(case, outcome)
             case _:
                 assert isinstance(outcome, Sent)
                 self._shared.memory.remember_sent(case.delivery, tried, outcome)
                 await self._settlement.sent(case, tried, outcome)
 
-    def _pause(self, outcome: Outcome, limits: Limits, address: str, delivery_id: str) -> None:
-        """Hold what would meet the same answer: the whole account, a domain, or one recipient."""
-        limiter = self._shared.limiter
-        match outcome:
-            case Misconfigured():
-                limiter.refuse(self._shared.policy.probe_interval_s, delivery_id)
-            case Throttled():
-                # The provider's own time, also when this delivery does not live to see its end.
-                limiter.pause(outcome.scope, outcome.after_s or DEFAULT_THROTTLE_S, limits, address)
-            case Transient(paused=Scope() as scope):
-                limiter.pause(scope, self._shared.policy.probe_interval_s, limits, address)
+    def _repeat_left_s(self, progress: Progress, now_ms: int) -> float | None:
+        """For how long the provider still knows a repetition of what it may have taken."""
+        safe_s = self._shared.channel.repeat_safe_s
+        if safe_s is None or not progress.unknown_at_ms:
+            return None
+        return safe_s - (now_ms - progress.unknown_at_ms) / 1000
 
 
-def _proves_account(outcome: Outcome | None) -> bool:
-    """Whether the provider's answer shows that it takes our credentials."""
-    return isinstance(outcome, Sent | Rejected | Throttled)
+def _after(progress: Progress, outcome: Outcome, now_ms: int) -> Progress:
+    """What an attempt that has ended leaves behind, whether it counts or not."""
+    is_unknown = isinstance(outcome, Unknown)
+    answer = f"{outcome.code}: {outcome.message}" if outcome.message else outcome.code
+    return replace(
+        progress,
+        trial=0,
+        unknown_at_ms=progress.unknown_at_ms or (now_ms if is_unknown else 0),
+        last_answer=answer[:LAST_ANSWER_CHARS],
+    )
 
 
 def _log_outcome(

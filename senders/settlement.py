@@ -5,18 +5,20 @@ a crash anywhere before makes a duplicate, never a loss.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from common import telemetry
-from common.broker.connection import Broker
 from common.broker.consumer import Received
-from common.broker.errors import ChannelLost, PublishError
+from common.broker.errors import ChannelLost, Forbidden, PublishError, Returned
+from common.broker.publisher import Publisher
 from common.envelope import Delivery, EventType, Progress
 from common.logs import get_logger
 from senders import publications as publish
+from senders.events import Events
 from senders.memory import Memory
 from senders.observation import park_reason
 from senders.outcome import Misconfigured, Outcome, Sent, Throttled, Transient
@@ -24,8 +26,6 @@ from senders.publications import Publication
 from senders.retry import FailClass
 
 log = get_logger(__name__)
-
-PUBLISH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,15 @@ class Settlement:
     """
 
     def __init__(
-        self, broker: Broker, queue: str, memory: Memory, now: Callable[[], datetime]
+        self,
+        publisher: Publisher,
+        events: Events,
+        queue: str,
+        memory: Memory,
+        now: Callable[[], datetime],
     ) -> None:
-        self._broker = broker
+        self._publisher = publisher
+        self._events = events
         self._queue = queue
         self._memory = memory
         self._now = now
@@ -54,7 +60,7 @@ class Settlement:
     async def sent(self, case: Case, progress: Progress, sent: Sent) -> None:
         """The provider has it."""
         fact = publish.event(EventType.SENT, case.delivery, progress, at=self._now(), outcome=sent)
-        await self._replace(case, fact)
+        await self._finish(case.received, fact)
 
     async def park(
         self, case: Case, progress: Progress, delay_s: float, outcome: Outcome | None = None
@@ -62,28 +68,28 @@ class Settlement:
         """Put it into a retry tier; without an outcome it only waits for its turn."""
         now = self._now()
         progress = publish.due_after(progress, delay_s, now)
-        replacements = [publish.parked(case.received, case.delivery, progress, delay_s)]
+        copy = publish.parked(case.received, case.delivery, progress, delay_s)
+        fact = None
         if outcome is not None:
             counted = not isinstance(outcome, Throttled | Misconfigured)
-            replacements.append(
-                publish.event(
-                    EventType.RETRYING if counted else EventType.DELAYED,
-                    case.delivery,
-                    progress,
-                    at=now,
-                    outcome=outcome,
-                    delay_s=delay_s,
-                    serial="" if counted else str(progress.not_before_ms),
-                )
+            fact = publish.event(
+                EventType.RETRYING if counted else EventType.DELAYED,
+                case.delivery,
+                progress,
+                at=now,
+                outcome=outcome,
+                delay_s=delay_s,
+                serial="" if counted else str(progress.not_before_ms),
             )
-        await self._replace(case, *replacements)
+        await self._replace(case, copy)
         telemetry.PARKED.labels(case.delivery.channel, park_reason(outcome)).inc()
+        await self._finish(case.received, fact)
 
     async def park_early(self, case: Case, early_s: float) -> None:
         """One more hop of a delay that is not over; the copy is equal to the message itself."""
         parked = publish.parked(case.received, case.delivery, case.progress, early_s)
         await self._publish_until_confirmed(case.received, parked)
-        await case.received.ack()
+        await self._finish(case.received, None)
 
     async def bury(
         self, case: Case, progress: Progress, fail_class: FailClass, outcome: Outcome
@@ -100,8 +106,9 @@ class Settlement:
             at=now,
         )
         fact = publish.event(EventType.FAILED, case.delivery, progress, at=now, outcome=outcome)
-        await self._replace(case, letter, fact)
+        await self._replace(case, letter)
         telemetry.DEAD_LETTERS.labels(case.delivery.channel, fail_class).inc()
+        await self._finish(case.received, fact)
 
     async def bury_foreign(self, received: Received, channel: str, code: str, fault: str) -> None:
         """Keep bytes that are no delivery of this queue; there is nobody to tell."""
@@ -116,65 +123,72 @@ class Settlement:
             at=self._now(),
         )
         await self._publish_until_confirmed(received, letter)
-        await received.ack()
         telemetry.DEAD_LETTERS.labels(channel, FailClass.POISON).inc()
+        await self._finish(received, None)
 
-    async def expire(self, case: Case, outcome: Outcome | None = None) -> None:
-        """Its time is over: expired when it was never tried, otherwise a dead letter.
+    async def expire(self, case: Case) -> None:
+        """Its time is over: expired if the client limited it and it was never tried.
 
-        outcome: what held it up, where a provider did.
+        Otherwise a dead letter, which an operator can put back.
         """
-        if case.progress.attempt:
-            reason = outcome or Transient("expired", "its time was over before the next attempt")
-            await self.bury(case, case.progress, FailClass.EXHAUSTED, reason)
+        reason = "its time was over before the next attempt"
+        if case.progress.last_answer:
+            reason += f"; the last answer was {case.progress.last_answer}"
+        over = Transient("expired", reason)
+        if case.progress.attempt or not case.delivery.may_expire:
+            await self.bury(case, case.progress, FailClass.EXHAUSTED, over)
             return
         log.info("delivery expired", delivery=case.delivery.id)
-        now = self._now()
         fact = publish.event(
-            EventType.EXPIRED, case.delivery, case.progress, at=now, outcome=outcome
+            EventType.EXPIRED, case.delivery, case.progress, at=self._now(), outcome=over
         )
-        await self._replace(case, fact)
         telemetry.EXPIRED.labels(case.delivery.channel).inc()
+        await self._finish(case.received, fact)
 
-    async def _replace(self, case: Case, *replacements: Publication) -> None:
-        await self._publish_until_confirmed(case.received, *replacements)
-        self._memory.remember_replaced((case.delivery.id, case.progress))
-        await case.received.ack()
+    async def _replace(self, case: Case, replacement: Publication) -> None:
+        """Confirm what takes the message's place: from then on a redelivery is only acked."""
+        await self._publish_until_confirmed(case.received, replacement)
+        self._memory.remember_settled((case.delivery.id, case.progress))
 
-    async def _publish_until_confirmed(
-        self, received: Received, *replacements: Publication
-    ) -> None:
-        """Publish all, each until it is confirmed.
+    async def _finish(self, received: Received, fact: Publication | None) -> None:
+        """Tell what became of it, then ack. Nothing can be lost any more.
 
-        Gives up only when the message's channel is lost: the broker then delivers it again, and
-        publishing on would double it.
+        At the process's end it is acked even if the telling has not succeeded: giving back what
+        the provider has accepted would send it again.
         """
-        waiting = list(replacements)
-        while waiting:
-            if received.is_lost:
-                raise ChannelLost("the channel was lost before what replaces the message was")
-            results = await asyncio.gather(
-                *(self._publish(publication) for publication in waiting), return_exceptions=True
-            )
-            failed = []
-            for publication, result in zip(waiting, results, strict=True):
-                if isinstance(result, PublishError):
-                    log.warning("publish not confirmed; trying again", detail=str(result))
-                    telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(result))).inc()
-                    failed.append(publication)
-                elif isinstance(result, BaseException):
-                    raise result
-            if failed:
-                await asyncio.sleep(random.uniform(0.2, 1.0))
-            waiting = failed
+        try:
+            if fact is not None:
+                await self._events.tell(fact)
+        except asyncio.CancelledError:
+            log.warning("stopped before an event was confirmed", queue=self._queue)
+            with contextlib.suppress(ChannelLost):
+                await received.ack()
+            raise
+        await received.ack()
 
-    async def _publish(self, publication: Publication) -> None:
-        await self._broker.publish(
-            publication.exchange,
-            publication.routing_key,
-            publication.body,
-            message_id=publication.message_id,
-            headers=publication.headers,
-            mandatory=publication.mandatory,
-            timeout_s=PUBLISH_TIMEOUT_S,
-        )
+    async def _publish_until_confirmed(self, received: Received, publication: Publication) -> None:
+        """Publish until it is confirmed; written again only when its channel was lost.
+
+        Gives up only when the message's own channel is lost: the broker then delivers it again,
+        and publishing on would double it.
+        """
+        failures = 0
+        while not received.is_lost:
+            try:
+                await self._publisher.publish(
+                    publication.exchange,
+                    publication.routing_key,
+                    publication.body,
+                    message_id=publication.message_id,
+                    headers=publication.headers,
+                    mandatory=publication.mandatory,
+                )
+            except PublishError as error:
+                failures += 1
+                telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(error))).inc()
+                write = log.error if isinstance(error, Returned | Forbidden) else log.warning
+                write("publish not confirmed; trying again", detail=str(error))
+                await asyncio.sleep(random.uniform(0.2, min(5.0, 0.5 * 2.0 ** min(failures, 5))))
+            else:
+                return
+        raise ChannelLost("the channel was lost before what replaces the message was confirmed")

@@ -66,6 +66,7 @@ class TelegramChannel:
     """Sends as the bot of GATEWAY_TELEGRAM_TOKEN. Raises SettingsError when it cannot."""
 
     name = ChannelName.TELEGRAM
+    repeat_safe_s: Final[float | None] = None
 
     def __init__(
         self,

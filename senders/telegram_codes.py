@@ -32,8 +32,8 @@ _about_recipient: Final = Rejected("", about=About.RECIPIENT)
 _about_content: Final = Rejected("", about=About.CONTENT)
 
 STATUSES: Final[dict[int, Outcome]] = {
-    401: Misconfigured(""),
-    404: Misconfigured(""),
+    401: Misconfigured("", is_certain=False),  # until others get to hear it too
+    404: Misconfigured("", is_certain=False),
     413: _about_content,
     429: Throttled(""),
 }
@@ -123,7 +123,7 @@ def _by_status(answer: Answer) -> Outcome:
     if answer.status in STATUSES:
         return STATUSES[answer.status]
     if 300 <= answer.status < 400:  # no Bot API redirects: the address in the settings is wrong
-        return Misconfigured("")
+        return Misconfigured("", is_certain=False)
     if answer.description is None or answer.status >= 500 or answer.status < 400:
         return Unknown("")
     if answer.status == FORBIDDEN:

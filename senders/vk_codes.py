@@ -22,12 +22,12 @@ from senders.outcome import (
 )
 
 _FLOOD_S: Final = 300.0
-_LONG_S: Final = 3600.0
+_LIMIT_S: Final = 300.0
 _UNLISTED_TRIES: Final = 3
 
 _recipient: Final = Rejected("", about=About.RECIPIENT)
 _content: Final = Rejected("", about=About.CONTENT)
-_account: Final = Misconfigured("")
+_account: Final = Misconfigured("", is_certain=False)  # until others get to hear it too
 
 
 def _rows(*rows: tuple[Outcome, tuple[int, ...]]) -> dict[int, Outcome]:
@@ -36,8 +36,8 @@ def _rows(*rows: tuple[Outcome, tuple[int, ...]]) -> dict[int, Outcome]:
 
 CODES: Final = _rows(
     (Throttled("", after_s=1.0, scope=Scope.ACCOUNT), (6,)),
-    (Throttled("", after_s=_FLOOD_S, scope=Scope.RECIPIENT), (9,)),
-    (Throttled("", after_s=_LONG_S, scope=Scope.ACCOUNT), (29, 944)),
+    (Throttled("", guess_s=_FLOOD_S, scope=Scope.RECIPIENT), (9,)),
+    (Throttled("", guess_s=_LIMIT_S, scope=Scope.ACCOUNT), (29, 944)),
     (_account, (2, 3, 4, 5, 7, 8, 11, 14, 15, 16, 17, 20, 21, 23, 24, 25, 27, 28, 34, 35, 38)),
     (_account, (912, 943, 1116, 1117, 3300)),
     (Unknown(""), (1, 10, 32, 36)),  # safe to send again with the same random_id
@@ -47,9 +47,6 @@ CODES: Final = _rows(
     (_content, (100, 104, 910, 911, 913, 914, 921, 940, 969)),
 )
 """What an error code of the API means."""
-
-PEER_OR_ACCOUNT: Final = frozenset({7, 15})
-"""No permission: the account's, unless it has just sent to somebody else."""
 
 ALARMING: Final = frozenset({29, 944})
 """A limit of the whole account is used up: somebody should know."""
@@ -64,26 +61,24 @@ HTTP_STATUSES: Final[dict[int, Outcome]] = {
 """HTTP statuses below 500 that say something; any other comes from no VK API."""
 
 
-def classify_error(code: int, message: str, *, account_works: bool = False) -> Outcome:
-    """What an API error means; account_works: it has sent to somebody within minutes."""
+def classify_error(code: int, message: str) -> Outcome:
+    """What an API error means."""
     outcome = CODES.get(code, Transient("", tries=_UNLISTED_TRIES))
-    if code in PEER_OR_ACCOUNT and account_works:
-        outcome = _recipient
     if code == WRONG_PARAMETER and any(word in message.lower() for word in _PEER_WORDS):
         outcome = _recipient
     return replace(outcome, code=str(code), message=message)
 
 
-def classify_exception(error: Exception, *, account_works: bool = False) -> Outcome:
+def classify_exception(error: Exception) -> Outcome:
     """What a failed call means. An error that is none of the API's or the network's is raised."""
     message = str(error) or type(error).__name__
     match error:
         case vk_api.ApiError():
             text = str(error.error.get("error_msg", ""))
-            return classify_error(int(error.code), text, account_works=account_works)
+            return classify_error(int(error.code), text)
         case vk_api.ApiHttpError():
             status = error.response.status_code
-            other = Unknown("") if status >= 500 else Misconfigured("")
+            other = Unknown("") if status >= 500 else _account
             return replace(HTTP_STATUSES.get(status, other), code=f"HTTP {status}", message=message)
         case requests.TooManyRedirects() | requests.exceptions.InvalidURL():
             return Misconfigured("url", message)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,13 @@ def _no_foreign_settings() -> None:
     """Tests say what they set; the settings of whoever runs them have no say."""
     for variable in [name for name in os.environ if name.startswith("GATEWAY_")]:
         del os.environ[variable]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """A shell starts what runs in the background deaf to Ctrl-C; what tests start must hear it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

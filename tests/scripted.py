@@ -20,8 +20,13 @@ class ScriptedChannel:
     """Answers each attempt for a text with the next entry of its script, then with `Sent`."""
 
     name = ChannelName.TELEGRAM
+    repeat_safe_s: float | None = None
 
-    def __init__(self, limits: Limits | None = None, rate: Rate | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | Callable[[Delivery], Limits] | None = None,
+        rate: Rate | None = None,
+    ) -> None:
         self.rate = rate
         self.scripts: dict[str, list[Answer]] = defaultdict(list)
         self.calls: list[tuple[str, str, float]] = []
@@ -42,7 +47,7 @@ class ScriptedChannel:
         return self
 
     def limits(self, delivery: Delivery) -> Limits:
-        return self._limits
+        return self._limits(delivery) if callable(self._limits) else self._limits
 
     async def send(self, delivery: Delivery) -> Outcome:
         text = delivery.text or ""

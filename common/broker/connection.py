@@ -1,4 +1,4 @@
-"""The broker client: a kept connection, confirmed publishes, and lanes. The only user of aio-pika.
+"""A kept connection to the broker; this folder is the only user of aio-pika.
 
 A plain connection and a reconnect loop of our own, not aio-pika's robust one: that replays no
 pending publish, and a lost channel cancels running message callbacks, which could cut a provider
@@ -8,19 +8,16 @@ broker then delivers the message again.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Self
-from weakref import WeakValueDictionary
 
 import aio_pika
 from aio_pika import exceptions as vendor
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq import spec
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common import telemetry
-from common.broker.consumer import Consumer
-from common.broker.errors import Blocked, Nacked, NotConnected, Returned, Unconfirmed, losses
+from common.broker.errors import NotConnected, losses
 from common.logs import get_logger
 from common.tls import tls_context, tls_fault, without_tls_files
 
@@ -29,7 +26,6 @@ log = get_logger(__name__)
 CONNECT_TIMEOUT_S = 10.0
 HEARTBEAT_S = 15
 CLOSE_TIMEOUT_S = 2.0  # a broker with an alarm does not answer a blocked connection's close
-_PERSISTENT = 2
 
 
 class Broker:
@@ -46,12 +42,8 @@ class Broker:
         self._name = name
         self._tls_fault: str | None = None
         self._connection: AbstractConnection | None = None
-        self._publisher: AbstractChannel | None = None
-        self._publisher_lock = asyncio.Lock()
-        self._publishing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._suspect_blocked = False
         self.reconnects = 0
 
     async def __aenter__(self) -> Self:
@@ -68,6 +60,16 @@ class Broker:
         """Whether there is a connection at this moment, as far as is known."""
         return self._up.is_set()
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the broker has told this connection `connection.blocked`: a memory or disk alarm.
+
+        It tells a connection that publishes, and no other, with its first publish in the alarm.
+        """
+        connection = self._connection
+        transport = connection.transport if connection is not None else None
+        return transport is not None and not _is_done_at_once(transport.ready())
+
     async def connected(self, timeout_s: float) -> None:
         """Wait for a connection. Raises NotConnected after `timeout_s` seconds."""
         try:
@@ -81,63 +83,6 @@ class Broker:
                 "check GATEWAY_AMQP_URL and that RabbitMQ runs"
             ) from None
 
-    async def publish(
-        self,
-        exchange: str,
-        routing_key: str,
-        body: bytes,
-        *,
-        message_id: str,
-        headers: Mapping[str, int | str] | None = None,
-        mandatory: bool = True,
-        timeout_s: float,
-    ) -> None:
-        """Publish a persistent message and return after the broker's confirm.
-
-        timeout_s bounds the whole call, opening a channel included. Raises a PublishError:
-        NotConnected, Blocked, Nacked, Returned (mandatory only) or Unconfirmed.
-        """
-        connection = self._connection
-        if connection is None:
-            raise NotConnected("there is no connection to the broker now")
-        if self._suspect_blocked and await self._is_blocked(connection):
-            raise Blocked(
-                "the broker has an alarm (memory or disk) and takes no messages",
-                may_have_arrived=False,
-            )
-        # Not aio_pika.Message: it sets priority 0, which RabbitMQ 4.3 ranks below an unset one.
-        properties = spec.Basic.Properties(
-            headers=dict(headers or {}),
-            content_type="application/json",
-            delivery_mode=_PERSISTENT,
-            message_id=message_id,
-            app_id="gateway",
-        )
-        with losses(Unconfirmed, "the connection to the broker broke before the confirm"):
-            try:
-                async with asyncio.timeout(timeout_s), self._alone(message_id):
-                    channel = await self._publishing_channel(connection)
-                    underlay = await channel.get_underlay_channel()
-                    await underlay.basic_publish(
-                        body,
-                        exchange=exchange,
-                        routing_key=routing_key,
-                        properties=properties,
-                        mandatory=mandatory,
-                    )
-            except TimeoutError:
-                if await self._is_blocked(connection):
-                    raise Blocked(
-                        "the broker has an alarm (memory or disk)", may_have_arrived=True
-                    ) from None
-                raise Unconfirmed(f"the broker did not confirm within {timeout_s:g} s") from None
-            except vendor.PublishError as error:
-                raise Returned(f"no queue takes {routing_key!r} of {exchange!r}") from error
-            except vendor.DeliveryError as error:
-                raise Nacked(f"the broker refused a message for {routing_key!r}") from error
-            except vendor.ChannelNotFoundEntity as error:
-                raise Returned(f"the broker has no exchange {exchange!r}") from error
-
     async def missing(self, *, exchanges: Iterable[str], queues: Iterable[str]) -> list[str]:
         """Names among these that the broker does not have. Raises NotConnected.
 
@@ -147,75 +92,32 @@ class Broker:
         wanted = [("exchange", name) for name in exchanges] + [("queue", name) for name in queues]
         while wanted:
             async with self.channel() as channel:
-                try:
-                    with losses(NotConnected, "the connection to the broker broke"):
-                        for kind, name in wanted.copy():
-                            wanted.pop(0)
-                            if kind == "exchange":
-                                await channel.get_exchange(name, ensure=True)
-                            else:
-                                await channel.get_queue(name, ensure=True)
-                except vendor.ChannelNotFoundEntity:
-                    absent.append(name)
+                with losses(NotConnected, "the connection to the broker broke"):
+                    if found_missing := await _first_missing(channel, wanted):
+                        absent.append(found_missing)
         return absent
+
+    async def open_channel(self) -> AbstractChannel:
+        """A new channel that lives as long as the connection. Raises NotConnected."""
+        connection = self._connection
+        if connection is None:
+            raise NotConnected("there is no connection to the broker now")
+        channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+        await channel.initialize()
+        return channel
 
     @contextlib.asynccontextmanager
     async def channel(self) -> AsyncIterator[AbstractChannel]:
         """A channel of its own for consuming or asking. Raises NotConnected, or as losing it."""
-        connection = self._connection
-        if connection is None:
-            raise NotConnected("there is no connection to the broker now")
         with losses(NotConnected, "the connection to the broker broke"):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                channel = await _open(connection)
+                channel = await self.open_channel()
         try:
             yield channel
         finally:
             with losses(None, ""):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await channel.close()
-
-    @contextlib.asynccontextmanager
-    async def consume(self, queue: str) -> AsyncIterator[Consumer]:
-        """Consume a queue with prefetch 1 and manual acks on a channel of its own.
-
-        Leaving returns a message that was pushed and not acked to the queue. Raises NotConnected,
-        and ChannelLost when the queue is missing or the user may not read it.
-        """
-        async with self.channel() as channel:
-            consumer = Consumer(channel, queue)
-            await consumer.start()
-            yield consumer
-
-    def _alone(self, message_id: str) -> asyncio.Lock:
-        """One publish of a message id at a time: aiormq tells returned messages apart by it."""
-        lock = self._publishing.get(message_id)
-        if lock is None:
-            lock = self._publishing[message_id] = asyncio.Lock()
-        return lock
-
-    async def _publishing_channel(self, connection: AbstractConnection) -> AbstractChannel:
-        channel = self._publisher
-        if channel is not None and not channel.is_closed:
-            return channel
-        async with self._publisher_lock:
-            if self._publisher is None or self._publisher.is_closed:
-                self._publisher = await _open(connection)
-            return self._publisher
-
-    async def _is_blocked(self, connection: AbstractConnection) -> bool:
-        """Whether the broker has told this connection `connection.blocked`."""
-        transport = connection.transport
-        if transport is None or connection is not self._connection:
-            return False
-        try:
-            async with asyncio.timeout(0.01):
-                await transport.ready()
-        except TimeoutError:
-            self._suspect_blocked = True
-            return True
-        self._suspect_blocked = False
-        return False
 
     async def _keep_connected(self) -> None:
         while True:
@@ -237,8 +139,7 @@ class Broker:
             log.warning("broker connection lost")
         finally:
             self._up.clear()
-            self._connection = self._publisher = None
-            self._suspect_blocked = False
+            self._connection = None
             with losses(None, ""):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await connection.close()
@@ -279,7 +180,26 @@ class Broker:
             raise
 
 
-async def _open(connection: AbstractConnection) -> AbstractChannel:
-    channel = connection.channel(publisher_confirms=True, on_return_raises=True)
-    await channel.initialize()
-    return channel
+async def _first_missing(channel: AbstractChannel, wanted: list[tuple[str, str]]) -> str | None:
+    """Go through `wanted`, taking from it what was looked at, up to the first that is not there."""
+    while wanted:
+        kind, name = wanted.pop(0)
+        try:
+            if kind == "exchange":
+                await channel.get_exchange(name, ensure=True)
+            else:
+                await channel.get_queue(name, ensure=True)
+        except vendor.ChannelNotFoundEntity:
+            return name
+    return None
+
+
+def _is_done_at_once(waiting: Awaitable[object]) -> bool:
+    """Whether awaiting this would not wait: the client library has no other way to ask."""
+    step = waiting.__await__()
+    try:
+        next(step)
+    except StopIteration:
+        return True
+    step.close()
+    return False

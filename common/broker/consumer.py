@@ -1,12 +1,14 @@
 """Messages of a queue, one at a time and acked by hand."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from common.broker.connection import Broker
 from common.broker.errors import ChannelLost, losses
 
 START_TIMEOUT_S = 10.0
@@ -41,13 +43,15 @@ class Received:
 
     async def ack(self) -> None:
         """Take the message out of its queue. Raises ChannelLost when that cannot be done."""
+        if self.is_lost:  # the client library would wait for a socket that is gone
+            raise ChannelLost("the channel was lost before the ack")
         with losses(ChannelLost, "the channel was lost before the ack"):
             async with asyncio.timeout(ACK_TIMEOUT_S):
                 await self._message.ack()
 
 
 class Consumer:
-    """The messages of one queue, one at a time; made by `Broker.consume`."""
+    """The messages of one queue, one at a time; made by `consume`."""
 
     def __init__(self, channel: AbstractChannel, queue: str) -> None:
         self._channel = channel
@@ -95,6 +99,19 @@ class Consumer:
     def _on_loss(self, *_: object) -> None:
         self._lost = True
         self._inbox.put_nowait(None)
+
+
+@contextlib.asynccontextmanager
+async def consume(broker: Broker, queue: str) -> AsyncIterator[Consumer]:
+    """Consume a queue with prefetch 1 and manual acks on a channel of its own.
+
+    Leaving returns a message that was pushed and not acked to the queue. Raises NotConnected,
+    and ChannelLost when the queue is missing or the user may not read it.
+    """
+    async with broker.channel() as channel:
+        consumer = Consumer(channel, queue)
+        await consumer.start()
+        yield consumer
 
 
 def _received(message: AbstractIncomingMessage) -> Received:

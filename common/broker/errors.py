@@ -27,6 +27,10 @@ class Blocked(PublishError):
         self.may_have_arrived = may_have_arrived
 
 
+class Forbidden(PublishError):
+    """The broker user has no right to publish to the exchange."""
+
+
 class Nacked(PublishError):
     """The broker refused the message."""
 
@@ -39,6 +43,10 @@ class Unconfirmed(PublishError):
     """No confirm in time, or the connection broke while waiting."""
 
     may_have_arrived = True
+
+
+class GivenBack(GatewayError):
+    """Raised by a lane's handler that has not begun: the message goes back to its queue."""
 
 
 class ChannelLost(GatewayError):
@@ -65,8 +73,6 @@ def losses(
             raise
         if error_class is not None:
             raise error_class(sentence) from error
-    except vendor.ChannelNotFoundEntity:
-        raise
     except (*vendor.CONNECTION_EXCEPTIONS, TimeoutError) as error:
         if keep:
             raise

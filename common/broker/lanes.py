@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from common.broker.connection import Broker
-from common.broker.consumer import Consumer, Received
-from common.broker.errors import ChannelLost, NotConnected
+from common.broker.consumer import Consumer, Received, consume
+from common.broker.errors import ChannelLost, GivenBack, NotConnected
 from common.logs import get_logger
 
 log = get_logger(__name__)
@@ -16,7 +16,7 @@ CONNECTION_WAIT_S = 3600.0
 
 
 class Gate(Protocol):
-    """Says whether consuming makes sense now; an account that is refused closes it."""
+    """Says whether consuming makes sense now; an account that is refused closes it, or an alarm."""
 
     @property
     def is_open(self) -> bool:
@@ -28,11 +28,30 @@ class Gate(Protocol):
         ...
 
 
+class AllOpen:
+    """Several gates as one."""
+
+    def __init__(self, *gates: Gate) -> None:
+        self._gates = gates
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all are open."""
+        return all(gate.is_open for gate in self._gates)
+
+    async def opened(self) -> None:
+        """Wait until all are open at once."""
+        while not self.is_open:
+            for gate in self._gates:
+                await gate.opened()
+
+
 class Lane:
     """Hands the messages of one queue to `handler`, one after another, until stopped.
 
     The handler acks what it is done with. It runs in the lane's own task, so a lost channel never
-    interrupts it. When it raises, the message goes back to its queue and is counted by the broker.
+    interrupts it. When it raises, the message goes back to its queue and is counted by the broker;
+    `GivenBack` says that this is no failure.
     """
 
     def __init__(
@@ -59,6 +78,8 @@ class Lane:
                 await self._unless_stopped(self._gate.opened())
                 if not self._stopping.is_set():
                     await self._consume()
+            except GivenBack as reason:
+                log.info("message given back", queue=self._queue, reason=str(reason))
             except (NotConnected, ChannelLost) as error:
                 self._failures += 1
                 log.warning("lane lost its channel", queue=self._queue, detail=str(error))
@@ -76,7 +97,7 @@ class Lane:
 
     async def _consume(self) -> None:
         """One consumer's life: until stopped, paused by the gate, or lost (which raises)."""
-        async with self._broker.consume(self._queue) as consumer:
+        async with consume(self._broker, self._queue) as consumer:
             self._consumer = consumer
             try:
                 while self._gate.is_open and not self._stopping.is_set():

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.broker.connection import Broker
+from common.broker.publisher import Publisher
 from deploy.broker import Node
 from tests.running import Gateway, running_gateway, until
 from tests.support import count, make_delivery
@@ -34,10 +35,11 @@ async def bare_publish(url: str) -> float:
     gate = asyncio.Semaphore(IN_FLIGHT)
     async with Broker(url, name="benchmark") as broker:
         await broker.connected(10)
+        publisher = Publisher(broker)
 
         async def one() -> None:
             async with gate:
-                await broker.publish(
+                await publisher.publish(
                     "notifications", "vk.bulk", body, message_id=str(uuid4()), timeout_s=30
                 )
 

@@ -19,6 +19,7 @@ from common.broker.connection import Broker
 from common.broker.consumer import Received
 from common.broker.errors import NotConnected
 from common.broker.lanes import Lane
+from common.broker.publisher import Publisher
 from common.envelope import utc_now
 from common.settings import load_settings
 from deploy.broker import Node, free_port
@@ -118,7 +119,7 @@ async def test_delivery_is_published_consumed_and_acked_over_tls(tls: TlsBroker)
         await broker.connected(10)
         lane = Lane(broker, delivery.routing_key, take, Limiter())
         running = asyncio.create_task(lane.run())
-        await broker.publish(
+        await Publisher(broker).publish(
             "notifications",
             delivery.routing_key,
             delivery.encode(),

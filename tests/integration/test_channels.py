@@ -20,7 +20,6 @@ from senders.email import EmailChannel
 from senders.outcome import (
     Misconfigured,
     Moved,
-    Outcome,
     Rejected,
     Sent,
     Throttled,
@@ -296,15 +295,6 @@ async def test_vk_calls_once_for_each_answer_and_writes_no_file(
     assert len(server.heard) == 1
     assert "v=5.199" in server.heard[0]
     assert os.listdir(tmp_path) == []
-
-
-async def test_vk_missing_permission_is_the_peers_once_the_account_has_sent() -> None:
-    refusal = vk_refusal(7, "Permission to perform this action is denied")
-    server = ScriptedHttp(refusal, VK_OK, refusal)
-    async with server.serving(), lane_of(vk(server)) as lane:
-        outcomes: list[Outcome] = [await lane.send(make_delivery()) for _ in range(3)]
-
-    assert [type(outcome) for outcome in outcomes] == [Misconfigured, Sent, Rejected]
 
 
 def _open_sockets() -> int:

@@ -9,6 +9,7 @@ import httpx
 
 from common.broker.connection import Broker
 from common.broker.errors import NotConnected, PublishError
+from common.broker.publisher import Publisher
 from common.envelope import Delivery
 from common.settings import Settings
 from gateway_api.app import create_app
@@ -63,7 +64,7 @@ class FakeBroker(Broker):
         message_id: str,
         headers: Mapping[str, int | str] | None = None,
         mandatory: bool = True,
-        timeout_s: float,
+        timeout_s: float | None = None,
     ) -> None:
         delivery = Delivery.decode(body)
         if delivery.address in self.errors:
@@ -76,12 +77,21 @@ class FakeBroker(Broker):
         return self.lacking
 
 
+class FakePublisher(Publisher):
+    """Hands what is published to the fake broker."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        super().__init__(broker)
+        self.publish = broker.publish  # type: ignore[method-assign]
+
+
 @asynccontextmanager
 async def api(
     settings: Settings | None = None, broker: FakeBroker | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a running application, without sockets."""
-    app = create_app(settings or Settings(), broker or FakeBroker())
+    broker = broker or FakeBroker()
+    app = create_app(settings or Settings(), broker, FakePublisher(broker))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

@@ -1,11 +1,16 @@
-"""Rates and pauses of a sender process, on a clock of the test's own."""
+"""Pauses and paces of domains and recipients, on a clock of the test's own."""
+
+import itertools
 
 import pytest
 
 from common.settings import Rate
 from senders.channel import Limits
-from senders.limits import Limiter
-from senders.outcome import Scope
+from senders.limit_table import MemoryTable, Pace
+from senders.limits import Claim, Limiter
+from senders.outcome import Scope, Sent, Throttled
+
+HOUR_S = 3600.0
 
 
 class Clock:
@@ -25,15 +30,28 @@ def clock() -> Clock:
 
 @pytest.fixture
 def limiter(clock: Clock) -> Limiter:
-    return Limiter(clock)
+    return Limiter(clock=clock)
 
 
 ANY = Limits()
 RECIPIENT = Limits(recipient=Rate(1, 1))
+SLOW, OTHER = Limits(domain="slow.example"), Limits(domain="other.example")
 
 
 def waits(limiter: Limiter, limits: Limits, *addresses: str, patience_s: float = 5) -> list[float]:
     return [limiter.claim(limits, address, patience_s).wait_s for address in addresses]
+
+
+def throttle(
+    limiter: Limiter, throttled: Throttled, limits: Limits = SLOW, left_s: float = HOUR_S
+) -> float:
+    """Learn of a throttle; how long what met it has to wait."""
+    limiter.learn(Claim(0), throttled, limits, "a@slow.example", left_s)
+    return limiter.hold_s(limits, "a@slow.example")
+
+
+def domain(after_s: float | None = None) -> Throttled:
+    return Throttled("421 4.7.0", after_s=after_s, scope=Scope.DOMAIN)
 
 
 def test_recipient_rate_counts_each_recipient_apart(limiter: Limiter) -> None:
@@ -58,78 +76,128 @@ def test_looking_takes_no_place(limiter: Limiter) -> None:
 
 
 def test_recipient_pause_holds_that_recipient_only(limiter: Limiter, clock: Clock) -> None:
-    limiter.pause(Scope.RECIPIENT, 30, RECIPIENT, "a")
-    assert waits(limiter, RECIPIENT, "a", "b", patience_s=2) == pytest.approx([30, 0])
+    limiter.learn(Claim(0), Throttled("429", after_s=30, scope=Scope.RECIPIENT), ANY, "a", HOUR_S)
+    assert waits(limiter, ANY, "a", "b", patience_s=2) == pytest.approx([30, 0])
     assert limiter.is_open
     clock.now_s += 30
-    assert waits(limiter, RECIPIENT, "a", patience_s=2) == [0]
+    assert waits(limiter, ANY, "a", patience_s=2) == [0]
 
 
 def test_domain_pause_holds_that_domain_only(limiter: Limiter) -> None:
-    slow, other = Limits(domain="slow.example"), Limits(domain="other.example")
-    limiter.pause(Scope.DOMAIN, 30, slow, "a@slow.example")
-    assert waits(limiter, slow, "b@slow.example", patience_s=2) == pytest.approx([30])
-    assert waits(limiter, other, "a@other.example", patience_s=2) == [0]
+    throttle(limiter, domain(after_s=30))
+    assert limiter.claim(SLOW, "b@slow.example", 2).wait_s >= 30
+    assert waits(limiter, OTHER, "a@other.example", patience_s=2) == [0]
 
 
-def test_account_pause_closes_the_gate_until_it_is_over(limiter: Limiter, clock: Clock) -> None:
-    limiter.pause(Scope.ACCOUNT, 30, ANY, "a")
-    assert not limiter.is_open
-    assert waits(limiter, ANY, "b", patience_s=2) == pytest.approx([30])
-    clock.now_s += 30
-    assert limiter.is_open
+def test_throttle_of_a_domain_without_domains_holds_the_recipient(limiter: Limiter) -> None:
+    limiter.learn(Claim(0), domain(after_s=30), ANY, "a", HOUR_S)
+    assert waits(limiter, ANY, "a", "b", patience_s=2) == pytest.approx([30, 0])
 
 
 def test_a_shorter_pause_does_not_cut_a_longer_one(limiter: Limiter) -> None:
-    limiter.pause(Scope.ACCOUNT, 30, ANY, "a")
-    limiter.pause(Scope.ACCOUNT, 5, ANY, "a")
+    for after_s in (30, 5):
+        throttled = Throttled("429", after_s=after_s, scope=Scope.RECIPIENT)
+        limiter.learn(Claim(0), throttled, ANY, "a", HOUR_S)
     assert waits(limiter, ANY, "a", patience_s=2) == pytest.approx([30])
 
 
-def test_refused_account_lets_one_probe_through_at_a_time(limiter: Limiter, clock: Clock) -> None:
-    limiter.refuse(60, "d-1")
-    assert not limiter.is_open
-    clock.now_s += 60
-    probe = limiter.claim(ANY, "probe", 2)
-    assert probe.is_probe
-    assert probe.wait_s == 0
-    assert limiter.claim(ANY, "other", 2).wait_s > 2
-    assert limiter.wait_s(ANY, "other") > 0
-    assert not limiter.is_open, "nobody takes messages while a probe is under way"
-    limiter.conclude(probe, accepted=False)
-    assert limiter.is_open
-    second = limiter.claim(ANY, "next probe", 2)
-    limiter.conclude(second, accepted=True)
-    assert not limiter.is_refused
-    assert waits(limiter, ANY, *"xyz", patience_s=2) == [0, 0, 0]
+def test_guessed_pauses_grow_until_something_is_accepted(limiter: Limiter, clock: Clock) -> None:
+    found = []
+    for _ in range(9):
+        found.append(throttle(limiter, Throttled("450", scope=Scope.RECIPIENT), ANY))
+        clock.now_s += found[-1]
+    assert found == pytest.approx([30, 60, 120, 240, 480, 960, 1920, 3240, 3240])
+    limiter.learn(Claim(0), Sent(), ANY, "a@slow.example", HOUR_S)
+    assert throttle(limiter, Throttled("450", scope=Scope.RECIPIENT), ANY) == pytest.approx(30)
 
 
-def test_an_attempt_begun_before_the_refusal_proves_nothing(limiter: Limiter, clock: Clock) -> None:
-    early = limiter.claim(ANY, "early", 2)
-    limiter.refuse(60, "d-1")
-    limiter.conclude(early, accepted=True)
-    assert limiter.is_refused
-    clock.now_s += 60
-    probe = limiter.claim(ANY, "probe", 2)
-    limiter.conclude(early, accepted=False)
-    assert not limiter.is_open, "the probe is still under way"
-    limiter.conclude(probe, accepted=True)
-    assert limiter.is_open
+def test_several_lanes_that_meet_one_throttle_guess_once(limiter: Limiter, clock: Clock) -> None:
+    for _ in range(4):
+        throttle(limiter, domain())
+    [pause] = limiter.pauses()
+    assert pause.until - clock.now_s == pytest.approx(30)
 
 
-def test_refused_again_while_others_pass_is_the_deliverys_own_fault(
+def test_what_waits_for_a_domain_comes_back_one_after_another(
     limiter: Limiter, clock: Clock
 ) -> None:
-    limiter.refuse(60, "bad")
-    assert not limiter.is_own_fault("bad")
-    clock.now_s += 60
-    limiter.conclude(limiter.claim(ANY, "good", 2), accepted=True)
-    assert limiter.is_own_fault("bad")
-    assert not limiter.is_own_fault("never refused")
+    throttle(limiter, domain(after_s=30))
+    places = [limiter.claim(SLOW, f"{n}@slow.example", 2).wait_s for n in range(100)]
+    gaps = [after - before for before, after in itertools.pairwise(places)]
+    assert places[0] >= 30
+    assert min(gaps) >= 1.0
+    clock.now_s += places[0]
+    assert limiter.claim(SLOW, "0@slow.example", 0, may_pass=True).wait_s == 0
+    fresh = limiter.claim(SLOW, "fresh@slow.example", 2, may_pass=False)
+    assert fresh.wait_s >= 99, "who comes later stands behind"
 
 
-def test_what_is_remembered_is_bounded(limiter: Limiter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("senders.limits.REMEMBERED_KEYS", 10)
+def test_a_hundred_thousand_for_one_domain_look_twenty_times_a_second(
+    limiter: Limiter, clock: Clock
+) -> None:
+    throttle(limiter, domain(after_s=30))
+    places = [limiter.claim(SLOW, f"{n}@slow.example", 2).wait_s for n in range(100_000)]
+    clock.now_s += 30
+    busiest = max(_per_second(places))
+    assert busiest <= 21
+    assert places[-1] < 2 * HOUR_S, "a domain that recovers is noticed by all"
+    # Again and again parked, they do not draw together.
+    again = []
+    for place in sorted(places)[1000:3000]:
+        clock.now_s = 1000.0 + place
+        again.append(place + limiter.claim(SLOW, "again@slow.example", 0).wait_s)
+    assert max(_per_second(again)) <= 42
+
+
+def _per_second(places: list[float]) -> list[int]:
+    counts: dict[int, int] = {}
+    for place in places:
+        counts[int(place)] = counts.get(int(place), 0) + 1
+    return list(counts.values())
+
+
+def test_domain_gets_more_as_it_accepts_and_less_as_it_refuses(
+    limiter: Limiter, clock: Clock
+) -> None:
+    throttle(limiter, domain(after_s=1))
+    clock.now_s += 1
+    first = limiter.claim(SLOW, "a", 5).wait_s, limiter.claim(SLOW, "b", 5, may_pass=False).wait_s
+    assert first == pytest.approx((0, 1))
+    for _ in range(100):
+        limiter.learn(Claim(0), Sent(), SLOW, "a", HOUR_S)
+    clock.now_s += 100
+    assert waits(limiter, SLOW, *"abcdef") == [0] * 6, "no pace any more"
+    for _ in range(10):
+        throttle(limiter, domain(after_s=1))
+        clock.now_s += 1
+    clock.now_s += 1000
+    limiter.claim(SLOW, "a", 0)
+    assert limiter.claim(SLOW, "b", 100, may_pass=False).wait_s == pytest.approx(60)
+
+
+def test_pauses_are_told_with_reason_and_end(limiter: Limiter, clock: Clock) -> None:
+    throttle(limiter, domain(after_s=30))
+    throttle(limiter, Throttled("550 5.4.5", guess_s=300, scope=Scope.ACCOUNT))
+    told = [(pause.scope, pause.name, pause.reason) for pause in limiter.pauses()]
+    assert told == [
+        (Scope.ACCOUNT, "", "550 5.4.5"),
+        (Scope.DOMAIN, "slow.example", "421 4.7.0"),
+    ]
+    ends = [pause.until - clock.now_s for pause in limiter.pauses()]
+    assert ends == pytest.approx([300, 30])
+    clock.now_s += 301
+    assert limiter.pauses() == []
+
+
+def test_what_is_remembered_is_bounded(clock: Clock) -> None:
+    paces = MemoryTable(Pace(), size=10)
+    limiter = Limiter(paces=paces, clock=clock)
     for chat in range(100):
         limiter.claim(RECIPIENT, str(chat), 5)
-    assert len(limiter._next_free) == 10
+    assert len(list(paces.items())) == 10
+
+
+def test_two_processes_that_share_a_table_keep_one_pace(clock: Clock) -> None:
+    paces = MemoryTable(Pace())
+    one, two = (Limiter(paces=paces, clock=clock) for _ in range(2))
+    assert waits(one, RECIPIENT, "a") + waits(two, RECIPIENT, "a") == pytest.approx([0, 1])

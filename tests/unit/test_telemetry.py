@@ -19,7 +19,7 @@ from tests.support import make_delivery
 from tests.unit.api_client import NOTIFICATION, FakeBroker, api
 
 ROOT = Path(__file__).resolve().parents[2]
-LABELS = {"channel", "priority", "outcome", "reason", "class", "code", "kind"}
+LABELS = {"channel", "priority", "outcome", "reason", "class", "code", "kind", "scope"}
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -174,7 +174,7 @@ class HeaderKeeper(FakeBroker):
         message_id: str,
         headers: Mapping[str, int | str] | None = None,
         mandatory: bool = True,
-        timeout_s: float,
+        timeout_s: float | None = None,
     ) -> None:
         self.headers.append(dict(headers or {}))
 

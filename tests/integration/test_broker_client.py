@@ -10,6 +10,7 @@ from common.broker.connection import Broker
 from common.broker.consumer import Received
 from common.broker.errors import Blocked, NotConnected, Returned, Unconfirmed
 from common.broker.lanes import Lane
+from common.broker.publisher import Publisher
 from deploy.broker import Node
 from tests.proxy import Proxy
 from tests.support import amqp_channel, count, eventually, put, take
@@ -30,62 +31,69 @@ async def client(proxy: Proxy) -> AsyncIterator[Broker]:
         yield broker
 
 
+@pytest.fixture
+def publisher(client: Broker) -> Publisher:
+    return Publisher(client)
+
+
 async def publish(
-    client: Broker, key: str = "email.normal", exchange: str = "notifications"
+    publisher: Publisher, key: str = "email.normal", exchange: str = "notifications"
 ) -> None:
-    await client.publish(
+    await publisher.publish(
         exchange, key, b"{}", message_id="m-1", headers={"gw-attempt": 1}, timeout_s=2
     )
 
 
 async def test_publish_arrives_persistent_with_its_headers(
-    client: Broker, gateway_url: str
+    publisher: Publisher, gateway_url: str
 ) -> None:
-    await publish(client)
+    await publish(publisher)
     with amqp_channel(gateway_url) as channel:
         _, properties, body = channel.basic_get("email.normal", auto_ack=True)
     assert (body, properties.delivery_mode, properties.message_id) == (b"{}", 2, "m-1")
     assert properties.headers["gw-attempt"] == 1
 
 
-async def test_unroutable_key_is_returned(client: Broker) -> None:
+async def test_unroutable_key_is_returned(publisher: Publisher) -> None:
     with pytest.raises(Returned, match=r"email\.nowhere"):
-        await publish(client, "email.nowhere")
+        await publish(publisher, "email.nowhere")
 
 
-async def test_unroutable_key_is_fine_when_not_mandatory(client: Broker) -> None:
-    await client.publish(
+async def test_unroutable_key_is_fine_when_not_mandatory(publisher: Publisher) -> None:
+    await publisher.publish(
         "events", "email.sent", b"{}", message_id="e", mandatory=False, timeout_s=2
     )
 
 
-async def test_missing_exchange_is_returned_and_the_next_publish_works(client: Broker) -> None:
+async def test_missing_exchange_is_returned_and_the_next_publish_works(
+    publisher: Publisher,
+) -> None:
     with pytest.raises(Returned, match="nonesuch"):
-        await publish(client, exchange="nonesuch")
-    await publish(client)
+        await publish(publisher, exchange="nonesuch")
+    await publish(publisher)
 
 
 async def test_unreachable_broker_is_not_connected_at_once() -> None:
     async with Broker("amqp://guest:guest@127.0.0.1:1/", name="test") as client:
         with pytest.raises(NotConnected):
-            await publish(client)
+            await publish(Publisher(client))
         with pytest.raises(NotConnected, match="GATEWAY_AMQP_URL"):
             await client.connected(0.05)
 
 
-async def test_alarm_blocks_and_its_end_unblocks(client: Broker, broker: Node) -> None:
+async def test_alarm_blocks_and_its_end_unblocks(publisher: Publisher, broker: Node) -> None:
     await asyncio.to_thread(broker.set_memory_alarm, True)
     try:
         with pytest.raises(Blocked):
-            await publish(client)
+            await publish(publisher)
         with pytest.raises(Blocked):
-            await publish(client)
+            await publish(publisher)
     finally:
         await asyncio.to_thread(broker.set_memory_alarm, False)
 
     async def works() -> bool:
         try:
-            await publish(client)
+            await publish(publisher)
         except Blocked:
             return False
         return True
@@ -93,18 +101,19 @@ async def test_alarm_blocks_and_its_end_unblocks(client: Broker, broker: Node) -
     await eventually(works)
 
 
-async def test_returns_are_told_apart_when_ids_are_the_same(client: Broker) -> None:
+async def test_returns_are_told_apart_when_ids_are_the_same(publisher: Publisher) -> None:
     results = await asyncio.gather(
-        *(publish(client, "email.nowhere") for _ in range(5)), return_exceptions=True
+        *(publish(publisher, "email.nowhere") for _ in range(5)), return_exceptions=True
     )
     assert [type(result) for result in results] == [Returned] * 5
 
 
 async def test_connection_cut_while_waiting_for_the_confirm_is_unconfirmed(
-    client: Broker, proxy: Proxy
+    publisher: Publisher, proxy: Proxy
 ) -> None:
+    await publish(publisher)
     proxy.hold()
-    publishing = asyncio.create_task(publish(client))
+    publishing = asyncio.create_task(publish(publisher))
     await asyncio.sleep(0.2)
     proxy.cut()
     proxy.release()
@@ -112,18 +121,20 @@ async def test_connection_cut_while_waiting_for_the_confirm_is_unconfirmed(
         await publishing
 
 
-async def test_no_confirm_in_time_is_unconfirmed(client: Broker, proxy: Proxy) -> None:
+async def test_no_confirm_in_time_is_unconfirmed(publisher: Publisher, proxy: Proxy) -> None:
     proxy.hold()
     with pytest.raises(Unconfirmed, match="within 2 s"):
-        await publish(client)
+        await publish(publisher)
     proxy.release()
 
 
-async def test_closed_by_the_broker_it_connects_again(client: Broker, broker: Node) -> None:
+async def test_closed_by_the_broker_it_connects_again(
+    client: Broker, publisher: Publisher, broker: Node
+) -> None:
     await asyncio.to_thread(broker.ctl, "close_all_connections", "--global", "test")
     await eventually(lambda: client.reconnects)
     await client.connected(10)
-    await publish(client)
+    await publish(publisher)
 
 
 async def test_missing_names_what_is_not_there(client: Broker) -> None:
