@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any, Final
 
 import requests
 import vk_api
 from jconfig import MemoryConfig  # type: ignore[import-untyped, unused-ignore]
 from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError
 
 from common.envelope import Channel as ChannelName
 from common.envelope import Delivery
@@ -23,15 +26,17 @@ from senders.channel import Limits
 from senders.endpoint import ApiUrl, parse_api_url
 from senders.outcome import Outcome, Sent
 from senders.redaction import redact
-from senders.vk_codes import ALARMING, classify_exception
+from senders.vk_codes import ALARMING, classify_exception, read_answer
 
 log = get_logger(__name__)
 
 API_VERSION: Final = "5.199"
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 25.0
+MOST_ANSWER_BYTES: Final = 1024 * 1024
 ACCOUNT_PROVEN_S: Final = 300.0
 
+_CHUNK_BYTES: Final = 64 * 1024
 _LIBRARY_URL: Final = "https://api.vk.ru"
 
 
@@ -171,7 +176,10 @@ class _Line:
 
 
 class _Adapter(HTTPAdapter):
-    """Sends what is meant for the library's fixed address to `base`, and not without time-outs."""
+    """Sends what is meant for the library's fixed address to `base`, and not without time-outs.
+
+    Gives it only what is an answer of the API; it would raise whatever comes of any other.
+    """
 
     def __init__(self, base: str, timeouts_s: tuple[float, float]) -> None:
         super().__init__()
@@ -182,4 +190,32 @@ class _Adapter(HTTPAdapter):
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         request.url = self._base + (request.url or "").removeprefix(_LIBRARY_URL)
-        return super().send(request, *args, **kwargs | {"timeout": self._timeouts_s})
+        request.headers["Accept-Encoding"] = "identity"
+        given = {"timeout": self._timeouts_s, "stream": True}
+        response = super().send(request, *args, **kwargs | given)
+        body = _read_body(response.raw, self._timeouts_s[1])
+        answer = read_answer(body) if response.status_code == requests.codes.ok else {}
+        response.raw = BytesIO(json.dumps(answer).encode())
+        return response
+
+
+def _read_body(raw: BaseHTTPResponse, timeout_s: float) -> bytes:
+    """The bytes as they came, packed ones too, which are then no answer.
+
+    Bounded in size and time, since the library's thread could not be stopped.
+    """
+    deadline = time.monotonic() + timeout_s
+    body = bytearray()
+    try:
+        while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
+            body += chunk
+            if len(body) > MOST_ANSWER_BYTES or time.monotonic() > deadline:
+                raise requests.ConnectionError(
+                    f"the answer has more than {MOST_ANSWER_BYTES} bytes, or took longer than "
+                    f"{timeout_s:g} s"
+                )
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+    finally:
+        raw.close()
+    return bytes(body)
