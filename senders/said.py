@@ -58,7 +58,7 @@ def clean(said: str, most_chars: int) -> str:
     """
     text = said[:most_chars]
     not_utf8 = len(_ESCAPED.findall(text))
-    if not_utf8 > sum(char > "\x7f" for char in text) - not_utf8:  # it is the rule, no slip
+    if not_utf8 and not_utf8 > sum(char > "\x7f" for char in text) / 2:  # the rule and no slip
         octets = _LONE.sub(lambda lone: lone[0] if _ESCAPED.match(lone[0]) else "?", text)
         text = _most_likely(octets.encode(errors="surrogateescape"))
     return _UNSHOWN.sub(" ", _LONE.sub("\ufffd", text))[:most_chars]

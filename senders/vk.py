@@ -6,8 +6,10 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
+from socket import SHUT_RDWR
 from typing import Any, Final
 
 import requests
@@ -15,6 +17,7 @@ import vk_api
 from jconfig import MemoryConfig  # type: ignore[import-untyped, unused-ignore]
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from common.envelope import Channel as ChannelName
@@ -109,7 +112,7 @@ class VkChannel:
 
 
 class VkTransmitter:
-    """One lane's VkApi and thread, abandoned when a call is cancelled, which they outlive."""
+    """One lane's VkApi and thread, abandoned when a call is cancelled, which ends in the thread."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -147,7 +150,8 @@ class _Line:
         self._session = requests.Session()
         self._session.trust_env = account.url.may_use_proxy
         self._session.max_redirects = 0
-        self._session.mount(_LIBRARY_URL, _Adapter(account.url.base, account.timeouts_s))
+        self._adapter = _Adapter(account.url.base, account.timeouts_s)
+        self._session.mount(_LIBRARY_URL, self._adapter)
         # MemoryConfig: the default one keeps a file in the working directory
         self._api = vk_api.VkApi(
             token=account.token,
@@ -165,7 +169,8 @@ class _Line:
         return await loop.run_in_executor(self._thread, self._api.method, method, fields)
 
     def abandon(self) -> None:
-        """Let the call that is under way end by itself, then close."""
+        """Cut the call that is under way, which may never end by itself, then close."""
+        self._adapter.cut()
         self._thread.submit(self._session.close)
         self._thread.shutdown(wait=False)
 
@@ -185,6 +190,27 @@ class _Adapter(HTTPAdapter):
         super().__init__()
         self._base = base
         self._timeouts_s = timeouts_s
+        self._connection: HTTPConnection | None = None
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The library's pool, whose connections are remembered as they are made."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        make = type(pool).ConnectionCls  # not the pool itself: it closes when nobody holds it
+
+        def remembered(*args: Any, **kwargs: Any) -> HTTPConnection:
+            connection: HTTPConnection = make(*args, **kwargs)
+            self._connection = connection
+            return connection
+
+        pool.ConnectionCls = remembered
+        return pool
+
+    def cut(self) -> None:
+        """End the connection under a call, from another thread."""
+        socket = self._connection and self._connection.sock
+        with suppress(OSError):
+            if socket:
+                socket.shutdown(SHUT_RDWR)
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any

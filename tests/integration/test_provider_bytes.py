@@ -176,6 +176,33 @@ def test_any_reply_of_a_mail_server_has_an_outcome(stage: str, reply: bytes) -> 
     check_publishable(asyncio.run(outcome_of("email", Closing(reply), stage)))
 
 
+async def outcome_of_login(mechanism: str, reply: bytes) -> Outcome:
+    """What an attempt comes to when the server answers the beginning of a login so."""
+    server = ScriptedSmtp()
+    server.say("EHLO", "250-script\r\n250 AUTH PLAIN LOGIN CRAM-MD5")
+    server.say("AUTH", reply)
+    async with server.serving():
+        given = {
+            "GATEWAY_EMAIL_URL": f"smtp://ada:pass@127.0.0.1:{server.port}?starttls=no",
+            "GATEWAY_EMAIL_FROM": "gateway@example.com",
+            "GATEWAY_EMAIL_AUTH": mechanism,
+        }
+        lane = EmailChannel(load_settings(given), Timeouts(0.2, 0.2, 0.2)).transmitter()
+        try:
+            return await lane.send(delivery_for("email"))
+        finally:
+            await lane.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    mechanism=st.sampled_from(["plain", "login", "cram-md5"]),
+    reply=st.builds(b"".join, st.tuples(st.sampled_from([b"334 ", b"235 ", b"535 "]), octets)),
+)
+def test_any_reply_to_a_login_has_an_outcome(mechanism: str, reply: bytes) -> None:
+    check_publishable(asyncio.run(outcome_of_login(mechanism, reply)))
+
+
 @settings(max_examples=150, deadline=None)
 @given(answer=http_answers(telegram_bodies))
 def test_any_answer_of_telegram_has_an_outcome(answer: Answer) -> None:
