@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Final
 
-MOST_CHARS: Final = {"code": 200, "provider_id": 200, "address": 320, "message": 10_000}
+MOST_CHARS: Final = {"code": 200, "provider_id": 320, "address": 320, "message": 10_000}
 MOST_SECONDS: Final = 30 * 86_400.0
 
 # Controls, what breaks a line in Unicode, and what turns the direction of all that follows.
