@@ -2,13 +2,14 @@
 
 import math
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from senders.outcome import Crashed, Moved, Outcome, Rejected, Sent, Throttled, Transient, Unknown
-from senders.said import MOST_CHARS, clean, seconds
+from senders.said import MOST_CHARS, Said, clean, seconds
 
 any_text = st.one_of(
     st.binary().map(lambda octets: octets.decode(errors="surrogateescape")),
@@ -80,6 +81,10 @@ def test_no_outcome_holds_what_cannot_be_encoded(code: str, message: str) -> Non
     for outcome in outcomes:
         texts = [getattr(outcome, name, None) or "" for name in MOST_CHARS]
         assert "".join(texts).encode().decode() == "".join(texts)
+
+
+def test_every_outcome_is_cleaned_when_it_is_made() -> None:
+    assert all(issubclass(kind, Said) for kind in get_args(Outcome))
 
 
 def test_outcome_is_bounded_whatever_was_said() -> None:
