@@ -24,6 +24,7 @@ from senders.email_connection import (
 )
 from senders.endpoint import ApiUrl, parse_api_url
 from senders.redaction import redact
+from senders.said import clean
 from senders.vk import API_VERSION
 from senders.vk_codes import classify_error
 
@@ -96,7 +97,7 @@ def _only(finding: Finding) -> Examination:
 
 def _email_fault(failure: StageError, server: MailServer, place: str) -> str:
     outcome = redact(classify_exception(failure.error, failure.stage), *server.secrets)
-    said = f"{outcome.code}: {outcome.message}".strip().rstrip(".").replace("\n", " ")
+    said = f"{outcome.code}: {outcome.message}".strip().rstrip(".")
     if failure.stage is Stage.AUTH:
         return (
             f"{place} refuses the login ({said}): correct user and password, or GATEWAY_EMAIL_AUTH"
@@ -131,7 +132,7 @@ async def _call(
         )
     try:
         answer = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):  # not JSON, or so deep that it means nothing
         answer = None
     if not isinstance(answer, dict):
         return wrong(
@@ -151,8 +152,8 @@ def _is_timeout(error: Exception) -> bool:
 def _read_bot(status: int, answer: dict[str, Any], host: str) -> Finding:
     result = answer.get("result")
     if answer.get("ok") is True and isinstance(result, dict):
-        return ok("telegram", f"{host} knows us as @{result.get('username')}")
-    said = str(answer.get("description") or f"HTTP status {status}")[:200]
+        return ok("telegram", f"{host} knows us as @{clean(str(result.get('username')), 200)}")
+    said = clean(str(answer.get("description") or f"HTTP status {status}"), 200)
     if status in _BAD_TOKEN:
         return wrong(
             "telegram",
@@ -178,7 +179,7 @@ def _read_community(answer: dict[str, Any], host: str, token: str) -> Finding:
             f"{host} knows no community of this token: make GATEWAY_VK_TOKEN in the community's "
             "settings, not in a user's",
         )
-    return ok("vk", f"{host} knows us as the community {groups[0].get('name')!r}")
+    return ok("vk", f"{host} knows us as the community {clean(str(groups[0].get('name')), 200)!r}")
 
 
 def _code(error: dict[str, Any]) -> int:

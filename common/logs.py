@@ -8,9 +8,11 @@ import structlog
 
 from common.settings import Settings
 
-# httpx writes request URLs, and Telegram's hold the token; the others repeat what we log ourselves.
+# httpx writes request URLs, and Telegram's hold the token; urllib3 quotes a provider's headers as
+# they came; the others repeat what we log ourselves.
 _TOO_TALKATIVE = {
     "httpx": logging.WARNING,
+    "urllib3": logging.ERROR,
     "httpcore": logging.WARNING,
     "aiormq": logging.CRITICAL,
     "aio_pika": logging.CRITICAL,

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from common.envelope import Channel
+from gateway_api.email_headers import control_faults
 from gateway_api.problems import Fault, pointer
 from gateway_api.request import CONTROLS, NotificationRequest
 
@@ -22,8 +23,8 @@ MAX_KEYBOARD_BYTES = 32_768  # 40 buttons with payloads of 255 characters fit se
 MAX_ROW_BUTTONS = 8  # Telegram shows no more side by side
 MAX_BUTTONS = 100  # Bot API, of one message
 
-# Beyond the control characters that the envelope refuses: mail libraries break lines at these too.
-_LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
+# Embeddings, overrides and isolates turn round what is shown after them: here, the address.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def content_faults(request: NotificationRequest, channels: Set[Channel]) -> Iterator[Fault]:
@@ -40,12 +41,18 @@ def content_faults(request: NotificationRequest, channels: Set[Channel]) -> Iter
 def _email_faults(request: NotificationRequest) -> Iterator[Fault]:
     if not _has_content(request.subject):
         yield Fault("/subject", "an email needs a subject")
-    elif _LINE_BREAKS.search(request.subject or ""):
-        yield Fault("/subject", "line breaks are not allowed here")
+    yield from control_faults("/subject", request.subject or "")
     if not (_has_content(request.text) or _has_content(request.html)):
         yield Fault("/text", "an email needs text or html")
-    if request.email is not None and _LINE_BREAKS.search(request.email.from_name or ""):
-        yield Fault("/email/from_name", "line breaks are not allowed here")
+    if request.email is not None:
+        yield from _name_faults(request.email.from_name or "")
+
+
+def _name_faults(from_name: str) -> Iterator[Fault]:
+    yield from control_faults("/email/from_name", from_name)
+    if _TURNING.search(from_name):
+        sentence = "characters that turn the direction of writing are not allowed in a name"
+        yield Fault("/email/from_name", sentence)
 
 
 def _telegram_faults(request: NotificationRequest) -> Iterator[Fault]:

@@ -1,10 +1,13 @@
 """Which headers a client may add to an email: an allow-list, and what the operator adds to it."""
 
+import re
 from collections.abc import Iterator, Mapping, Set
 
 from gateway_api.problems import Fault, pointer
 
 MAX_HEADER_LINE_BYTES = 998  # RFC 5322, section 2.1.1
+
+_C1_CONTROLS = re.compile("[\x80-\x9f]")
 
 # Names one by one, never `X-…`: to a relay such a header may be a command that changes who is
 # written to (X-SMTPAPI, X-SES-…, X-Mailgun-…, X-PM-…, X-MSYS-API, X-MC-…).
@@ -52,4 +55,15 @@ def header_faults(headers: Mapping[str, str], extra: Set[str]) -> Iterator[Fault
             yield Fault(path, "a header's value must not be empty")
         elif len(f"{name}: {value}".encode()) > MAX_HEADER_LINE_BYTES:
             yield Fault(path, f"a header may have at most {MAX_HEADER_LINE_BYTES} bytes")
+        yield from control_faults(path, value)
         seen.add(lower)
+
+
+def control_faults(path: str, text: str) -> Iterator[Fault]:
+    """The fault of a text for a header that has control characters.
+
+    Those below U+0080 the envelope refuses; it does not refuse these, since a reader of the wire
+    has to take what was accepted before they were refused.
+    """
+    if _C1_CONTROLS.search(text):
+        yield Fault(path, "control characters and line breaks are not allowed here")

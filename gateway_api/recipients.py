@@ -21,6 +21,8 @@ _TELEGRAM_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{4,31}")
 _TELEGRAM_ID_LIMIT = 2**52  # Bot API: at most 52 significant bits
 _VK_ID_LIMIT = 2**63  # VK API: peer_id is int64
 _MAX_EMAIL_CHARACTERS = 320  # RFC 5321, section 4.5.3.1: 64, @, 255
+_MAX_LOCAL_PART_OCTETS = 64  # the same section; the library counts only where it is asked to
+_BEGINS_ENCODED_WORD = "=?"  # RFC 2047; several addresses of a header could make one together
 _QUOTE_LENGTH = 80
 
 
@@ -66,6 +68,16 @@ def normalise_email(address: str) -> str:
         )
     except email_validator.EmailNotValidError as error:
         raise ValueError(f"{_quote(address)} is not an email address: {error}") from None
+    if (octets := len(found.local_part.encode())) > _MAX_LOCAL_PART_OCTETS:
+        raise ValueError(
+            f"{_quote(address)} is not an email address: {octets} bytes before the @-sign, "
+            f"at most {_MAX_LOCAL_PART_OCTETS} are allowed"
+        )
+    if _BEGINS_ENCODED_WORD in found.local_part:  # a relay may decode it into other addresses
+        raise ValueError(
+            f"{_quote(address)} is not an email address: =? is not allowed before the @-sign, "
+            "where it would begin an encoded word"
+        )
     return found.normalized
 
 

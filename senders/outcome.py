@@ -1,12 +1,14 @@
 """What an attempt came to: the taxonomy every channel maps its provider's answers into.
 
 `code` is a short stable word or number of the provider (`550 5.1.1`, `403`, `901`), `message` the
-provider's sentence with secrets removed. What the sender does with each outcome is decided in
-`retry.py` and done in `runtime.py`.
+provider's sentence with secrets removed; both are clean and bounded, whatever was said (`said.py`).
+What the sender does with each outcome is decided in `retry.py` and done in `runtime.py`.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from senders.said import Said, SaidInLines
 
 
 class Scope(StrEnum):
@@ -25,7 +27,7 @@ class About(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Said):
     """The provider accepted the message. Final."""
 
     provider_id: str | None = None
@@ -34,7 +36,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Said):
     """The recipient has a new address; not an attempt, sent there at once."""
 
     address: str
@@ -43,7 +45,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Transient:
+class Transient(Said):
     """Nothing was sent and a later try may work.
 
     after_s: the earliest useful try, when known. paused: `Scope.ACCOUNT` when the next message
@@ -61,7 +63,7 @@ class Transient:
 
 
 @dataclass(frozen=True, slots=True)
-class Throttled:
+class Throttled(Said):
     """The provider asks for a pause; not an attempt, bound by the delivery's expiry only.
 
     after_s: how long, None when the provider did not say; guess_s: our first guess then, which is
@@ -76,7 +78,7 @@ class Throttled:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Said):
     """The provider refuses this message for good."""
 
     code: str
@@ -85,7 +87,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Misconfigured:
+class Misconfigured(Said):
     """Our credentials, address or permissions are wrong; no message of the account can pass.
 
     is_certain: False where the words are an account's but were said to a request for one recipient,
@@ -98,7 +100,7 @@ class Misconfigured:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Said):
     """The connection broke after the message was handed over: it may have been sent.
 
     resend: whether the channel's policy for this delivery is to send again.
@@ -110,7 +112,7 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
-class Crashed:
+class Crashed(SaidInLines):
     """Our own code failed; `message` is the traceback."""
 
     code: str

@@ -1,13 +1,16 @@
 """Telegram through the Bot API: one Bot and one connection pool per process."""
 
 import html
+import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Final
 
+import httpx
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 from telegram.error import TelegramError
 from telegram.helpers import escape_markdown
@@ -21,22 +24,57 @@ from senders.channel import Limits
 from senders.endpoint import parse_api_url
 from senders.outcome import Outcome, Scope, Sent, Unknown
 from senders.redaction import redact
-from senders.telegram_codes import AnswerError, classify_answer, classify_failure, read_answer
+from senders.telegram_codes import (
+    Answer,
+    AnswerError,
+    classify_answer,
+    classify_failure,
+    read_answer,
+)
 
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 25.0
+MOST_ANSWER_BYTES: Final = 1024 * 1024  # an answer repeats the message, in long escapes at worst
 _REMEMBERED_CHATS: Final = 10_000
 
 
 class _Request(HTTPXRequest):
-    """Reads refusals before the library does, which would lose the status code."""
+    """Reads answers before the library does: it would lose a refusal's status code, and raise
+    whatever comes of an answer that is not quite the API's.
+    """
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        status, payload = await super().do_request(*args, **kwargs)
-        answer = read_answer(status, payload)
-        if answer is not None:
+        answer = read_answer(*await super().do_request(*args, **kwargs))
+        if isinstance(answer, Answer):
             raise AnswerError(answer)
-        return status, payload
+        message = {"message_id": answer, "date": 0, "chat": {"id": 1, "type": "private"}}
+        return HTTPStatus.OK, json.dumps({"ok": True, "result": message}).encode()
+
+
+class _Bounded(httpx.AsyncByteStream):
+    """A response's body that breaks off where it is longer than any answer of the API."""
+
+    def __init__(self, body: httpx.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MOST_ANSWER_BYTES
+        async for chunk in self._body:
+            left -= len(chunk)
+            if left < 0:
+                raise httpx.ReadError(f"the answer has more than {MOST_ANSWER_BYTES} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def _bound(response: httpx.Response) -> None:
+    """Before the body is read: a small one may unpack to gigabytes, so none may be packed."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise httpx.ReadError("the answer is compressed, which was not asked for")
+    if isinstance(response.stream, httpx.AsyncByteStream):
+        response.stream = _Bounded(response.stream)
 
 
 class RecentSends:
@@ -87,7 +125,11 @@ class TelegramChannel:
             write_timeout=read_timeout_s,
             connect_timeout=connect_timeout_s,
             pool_timeout=connect_timeout_s,
-            httpx_kwargs={"trust_env": url.may_use_proxy},
+            httpx_kwargs={
+                "trust_env": url.may_use_proxy,
+                "headers": {"Accept-Encoding": "identity"},
+                "event_hooks": {"response": [_bound]},
+            },
         )
         # The same for updates, which are never fetched: a pool of their own costs 5 MB.
         self._bot = Bot(

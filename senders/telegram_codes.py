@@ -8,8 +8,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Final
+from typing import Final, TypeGuard
 
 import httpx
 from telegram.error import TelegramError
@@ -25,7 +24,9 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
+from senders.said import seconds
 
+_MOST_IN_JSON: Final = 2**53 - 1  # Bot API: its numbers are exact in a double
 _FETCH_TRIES: Final = 3
 
 _about_recipient: Final = Rejected("", about=About.RECIPIENT)
@@ -102,7 +103,7 @@ class AnswerError(TelegramError):
 def classify_answer(answer: Answer, *, throttle: Scope = Scope.ACCOUNT) -> Outcome:
     """What an answer means; `throttle` is what a 429 without further word is about."""
     code, description = str(answer.status), answer.description or ""
-    if answer.migrate_to is not None:
+    if answer.migrate_to:
         return Moved(str(answer.migrate_to), code, description)
     outcome = _by_status(answer)
     if isinstance(outcome, Throttled):
@@ -135,35 +136,34 @@ def _by_status(answer: Answer) -> Outcome:
     )
 
 
-def read_answer(status: int, payload: bytes) -> Answer | None:
-    """The refusal in a response; None when the response says that the message was sent."""
+def read_answer(status: int, payload: bytes) -> Answer | int:
+    """The refusal in a response; the number of the message when it says that it was sent."""
     try:
         body = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):  # not JSON, or so deep that it means nothing
         return Answer(status)
     if not isinstance(body, dict):
         return Answer(status)
     result = body.get("result")
     if 200 <= status < 300 and body.get("ok") is True and isinstance(result, dict):
-        return None if result.keys() >= {"message_id", "date", "chat"} else Answer(status)
+        number = result.get("message_id")
+        is_message = result.keys() >= {"date", "chat"}
+        return number if is_message and _is_whole(number, 0, _MOST_IN_JSON) else Answer(status)
     description, parameters = body.get("description"), body.get("parameters")
     if body.get("ok") is not False or not isinstance(description, str):
         return Answer(status)
     parameters = parameters if isinstance(parameters, dict) else {}
-    code = body.get("error_code")
+    code, migrate_to = body.get("error_code"), parameters.get("migrate_to_chat_id")
     return Answer(
-        status=code if isinstance(code, int) else status,
+        status=code if _is_whole(code, 100, 599) else status,
         description=description,
         retry_after_s=seconds(parameters.get("retry_after")),
-        migrate_to=parameters.get("migrate_to_chat_id") or None,
+        migrate_to=migrate_to if _is_whole(migrate_to, -_MOST_IN_JSON, _MOST_IN_JSON) else None,
     )
 
 
-def seconds(retry_after: int | float | timedelta | None) -> float | None:
-    """A `retry_after` of any of the forms that API and library use, as seconds."""
-    if isinstance(retry_after, timedelta):
-        return retry_after.total_seconds()
-    return float(retry_after) if retry_after else None
+def _is_whole(value: object, least: int, most: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -3,14 +3,21 @@
 import asyncio
 import hashlib
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
+from socket import SHUT_RDWR
 from typing import Any, Final
 
 import requests
 import vk_api
 from jconfig import MemoryConfig  # type: ignore[import-untyped, unused-ignore]
 from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
 
 from common.envelope import Channel as ChannelName
 from common.envelope import Delivery
@@ -21,7 +28,7 @@ from senders.channel import Limits
 from senders.endpoint import ApiUrl, parse_api_url
 from senders.outcome import Outcome, Sent
 from senders.redaction import redact
-from senders.vk_codes import ALARMING, classify_exception
+from senders.vk_codes import ALARMING, classify_exception, read_answer
 
 log = get_logger(__name__)
 
@@ -29,7 +36,9 @@ API_VERSION: Final = "5.199"
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 25.0
 REPEAT_SAFE_S: Final = 3300.0  # VK knows a random_id for an hour; the way to it takes time too
+MOST_ANSWER_BYTES: Final = 1024 * 1024
 
+_CHUNK_BYTES: Final = 64 * 1024
 _LIBRARY_URL: Final = "https://api.vk.ru"
 
 
@@ -97,7 +106,7 @@ class VkChannel:
 
 
 class VkTransmitter:
-    """One lane's VkApi and thread, abandoned when a call is cancelled, which they outlive."""
+    """One lane's VkApi and thread, abandoned when a call is cancelled, which ends in the thread."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -134,7 +143,8 @@ class _Line:
         self._session = requests.Session()
         self._session.trust_env = account.url.may_use_proxy
         self._session.max_redirects = 0
-        self._session.mount(_LIBRARY_URL, _Adapter(account.url.base, account.timeouts_s))
+        self._adapter = _Adapter(account.url.base, account.timeouts_s)
+        self._session.mount(_LIBRARY_URL, self._adapter)
         # MemoryConfig: the default one keeps a file in the working directory
         self._api = vk_api.VkApi(
             token=account.token,
@@ -152,7 +162,8 @@ class _Line:
         return await loop.run_in_executor(self._thread, self._api.method, method, fields)
 
     def abandon(self) -> None:
-        """Let the call that is under way end by itself, then close."""
+        """Cut the call that is under way, which may never end by itself, then close."""
+        self._adapter.cut()
         self._thread.submit(self._session.close)
         self._thread.shutdown(wait=False)
 
@@ -163,15 +174,67 @@ class _Line:
 
 
 class _Adapter(HTTPAdapter):
-    """Sends what is meant for the library's fixed address to `base`, and not without time-outs."""
+    """Sends what is meant for the library's fixed address to `base`, and not without time-outs.
+
+    Gives it only what is an answer of the API; it would raise whatever comes of any other.
+    """
 
     def __init__(self, base: str, timeouts_s: tuple[float, float]) -> None:
         super().__init__()
         self._base = base
         self._timeouts_s = timeouts_s
+        self._connection: HTTPConnection | None = None
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The library's pool, whose connections are remembered as they are made."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        make = type(pool).ConnectionCls  # not the pool itself: it closes when nobody holds it
+
+        def remembered(*args: Any, **kwargs: Any) -> HTTPConnection:
+            connection: HTTPConnection = make(*args, **kwargs)
+            self._connection = connection
+            return connection
+
+        pool.ConnectionCls = remembered
+        return pool
+
+    def cut(self) -> None:
+        """End the connection under a call, from another thread."""
+        socket = self._connection and self._connection.sock
+        with suppress(OSError):
+            if socket:
+                socket.shutdown(SHUT_RDWR)
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         request.url = self._base + (request.url or "").removeprefix(_LIBRARY_URL)
-        return super().send(request, *args, **kwargs | {"timeout": self._timeouts_s})
+        request.headers["Accept-Encoding"] = "identity"
+        given = {"timeout": self._timeouts_s, "stream": True}
+        response = super().send(request, *args, **kwargs | given)
+        body = _read_body(response.raw, self._timeouts_s[1])
+        answer = read_answer(body) if response.status_code == requests.codes.ok else {}
+        response.raw = BytesIO(json.dumps(answer).encode())
+        return response
+
+
+def _read_body(raw: BaseHTTPResponse, timeout_s: float) -> bytes:
+    """The bytes as they came, packed ones too, which are then no answer.
+
+    Bounded in size and time, since the library's thread could not be stopped.
+    """
+    deadline = time.monotonic() + timeout_s
+    body = bytearray()
+    try:
+        while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
+            body += chunk
+            if len(body) > MOST_ANSWER_BYTES or time.monotonic() > deadline:
+                raise requests.ConnectionError(
+                    f"the answer has more than {MOST_ANSWER_BYTES} bytes, or took longer than "
+                    f"{timeout_s:g} s"
+                )
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+    finally:
+        raw.close()
+    return bytes(body)

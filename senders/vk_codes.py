@@ -3,8 +3,9 @@
 Source: https://dev.vk.com/ru/reference/errors, and the schema of API version 5.199.
 """
 
+import json
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import requests
 import vk_api
@@ -61,6 +62,30 @@ HTTP_STATUSES: Final[dict[int, Outcome]] = {
 """HTTP statuses below 500 that say something; any other comes from no VK API."""
 
 
+def read_answer(payload: bytes) -> dict[str, Any]:
+    """An answer in the API's own words: a `response` that is a number, or an `error` with a code.
+
+    Raises requests.JSONDecodeError for any other, of which nobody knows what it means.
+    """
+    try:
+        answer = json.loads(payload)
+    except (ValueError, RecursionError):  # not JSON, or so deep that it means nothing
+        answer = None
+    if isinstance(answer, dict):
+        error = answer.get("error")
+        if isinstance(error, dict) and _is_int32(code := error.get("error_code")):
+            words = error.get("error_msg")
+            words = words if isinstance(words, str) else ""
+            return {"error": {"error_code": code, "error_msg": words}}
+        if error is None and _is_int32(number := answer.get("response")):
+            return {"response": number}
+    raise requests.JSONDecodeError("not an answer of the VK API", "", 0)
+
+
+def _is_int32(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
+
+
 def classify_error(code: int, message: str) -> Outcome:
     """What an API error means."""
     outcome = CODES.get(code, Transient("", tries=_UNLISTED_TRIES))
@@ -74,8 +99,8 @@ def classify_exception(error: Exception) -> Outcome:
     message = str(error) or type(error).__name__
     match error:
         case vk_api.ApiError():
-            text = str(error.error.get("error_msg", ""))
-            return classify_error(int(error.code), text)
+            text = error.error["error_msg"]
+            return classify_error(error.code, text)
         case vk_api.ApiHttpError():
             status = error.response.status_code
             other = Unknown("") if status >= 500 else _account

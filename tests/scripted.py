@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from common.envelope import Channel as ChannelName
 from common.envelope import Delivery
 from common.settings import Rate, Settings, load_settings
-from senders.channel import Limits
+from senders.channel import Channel, Limits
 from senders.outcome import Outcome, Sent
 from senders.process import run_sender
 
@@ -77,7 +77,7 @@ def sender_settings(url: str, **changes: str) -> Settings:
 
 @contextlib.asynccontextmanager
 async def running_sender(
-    channel: ScriptedChannel, url: str, **changes: str
+    channel: Channel, url: str, **changes: str
 ) -> AsyncIterator[asyncio.Event]:
     """Run a whole sender process's work in this loop; yields the event that stops it."""
     stopping = asyncio.Event()

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NoReturn
 
 
 class Deed(Enum):
@@ -20,10 +21,18 @@ class Deed(Enum):
 class Closing:
     """An answer after which the server closes the connection."""
 
-    reply: str
+    reply: str | bytes
 
 
-Answer = str | Closing | Deed
+@dataclass(frozen=True)
+class Endless:
+    """An answer that begins so and goes on with the same piece until the client leaves."""
+
+    beginning: bytes
+    piece: bytes
+
+
+Answer = str | bytes | Closing | Endless | Deed
 
 
 class ScriptedServer:
@@ -90,10 +99,19 @@ class ScriptedServer:
         if isinstance(answer, Deed):
             await reader.read()
             return False
-        text = answer.reply if isinstance(answer, Closing) else answer
-        writer.write(text.encode() + self.end)
+        if isinstance(answer, Endless):
+            await self._go_on(answer, writer)
+        said = answer.reply if isinstance(answer, Closing) else answer
+        writer.write((said.encode() if isinstance(said, str) else said) + self.end)
         await writer.drain()
-        return isinstance(answer, str)
+        return isinstance(answer, str | bytes)
+
+    async def _go_on(self, answer: Endless, writer: asyncio.StreamWriter) -> NoReturn:
+        writer.write(answer.beginning)
+        while True:  # ends with the connection, which raises
+            writer.write(answer.piece)
+            await writer.drain()
+            await asyncio.sleep(0)  # a client that reads fast would leave nobody else a turn
 
 
 SMTP_REPLIES = {
@@ -144,7 +162,8 @@ class ScriptedSmtp(ScriptedServer):
         script = self._script[command]
         answer = script.pop(0) if script else SMTP_REPLIES.get(command, "250 Ok")
         goes_on = await self.act(answer, reader, writer)
-        return str(answer)[:3] if goes_on else ""
+        said = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
+        return said[:3] if goes_on else ""
 
 
 class ScriptedHttp(ScriptedServer):

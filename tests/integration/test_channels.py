@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ from senders.outcome import (
 from senders.process import make_channel
 from senders.telegram import TelegramChannel
 from senders.vk import VkChannel, random_id
-from tests.scripted_servers import Answer, Closing, Deed, ScriptedHttp, http
+from tests.scripted_servers import Answer, Closing, Deed, Endless, ScriptedHttp, http
 from tests.support import eventually, make_delivery
 
 TOKEN = "123456:s3cret-part"
@@ -263,6 +264,15 @@ async def test_cancelled_call_leaves_a_lane_that_works(make: Maker) -> None:
         assert await lane.send(make_delivery()) == Sent("7")
 
 
+async def test_cancelled_vk_call_ends_though_its_answer_never_would() -> None:
+    server = ScriptedHttp(Endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000))
+    async with server.serving(), lane_of(vk(server, read_timeout_s=30)) as lane:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await lane.send(make_delivery())
+        await eventually(lambda: not _vk_threads(), timeout_s=5)
+
+
 async def test_cancelled_vk_call_does_not_hold_up_the_next() -> None:
     server = ScriptedHttp(Deed.HANG, VK_OK)
     async with server.serving(), lane_of(vk(server, read_timeout_s=30)) as lane:
@@ -295,6 +305,10 @@ async def test_vk_calls_once_for_each_answer_and_writes_no_file(
     assert len(server.heard) == 1
     assert "v=5.199" in server.heard[0]
     assert os.listdir(tmp_path) == []
+
+
+def _vk_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("vk")]
 
 
 def _open_sockets() -> int:

@@ -127,6 +127,7 @@ LONG = "x" * 4097
 BUTTON = {"text": "Open", "url": "https://example.com"}
 BUTTONS = "/telegram/buttons"
 THREAD = "/telegram/message_thread_id"
+HEADERS = "/email/headers"
 
 
 @pytest.mark.parametrize(
@@ -241,6 +242,17 @@ THREAD = "/telegram/message_thread_id"
             "101 buttons",
         ),
         (TELEGRAM | {"telegram": {"buttons": [[BUTTON]] * 101}}, BUTTONS, "100"),
+        # what could reach a header of an email
+        (EMAIL | {"subject": "a\x85b"}, "/subject", "control characters"),
+        (EMAIL | {"subject": "a\x9fb"}, "/subject", "control characters"),
+        (EMAIL | {"subject": "a\x7fb"}, "/subject", "control characters"),
+        (EMAIL | {"email": {"from_name": "a\x80b"}}, "/email/from_name", "control characters"),
+        (EMAIL | {"email": {"from_name": "a\u202eb"}}, "/email/from_name", "direction"),
+        (EMAIL | {"email": {"headers": {"List-Id": "\x90"}}}, f"{HEADERS}/List-Id", "control"),
+        (EMAIL | {"email": {"reply_to": "a\x90@example.org"}}, "/email/reply_to", "unsafe"),
+        (EMAIL | {"to": f"email:{'a' * 65}@example.org"}, "/to", "65 bytes before the @"),
+        (EMAIL | {"to": f"email:{'я' * 33}@example.org"}, "/to", "66 bytes before the @"),
+        (EMAIL | {"email": {"cc": ["=?utf-8?q?a=2C?=@x.org"]}}, "/email/cc/0", "encoded word"),
         # vk
         (VK | {"text": None, "html": "<b>x</b>"}, "/text", "needs text"),
         (VK | {"text": LONG}, "/text", "VK takes at most 4096"),
