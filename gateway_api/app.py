@@ -18,7 +18,7 @@ from common.settings import Settings
 from common.tracing import is_untraced
 from gateway_api.dead_letters import add_dead_letters
 from gateway_api.health import Health
-from gateway_api.keys import BearerKey
+from gateway_api.keys import BearerKey, ThisMachineOnly
 from gateway_api.methods import HeadAsGet, allowed_methods
 from gateway_api.metrics import observe_api, show_metrics
 from gateway_api.notifications import Notifications
@@ -75,6 +75,8 @@ def create_app(settings: Settings, broker: Broker | None = None) -> FastAPI:
     app.add_middleware(HeadAsGet)
     if settings.api_key is not None:
         app.add_middleware(BearerKey, key=settings.api_key.get_secret_value())
+    else:
+        app.add_middleware(ThisMachineOnly, names=[settings.api_host])
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
     return app
 
