@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
     help="One HTTP POST becomes an email, a Telegram message or a VK message, and is sent again "
     "until it arrives.",
 )

@@ -3,8 +3,9 @@
 import logging
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pika
@@ -13,6 +14,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import (
     AMQPConnectionError,
     AMQPError,
+    AMQPHeartbeatTimeout,
     AuthenticationError,
     ChannelClosedByBroker,
     IncompatibleProtocolError,
@@ -36,14 +38,16 @@ class TopologyError(GatewayError):
 
 
 @contextmanager
-def connected(url: str) -> Iterator[BlockingConnection]:
+def connected(url: str, timeout_s: float | None = None) -> Iterator[BlockingConnection]:
     """A connection to the vhost of `url`, closed at the end.
 
-    Raises TopologyError when it cannot be had, and when it is lost inside the block.
+    timeout_s: longest wait for any one answer of the broker, being connected and closing included;
+    None is 10 s for the connection, and then as long as the broker sends heartbeats. Raises
+    TopologyError when it cannot be had, and when it is lost or too slow inside the block.
     """
     parameters = _parameters(url)
     try:
-        connection = BlockingConnection(parameters)
+        connection = _connect(parameters, timeout_s)
     # pika's own time-outs are neither of the first two.
     except (AMQPError, OSError, AMQPConnectorException) as error:
         raise TopologyError(f"{_reason(error, parameters, url)} ({mask_url(url)}).") from error
@@ -65,6 +69,35 @@ def channel(connection: BlockingConnection) -> Iterator[BlockingChannel]:
     finally:
         if opened.is_open:
             opened.close()
+
+
+class _ImpatientConnection(BlockingConnection):  # type: ignore[misc]
+    """A connection that is lost as soon as the broker has not answered for `timeout_s` seconds.
+
+    The library itself bounds no wait but that for heartbeats, which takes several times as long.
+    """
+
+    def __init__(self, parameters: pika.URLParameters, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        super().__init__(parameters)
+
+    def _flush_output(self, *waiters: Callable[[], bool]) -> None:
+        """Every wait of the library comes through here."""
+        # As for missed heartbeats, so that it comes out as every lost connection does.
+        sentence = f"it did not answer within {self._timeout_s:.1f} s"
+        give_up = partial(self._impl._terminate_stream, AMQPHeartbeatTimeout(sentence))
+        timer = self._impl._adapter_call_later(self._timeout_s, give_up)
+        try:
+            super()._flush_output(*waiters)
+        finally:
+            self._impl._adapter_remove_timeout(timer)
+
+
+def _connect(parameters: pika.URLParameters, timeout_s: float | None) -> BlockingConnection:
+    if timeout_s is None:
+        return BlockingConnection(parameters)
+    parameters.socket_timeout = parameters.stack_timeout = timeout_s
+    return _ImpatientConnection(parameters, timeout_s)
 
 
 def cluster_name(connection: BlockingConnection) -> str:

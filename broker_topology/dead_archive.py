@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from broker_topology.connect import connected
 from broker_topology.dead_letter import failure_headers
 from broker_topology.dead_letters import Specimen, specimen_of, specimens
-from broker_topology.dead_queue import PATIENCE_S, DeadLetterError
+from broker_topology.dead_queue import PATIENT, DeadLetterError, Patience
 from broker_topology.dead_work import Worklist
 from broker_topology.requeue import Publisher
 from broker_topology.selection import Selection
@@ -71,7 +71,7 @@ def discard(
     file: Path,
     *,
     limit: int | None = None,
-    patience_s: float = PATIENCE_S,
+    patience: Patience = PATIENT,
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> Discarded:
     """Take the selected letters out of their queues; `file` has them all, on disk, before.
@@ -79,7 +79,7 @@ def discard(
     The file is made if need be, readable by its owner only, and appended to. Raises
     DeadLetterError, and TopologyError when the broker cannot be reached or is lost.
     """
-    work = Worklist(url, selection, limit, patience_s)
+    work = Worklist(url, selection, limit, patience)
     with _appended(file) as archive, closing(work.batches()) as batches:
         for batch in batches:
             _keep(archive, [_line(specimen_of(taken, letter)) for letter, taken in batch])
@@ -89,12 +89,10 @@ def discard(
     return Discarded(work.handled, work.missing)
 
 
-def export(
-    url: str, selection: Selection, target: TextIO, *, patience_s: float = PATIENCE_S
-) -> int:
+def export(url: str, selection: Selection, target: TextIO, *, patience: Patience = PATIENT) -> int:
     """Write the selected letters as lines of JSON and leave them where they are; how many."""
     written = 0
-    with closing(specimens(url, selection, patience_s=patience_s)) as found:
+    with closing(specimens(url, selection, patience=patience)) as found:
         for specimen in found:
             target.write(_line(specimen).decode())
             written += 1

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from broker_topology.dead_letter import DeadLetter, read_letter
-from broker_topology.dead_queue import PATIENCE_S, DeadLetterError, Taken, opened
+from broker_topology.dead_queue import PATIENT, DeadLetterError, Patience, Taken, opened
 from broker_topology.selection import Selection, by_ids
 
 
@@ -28,24 +28,24 @@ class Specimen:
 
 
 def iterate(
-    url: str, selection: Selection, *, patience_s: float = PATIENCE_S
+    url: str, selection: Selection, *, patience: Patience = PATIENT
 ) -> Generator[DeadLetter, None, None]:
     """Yield the selected letters, oldest first within a queue; close it to stop early.
 
     The queue under way is locked, and what was taken from it goes back in order when the walk
     ends. Raises DeadLetterError, and TopologyError when the broker cannot be reached or is lost.
     """
-    with closing(specimens(url, selection, patience_s=patience_s)) as found:
+    with closing(specimens(url, selection, patience=patience)) as found:
         for specimen in found:
             yield specimen.letter
 
 
 def specimens(
-    url: str, selection: Selection, *, patience_s: float = PATIENCE_S
+    url: str, selection: Selection, *, patience: Patience = PATIENT
 ) -> Generator[Specimen, None, None]:
     """Like `iterate`, with headers and bodies; one at a time, so keep only what is needed."""
     for name in selection.queues():
-        with opened(url, name, patience_s) as queue, queue.walk(queue.count) as walk:
+        with opened(url, name, patience) as queue, queue.walk(queue.count) as walk:
             for taken in walk.look():
                 letter = letter_of(taken)
                 if selection.matches(letter):
@@ -53,22 +53,22 @@ def specimens(
 
 
 def page(
-    url: str, selection: Selection, limit: int, *, patience_s: float = PATIENCE_S
+    url: str, selection: Selection, limit: int, *, patience: Patience = PATIENT
 ) -> tuple[list[DeadLetter], bool]:
     """The first `limit` selected letters, and whether there are more."""
-    with closing(iterate(url, selection, patience_s=patience_s)) as found:
+    with closing(iterate(url, selection, patience=patience)) as found:
         letters = list(islice(found, limit + 1))
     return letters[:limit], len(letters) > limit
 
 
-def count(url: str, selection: Selection, *, patience_s: float = PATIENCE_S) -> int:
+def count(url: str, selection: Selection, *, patience: Patience = PATIENT) -> int:
     """How many letters are selected now."""
-    return sum(1 for _ in iterate(url, selection, patience_s=patience_s))
+    return sum(1 for _ in iterate(url, selection, patience=patience))
 
 
-def find(url: str, letter_id: str, *, patience_s: float = PATIENCE_S) -> Specimen:
+def find(url: str, letter_id: str, *, patience: Patience = PATIENT) -> Specimen:
     """The first letter with this id. Raises NoSuchLetterError."""
-    with closing(specimens(url, by_ids([letter_id]), patience_s=patience_s)) as found:
+    with closing(specimens(url, by_ids([letter_id]), patience=patience)) as found:
         for specimen in found:
             return specimen
     raise NoSuchLetterError(

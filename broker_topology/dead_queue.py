@@ -27,11 +27,24 @@ from broker_topology.connect import connected
 from common.errors import GatewayError
 
 LARGEST_WINDOW = 65_535  # AMQP's prefetch is 16 bits
-PATIENCE_S = 10.0  # waited for another operator to be done with the queue
 _FIRST_LOOK = 500
 _SILENCE_S = 5.0  # after which letters that should be there are taken to be gone
 _RETURN_TIMEOUT_S = 10.0
 _BREATH_S = 2.0  # a few of them fit into the connection's heartbeat time-out
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for another operator who has the queue, and for one answer of the broker.
+
+    broker_s: None is as long as it sends heartbeats.
+    """
+
+    operator_s: float = 10.0
+    broker_s: float | None = None
+
+
+PATIENT = Patience()
 
 
 class DeadLetterError(GatewayError):
@@ -113,15 +126,15 @@ class DeadQueue:
 
 
 @contextmanager
-def opened(url: str, name: str, patience_s: float = PATIENCE_S) -> Iterator[DeadQueue]:
+def opened(url: str, name: str, patience: Patience = PATIENT) -> Iterator[DeadQueue]:
     """Lock a queue of dead letters against other operators and count it.
 
-    Waits up to `patience_s` seconds for another operator. Raises QueueBusyError,
-    QueueRefusedError, and TopologyError when the broker cannot be reached or is lost.
+    Raises QueueBusyError, QueueRefusedError, and TopologyError when the broker cannot be reached,
+    is lost, or does not answer.
     """
-    with connected(url) as connection:
+    with connected(url, patience.broker_s) as connection:
         try:
-            _lock(connection, name, patience_s)
+            _lock(connection, name, patience.operator_s)
             yield DeadQueue(connection, name)
         except ChannelClosedByBroker as error:
             raise _refusal(error, name) from error
@@ -245,6 +258,8 @@ class Walk:
         deadline = time.monotonic() + _SILENCE_S
         while not self._arrived and time.monotonic() < deadline:
             self._connection.process_data_events(0.5)
+            if not self._arrived:
+                self._queue.ready()  # a broker that hangs is silent too, but does not answer
             if window.channel.is_closed:
                 raise QueueRefusedError(
                     f"The broker ended the look at {self._queue.name}: try again."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from broker_topology.dead_letter import DeadLetter
 from broker_topology.dead_letters import letter_of
-from broker_topology.dead_queue import PATIENCE_S, DeadQueue, Taken, Walk, opened
+from broker_topology.dead_queue import PATIENT, DeadQueue, Patience, Taken, Walk, opened
 from broker_topology.selection import Selection
 
 # The broker closes a channel that holds a letter for 30 min; after this all go back for a moment.
@@ -33,7 +33,7 @@ class Worklist:
     url: str
     selection: Selection
     limit: int | None = None
-    patience_s: float = PATIENCE_S
+    patience: Patience = PATIENT
     accepts: Callable[[DeadLetter], bool] = _anything
     on_window: Callable[[], object] = lambda: None
     handled: int = 0
@@ -73,7 +73,7 @@ class Worklist:
         for name in self.selection.queues():
             if self.is_done:
                 return
-            with opened(self.url, name, self.patience_s) as queue:
+            with opened(self.url, name, self.patience) as queue:
                 yield from self._through(queue)
 
     def done(self, letter: DeadLetter, taken: Taken) -> None:

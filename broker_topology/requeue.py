@@ -14,7 +14,7 @@ from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 from broker_topology.apply import exists
 from broker_topology.connect import connected
 from broker_topology.dead_letter import DeadLetter, read_progress
-from broker_topology.dead_queue import PATIENCE_S, DeadLetterError, QueueRefusedError
+from broker_topology.dead_queue import PATIENT, DeadLetterError, Patience, QueueRefusedError
 from broker_topology.dead_work import Worklist
 from broker_topology.selection import Selection
 from broker_topology.topology import DUE, Queue, queue_name, requeue_key
@@ -39,7 +39,7 @@ def requeue(
     limit: int | None = None,
     rate: Rate | None = None,
     redirect: str | None = None,
-    patience_s: float = PATIENCE_S,
+    patience: Patience = PATIENT,
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> Requeued:
     """Put the selected letters back into their channel queues, as new generations.
@@ -48,10 +48,10 @@ def requeue(
     are back. A letter is acked when the broker has confirmed its copy: being killed loses none and
     doubles at most the one in hand. Raises DeadLetterError, TopologyError.
     """
-    with connected(url) as connection:
+    with connected(url, patience.broker_s) as connection:
         publisher = Publisher(connection)
         pace = _Pace(rate)
-        work = Worklist(url, selection, limit, patience_s, accepts=_is_decodable)
+        work = Worklist(url, selection, limit, patience, accepts=_is_decodable)
         work.on_window = publisher.breathe
         with closing(work.batches()) as batches:
             for batch in batches:

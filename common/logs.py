@@ -79,5 +79,7 @@ def _renderers(settings: Settings) -> list[Any]:
         settings.log_format == "auto" and sys.stderr.isatty()
     )
     if people:
-        return [structlog.dev.ConsoleRenderer()]
+        # Local variables hold recipients, texts and tokens; by default they would be printed.
+        tracebacks = structlog.dev.RichTracebackFormatter(show_locals=False)
+        return [structlog.dev.ConsoleRenderer(exception_formatter=tracebacks)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -156,6 +156,25 @@ class Settings(BaseModel):
         "bearer token clients must send; required unless the API listens on loopback only "
         "(at least 16 characters)",
     )
+    api_max_connections: int = _setting(
+        10_000,
+        "most connections to the API at once; fewer when the limit on open files is lower",
+        ge=1,
+    )
+    api_max_connections_per_client: int = _setting(
+        2000,
+        "most of them from one address (IPv6: from one /64); a proxy counts as one client",
+        ge=1,
+    )
+    api_header_timeout_s: float = _setting(
+        10.0, "how long a request's head may take, and the first one to begin", gt=0, le=300
+    )
+    api_idle_timeout_s: float = _setting(
+        65.0,
+        "how long the API keeps a connection without a request; longer than a proxy in front does",
+        gt=0,
+        le=3600,
+    )
     max_body_bytes: int = _setting(
         1024 * 1024, "largest request body", ge=1024, le=64 * 1024 * 1024
     )

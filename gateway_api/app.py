@@ -19,7 +19,8 @@ from common.settings import Settings
 from common.tracing import is_untraced
 from gateway_api.dead_letters import add_dead_letters
 from gateway_api.health import Health
-from gateway_api.keys import BearerKey
+from gateway_api.keys import BearerKey, ThisMachineOnly
+from gateway_api.methods import HeadAsGet, allowed_methods
 from gateway_api.metrics import observe_api, show_metrics
 from gateway_api.notifications import Notifications
 from gateway_api.openapi import (
@@ -75,8 +76,11 @@ def create_app(
     _add_routes(app, Notifications(settings, broker, publisher, topology), Health(broker, topology))
     add_dead_letters(app, settings)
     _add_error_answers(app)
+    app.add_middleware(HeadAsGet)
     if settings.api_key is not None:
         app.add_middleware(BearerKey, key=settings.api_key.get_secret_value())
+    else:
+        app.add_middleware(ThisMachineOnly, names=[settings.api_host])
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
     return app
 
@@ -135,10 +139,15 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     """What the framework refuses by itself: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
+        if request.method == "OPTIONS" and request.scope["path"] == "*":  # about the whole server
+            return Response(status_code=204, headers={"Allow": "GET, HEAD, OPTIONS, POST"})
         return Problem("not_found", f"there is nothing at {request.url.path}").response()
     if error.status_code == 405:
-        sentence = f"{request.url.path} does not take {request.method}"
-        return Problem("method_not_allowed", sentence, headers=error.headers).response()
+        headers = {"Allow": allowed_methods(request)}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        sentence = f"{request.url.path} takes {headers['Allow']} only"
+        return Problem("method_not_allowed", sentence, headers=headers).response()
     document = {"title": error.detail, "status": error.status_code}
     return Response(to_json(document), error.status_code, error.headers, PROBLEM_JSON)
 

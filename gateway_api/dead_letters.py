@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import TypeVar
 
 from fastapi import FastAPI
@@ -14,7 +16,7 @@ from starlette.responses import Response
 from broker_topology import dead_archive, dead_letters
 from broker_topology.connect import TopologyError
 from broker_topology.dead_letter import Group, group
-from broker_topology.dead_queue import DeadLetterError, QueueBusyError
+from broker_topology.dead_queue import DeadLetterError, Patience, QueueBusyError
 from broker_topology.dead_report import group_json, letter_json, specimen_json
 from broker_topology.requeue import Requeued, requeue
 from broker_topology.selection import Selection
@@ -35,7 +37,8 @@ from gateway_api.recipients import parse_recipient
 from gateway_api.validation import invalid_request
 
 PATH = "/v1/dead-letters"
-_PATIENCE_S = 3.0  # for another operator who has the queue
+_AT_ONCE = 8  # each has a thread, and two connections at most; a queue takes one at a time anyway
+_WAITING = 0.75  # part of the time for an answer that may go by before the broker is asked
 
 Result = TypeVar("Result")
 
@@ -46,24 +49,27 @@ class DeadLetters:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.operator_url
         self._max_body_bytes = settings.max_body_bytes
+        self._timeout_s = settings.publish_timeout_s
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "dead-letters")
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def list_letters(self, request: Request) -> Response:
         """Dead letters, the oldest first in each queue, or their counts by reason."""
         query = read_query(LetterQuery, dict(request.query_params))
         wanted = query.selection()
         if query.group:
-            groups = await _in_thread(lambda: self._groups(wanted))
+            groups = await self._in_thread(lambda patience: self._groups(wanted, patience))
             return _answer({"groups": [group_json(one) for one in groups[: query.limit]]})
-        letters, more = await _in_thread(
-            lambda: dead_letters.page(self._url, wanted, query.limit, patience_s=_PATIENCE_S)
+        letters, more = await self._in_thread(
+            lambda patience: dead_letters.page(self._url, wanted, query.limit, patience=patience)
         )
         return _answer({"dead_letters": [letter_json(one) for one in letters], "more": more})
 
     async def show(self, request: Request, letter_id: str) -> Response:
         """One dead letter in full; recipient and content only with `content=true`."""
         query = read_query(ShowQuery, dict(request.query_params))
-        specimen = await _in_thread(
-            lambda: dead_letters.find(self._url, letter_id, patience_s=_PATIENCE_S)
+        specimen = await self._in_thread(
+            lambda patience: dead_letters.find(self._url, letter_id, patience=patience)
         )
         return _answer(specimen_json(specimen, content=query.content))
 
@@ -72,7 +78,9 @@ class DeadLetters:
         body = await read_json_body(request, self._max_body_bytes)
         order = read_body(RequeueRequest, body)
         wanted, done = order.selection(), _Count()
-        result = await _in_thread(lambda: self._requeue(order, wanted, done), done)
+        result = await self._in_thread(
+            lambda patience: self._requeue(order, wanted, done, patience), done
+        )
         return _answer(
             {
                 "requeued": result.requeued,
@@ -86,13 +94,13 @@ class DeadLetters:
         body = await read_json_body(request, self._max_body_bytes)
         order = read_body(DiscardRequest, body)
         wanted, done, file = order.selection(), _Count(), dead_archive.new_file(utc_now())
-        result = await _in_thread(
-            lambda: dead_archive.discard(
+        result = await self._in_thread(
+            lambda patience: dead_archive.discard(
                 self._url,
                 wanted,
                 file,
                 limit=order.limit,
-                patience_s=_PATIENCE_S,
+                patience=patience,
                 on_progress=done,
             ),
             done,
@@ -105,14 +113,51 @@ class DeadLetters:
             }
         )
 
-    def _groups(self, wanted: Selection) -> list[Group]:
-        with closing(dead_letters.iterate(self._url, wanted, patience_s=_PATIENCE_S)) as found:
+    async def _in_thread(
+        self, work: Callable[[Patience], Result], count: "_Count | None" = None
+    ) -> Result:
+        """Run blocking work; its errors as problems, with what was done before them.
+
+        Nobody waits longer than the time for an answer until a thread is free and the broker has
+        answered it, however many ask while the broker hangs.
+        """
+        clock = asyncio.get_running_loop().time
+        began_at, waiting_s = clock(), self._timeout_s * _WAITING
+        try:
+            async with asyncio.timeout(waiting_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise _busy(f"{_AT_ONCE} others are at work on dead letters", count) from None
+        patience = Patience(waiting_s, began_at + self._timeout_s - clock())
+        working = self._threads.submit(work, patience)
+        # The place is taken for as long as the thread works, whoever still waits for it.
+        release = partial(asyncio.get_running_loop().call_soon_threadsafe, self._places.release)
+        working.add_done_callback(lambda _: release())
+        try:
+            return await asyncio.wrap_future(working)
+        except dead_letters.NoSuchLetterError as error:
+            raise Problem("dead_letter_not_found", str(error)) from error
+        except QueueBusyError as error:
+            raise _busy(str(error), count) from error
+        except DeadLetterError as error:
+            raise Problem("dead_letters_refused", str(error), members=_done(count)) from error
+        except TopologyError as error:
+            # Its text names the broker's place, which is no client's business.
+            sentence = "the broker cannot be reached, does not answer, or was lost on the way"
+            if count and count.done:
+                raise Problem("dead_letters_interrupted", sentence, members=_done(count)) from error
+            raise Problem("broker_unreachable", sentence) from error
+
+    def _groups(self, wanted: Selection, patience: Patience) -> list[Group]:
+        with closing(dead_letters.iterate(self._url, wanted, patience=patience)) as found:
             return group(found)
 
-    def _requeue(self, order: RequeueRequest, wanted: Selection, done: "_Count") -> Requeued:
+    def _requeue(
+        self, order: RequeueRequest, wanted: Selection, done: "_Count", patience: Patience
+    ) -> Requeued:
         address = None
         if order.redirect is not None and order.ids is not None:
-            letter = dead_letters.find(self._url, order.ids[0], patience_s=_PATIENCE_S).letter
+            letter = dead_letters.find(self._url, order.ids[0], patience=patience).letter
             try:
                 address = parse_recipient(f"{letter.channel}:{order.redirect}").address
             except ValueError as error:
@@ -122,7 +167,7 @@ class DeadLetters:
             wanted,
             limit=order.limit,
             redirect=address,
-            patience_s=_PATIENCE_S,
+            patience=patience,
             on_progress=done,
         )
 
@@ -173,24 +218,9 @@ class _Count:
         self.done = done
 
 
-async def _in_thread(work: Callable[[], Result], count: _Count | None = None) -> Result:
-    """Run blocking work; its errors as problems, with what was done before them."""
-    try:
-        return await asyncio.to_thread(work)
-    except dead_letters.NoSuchLetterError as error:
-        raise Problem("dead_letter_not_found", str(error)) from error
-    except QueueBusyError as error:
-        headers = {"Retry-After": str(RETRY_AFTER_S)}
-        members = _done(count)
-        raise Problem("dead_letters_busy", str(error), headers=headers, members=members) from error
-    except DeadLetterError as error:
-        raise Problem("dead_letters_refused", str(error), members=_done(count)) from error
-    except TopologyError as error:
-        # Its text names the broker's place, which is no client's business.
-        sentence = "the broker cannot be reached, or was lost on the way"
-        if count and count.done:
-            raise Problem("dead_letters_interrupted", sentence, members=_done(count)) from error
-        raise Problem("broker_unreachable", sentence) from error
+def _busy(sentence: str, count: _Count | None) -> Problem:
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return Problem("dead_letters_busy", sentence, headers=headers, members=_done(count))
 
 
 def _done(count: _Count | None) -> dict[str, JsonValue]:

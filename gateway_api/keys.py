@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import socket
+from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,38 +13,109 @@ from gateway_api.problems import Problem
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"})
 OPEN_PREFIXES = ("/static-offline-docs/", "/problems/")
+_POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
 
 
 class BearerKey:
-    """Middleware that asks for `Authorization: Bearer <key>` on every path but the open ones."""
+    """Middleware that asks for `Authorization: Bearer <key>` on every path but the open ones.
+
+    What is no HTTP request, a WebSocket say, needs the key on every path.
+    """
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app
         self._key = key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not is_open(scope["path"]) and not self._matches(scope):
-            problem = Problem(
-                "unauthorized",
-                "this path needs the header Authorization: Bearer <key> with the gateway's key",
-                headers={"WWW-Authenticate": 'Bearer realm="gateway"'},
-            )
-            await problem.response()(scope, receive, send)
+        kind = scope["type"]
+        is_free = kind == "lifespan" or (kind == "http" and is_open(scope["path"]))
+        if is_free or self._matches(scope):
+            await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        problem = Problem(
+            "unauthorized",
+            "this path needs the header Authorization: Bearer <key> with the gateway's key",
+            headers={"WWW-Authenticate": 'Bearer realm="gateway"'},
+        )
+        await _refuse(problem, scope, receive, send)
 
     def _matches(self, scope: Scope) -> bool:
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) != 1:
+        given = _header(scope, b"authorization")
+        if given is None:
             return False
-        scheme, _, token = given[0].partition(b" ")
+        scheme, _, token = given.partition(b" ")
         is_same = hmac.compare_digest(token.strip(), self._key)
         return is_same and scheme.lower() == b"bearer"
+
+
+class ThisMachineOnly:
+    """Middleware of an API without a key: only this machine's own programs and pages may call.
+
+    A web page cannot be kept from sending requests to loopback, but its browser says where they
+    come from (`Origin`) and by which name it knows this machine (`Host`): after DNS rebinding it
+    is the page's own. names: further ones that are answered to.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
+        self._app = app
+        self._names = frozenset(name.lower() for name in names if name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = None if scope["type"] == "lifespan" else self._fault(scope)
+        if problem is None:
+            await self._app(scope, receive, send)
+        else:
+            await _refuse(problem, scope, receive, send)
+
+    def _fault(self, scope: Scope) -> Problem | None:
+        authority = (_header(scope, b"host") or b"").decode("latin-1").lower()
+        host = _name_of(authority)
+        if not (is_own_name(host) or host in self._names):
+            sentence = (
+                f"without a key only localhost and 127.0.0.1 are answered, not {host[:100]!r}"
+            )
+            return Problem("foreign_host", sentence)
+        origins = [value for name, value in scope.get("headers", ()) if name == b"origin"]
+        own = (f"http://{authority}".encode(), f"https://{authority}".encode())
+        if any(origin.lower() not in own for origin in origins):
+            return Problem("foreign_origin", "without a key only the API's own pages may call it")
+        return None
+
+
+def is_own_name(host: str) -> bool:
+    """Whether a host name or address, an IPv6 one without brackets, can only be this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def is_open(path: str) -> bool:
     """Whether a path needs no key; what is not listed does."""
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+
+
+async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with the problem, close a WebSocket, and leave alone what is neither."""
+    if scope["type"] == "http":
+        await problem.response()(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    """The value of a header that is given exactly once."""
+    given = [value for name, value in scope.get("headers", ()) if name == wanted]
+    return given[0] if len(given) == 1 else None
+
+
+def _name_of(authority: str) -> str:
+    """The host in `host:port` or `[address]:port`."""
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0]
+    return authority.partition(":")[0]
 
 
 def check_exposure(settings: Settings) -> None:

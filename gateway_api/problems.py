@@ -4,7 +4,7 @@ Clients branch on `code` and never on prose, so a code is never renamed. The cat
 table of docs/api.md and what `GET /problems/<code>` shows.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,9 @@ from common import telemetry
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 5
+MAX_ANSWER_BYTES = 16 * 1024
+_MAX_DETAIL = 1000
+_MAX_FAULT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Kind:
 
 
 _KINDS = (
+    Kind("malformed_request", 400, "This is not an HTTP/1.1 request", "Correct the client."),
     Kind("malformed_json", 400, "The body is not JSON", "Send one JSON object in UTF-8."),
     Kind("incomplete_body", 400, "The body ended too early", "Send the whole body."),
     Kind(
@@ -41,6 +45,12 @@ _KINDS = (
         401,
         "The API key is missing or wrong",
         "Send the header Authorization: Bearer <GATEWAY_API_KEY>.",
+    ),
+    Kind(
+        "foreign_origin",
+        403,
+        "A page of another site sent this",
+        "Without GATEWAY_API_KEY a browser may call from the API's own pages only.",
     ),
     Kind("not_found", 404, "There is nothing at this path", "See /docs for the paths."),
     Kind(
@@ -51,10 +61,11 @@ _KINDS = (
     ),
     Kind("method_not_allowed", 405, "The path has no such method", "Use a method from Allow."),
     Kind("body_timeout", 408, "The body took too long to arrive", "Send it faster."),
+    Kind("header_timeout", 408, "The request's head took too long to arrive", "Send it faster."),
     Kind(
         "dead_letters_busy",
         409,
-        "Another operator works on these dead letters",
+        "Others work on these dead letters",
         "Ask again after Retry-After.",
     ),
     Kind(
@@ -82,10 +93,28 @@ _KINDS = (
         "Correct every fault in errors; nothing was accepted.",
     ),
     Kind(
+        "foreign_host",
+        421,
+        "The request names a host that is not this machine",
+        "Without GATEWAY_API_KEY ask for localhost or 127.0.0.1, or set a key.",
+    ),
+    Kind(
+        "headers_too_large",
+        431,
+        "The request's headers are larger than the limit",
+        "Send fewer or shorter headers.",
+    ),
+    Kind(
         "internal_error",
         500,
         "The gateway has a fault",
         "It may or may not have been accepted; the gateway's log has the details.",
+    ),
+    Kind(
+        "too_many_connections",
+        503,
+        "There are too many connections",
+        "Keep fewer open, or raise GATEWAY_API_MAX_CONNECTIONS or _PER_CLIENT.",
     ),
     Kind(
         "broker_unreachable",
@@ -160,7 +189,9 @@ class Problem(Exception):
     """Raised anywhere below a request to answer it with a problem document.
 
     detail: a sentence about this very occurrence; members: further members of the document.
-    Every 503 carries Retry-After. Raises KeyError for a code that is not in the catalogue.
+    A client can make faults long and many, so the document with them has `MAX_ANSWER_BYTES` at
+    most; members are never cut. Every 503 carries Retry-After. Raises KeyError for a code that is
+    not in the catalogue.
     """
 
     def __init__(
@@ -186,18 +217,31 @@ class Problem(Exception):
             "type": self.kind.type,
             "title": self.kind.title,
             "status": self.kind.status,
-            "detail": self.detail,
+            "detail": _cut(self.detail, _MAX_DETAIL),
             "code": self.kind.code,
             **self.members,
         }
         if self.faults:
-            document["errors"] = [
-                {"path": fault.path, "message": fault.message} for fault in self.faults
-            ]
+            room = MAX_ANSWER_BYTES - len(to_json(document)) - len(',"errors":[]')
+            document["errors"] = list(_fitting(self.faults, room))
         headers = dict(self.headers)
         if self.kind.status == 503:
             headers["Retry-After"] = str(RETRY_AFTER_S)
         return Response(to_json(document), self.kind.status, headers, PROBLEM_JSON)
+
+
+def _fitting(faults: Iterable[Fault], room: int) -> Iterator[dict[str, str]]:
+    """The faults, each cut to a bearable length, as long as they fit into so many bytes."""
+    for fault in faults:
+        shown = {"path": _cut(fault.path, _MAX_FAULT), "message": _cut(fault.message, _MAX_FAULT)}
+        room -= len(to_json(shown)) + len(",")
+        if room < 0:
+            return
+        yield shown
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def pointer(*parts: str | int) -> str:

@@ -1,11 +1,14 @@
 """Running the API in the foreground: sockets, signals, and a graceful end."""
 
+import asyncio
 import contextlib
 import errno
 import math
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
+from typing import cast
 
 import uvicorn
 
@@ -13,7 +16,9 @@ from common.errors import GatewayError
 from common.logs import get_logger
 from common.settings import Settings
 from gateway_api.app import create_app
+from gateway_api.connections import Door, limits_for, raise_descriptor_limit
 from gateway_api.keys import check_exposure
+from gateway_api.protocol import HttpConnection
 
 log = get_logger(__name__)
 
@@ -26,12 +31,13 @@ def run(settings: Settings) -> None:
     Raises GatewayError when the port cannot be listened on, SettingsError without a needed key.
     """
     check_exposure(settings)
+    door = Door(limits_for(settings, raise_descriptor_limit()))
     sockets = listen(settings.api_host, settings.api_port)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings),
             loop="uvloop",
-            http="httptools",
+            http=cast("type[asyncio.Protocol]", partial(HttpConnection, door)),
             ws="none",
             lifespan="on",
             log_config=None,

@@ -5,6 +5,7 @@ to `notifications` too, so the API asks the broker itself and refuses sends mean
 """
 
 import asyncio
+from collections.abc import Iterable
 
 from broker_topology import topology
 from common.broker.connection import Broker
@@ -13,14 +14,16 @@ from common.logs import get_logger
 
 log = get_logger(__name__)
 
-CHECK_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 2.5  # a hung broker is noticed this long after the next question
 INTERVAL_S = 10.0
-INTERVAL_IN_DOUBT_S = 1.0
+PULSE_INTERVAL_S = 1.0
 _GLANCE_S = 0.1  # how soon a reconnect is noticed
 
 
 class TopologyWatch:
-    """Asks the broker every 10 s, every second while something is wrong, and on reconnects.
+    """Asks the broker for everything every 10 s, every second while in doubt, and on reconnects.
+
+    In between it asks for one exchange every second, to know whether the broker answers at all.
 
     missing: names the broker lacked when it last answered; None before the first answer.
     is_answering: whether it answered when it was last asked; a blocked broker does not.
@@ -55,18 +58,12 @@ class TopologyWatch:
 
     async def _check(self) -> None:
         self._is_in_doubt = True
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                found = await self._broker.missing(
-                    exchanges=[exchange.name for exchange in self._wanted.exchanges],
-                    queues=[queue.name for queue in self._wanted.queues],
-                )
-        except NotConnected:
-            return  # the last answer stands; sends meet the connection's own error
-        except TimeoutError:
-            self.is_answering = False
-            log.warning("broker does not answer", timeout_s=CHECK_TIMEOUT_S)
-            return
+        found = await self._ask(
+            exchanges=[exchange.name for exchange in self._wanted.exchanges],
+            queues=[queue.name for queue in self._wanted.queues],
+        )
+        if found is None:
+            return  # the last answer stands
         missing = tuple(found)
         if missing != self.missing:
             if missing:
@@ -77,13 +74,37 @@ class TopologyWatch:
         self._is_in_doubt = bool(missing)
         self._answered.set()
 
+    async def _ask(self, exchanges: Iterable[str], queues: Iterable[str] = ()) -> list[str] | None:
+        """Names among these that the broker lacks; None when it does not answer."""
+        asking = asyncio.create_task(self._broker.missing(exchanges=exchanges, queues=queues))
+        try:
+            await asyncio.wait([asking], timeout=ANSWER_TIMEOUT_S)
+            if not asking.done():
+                # Told at once: taking the question back may take as long again.
+                self.is_answering = False
+                log.warning("broker does not answer", timeout_s=ANSWER_TIMEOUT_S)
+                return None
+            return asking.result()
+        except NotConnected:
+            return None  # sends meet the connection's own error
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+            if not asking.cancelled():
+                asking.exception()  # looked at, or the event loop logs it
+
     async def _pause(self) -> None:
+        """Wait until everything has to be asked for again."""
         clock = asyncio.get_running_loop().time
-        began_at = clock()
+        began_at = pulse_at = clock()
         was_connected = self._broker.is_connected
-        while clock() < began_at + (INTERVAL_IN_DOUBT_S if self._is_in_doubt else INTERVAL_S):
+        while clock() < began_at + (PULSE_INTERVAL_S if self._is_in_doubt else INTERVAL_S):
             await asyncio.sleep(_GLANCE_S)
             is_connected = self._broker.is_connected
             if is_connected and not was_connected:
                 return
             was_connected = is_connected
+            if is_connected and clock() >= pulse_at + PULSE_INTERVAL_S:
+                pulse_at = clock()
+                if await self._ask([topology.NOTIFICATIONS]) != []:
+                    self._is_in_doubt = True

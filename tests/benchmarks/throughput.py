@@ -52,7 +52,7 @@ async def accept(api: str, to: str) -> float:
     """POSTs answered 202 per second, over kept connections."""
     body = json.dumps({"to": [to], "subject": "Order shipped", "text": "On its way."}).encode()
     head = (
-        "POST /v1/notifications HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+        "POST /v1/notifications HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     place = urlsplit(api)

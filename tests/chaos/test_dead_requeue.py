@@ -13,6 +13,7 @@ import pytest
 
 from broker_topology import dead_letters
 from broker_topology.dead_letter import group
+from broker_topology.dead_queue import Patience
 from broker_topology.requeue import requeue
 from broker_topology.selection import Selection
 from deploy.broker import Node
@@ -52,7 +53,7 @@ def test_requeue_killed_twenty_times_loses_none_and_doubles_at_most_the_one_in_h
         moved = count(gateway_url, QUEUE)
         assert before < moved < 5000, "the kill came too early or too late to show anything"
         until(lambda: count(gateway_url, QUEUE) + count(gateway_url, DEAD) >= 5000)
-    requeue(gateway_url, EVERYTHING, patience_s=30)
+    requeue(gateway_url, EVERYTHING, patience=Patience(operator_s=30))
 
     found = Counter(ids_in(gateway_url, QUEUE))
     assert found.keys() == set(ids)
@@ -70,7 +71,7 @@ def test_broker_killed_in_the_middle_of_a_requeue(gateway_url: str, broker: Node
     broker.start()
     # The queues recover, and the letters in hand come back, a moment after the start.
     until(lambda: count(gateway_url, QUEUE) + count(gateway_url, DEAD) >= 3000)
-    requeue(gateway_url, EVERYTHING, patience_s=30)
+    requeue(gateway_url, EVERYTHING, patience=Patience(operator_s=30))
     found = Counter(ids_in(gateway_url, QUEUE))
     assert found.keys() == set(ids)
     assert sum(found.values()) - len(ids) <= 1

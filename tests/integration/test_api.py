@@ -278,7 +278,8 @@ async def test_request_in_hand_is_answered_during_a_stop(gateway_url: str) -> No
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         body = b'{"to": "vk:1", "text": "x"}'
         writer.write(
-            b"POST /v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/notifications HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body[:5])
         )
         async with asyncio.timeout(10):

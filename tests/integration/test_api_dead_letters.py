@@ -26,8 +26,12 @@ CHAT = make_delivery(address="4123452", tags=["orders"])
 
 
 @asynccontextmanager
-async def api(url: str, key: str | None = KEY) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(amqp_url=SecretStr(url), api_key=SecretStr(KEY))
+async def api(
+    url: str, key: str | None = KEY, timeout_s: float = 4
+) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(
+        amqp_url=SecretStr(url), api_key=SecretStr(KEY), publish_timeout_s=timeout_s
+    )
     app = create_app(settings)
     transport = httpx.ASGITransport(app=app)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -189,12 +193,10 @@ async def test_discard_keeps_a_file(
     assert [one["id"] for one in await listed(client)] == [CHAT.id]
 
 
-async def test_busy_queue_is_a_conflict_with_retry_after(
-    client: httpx.AsyncClient, gateway_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway_api.dead_letters._PATIENCE_S", 0.1)
+async def test_busy_queue_is_a_conflict_with_retry_after(gateway_url: str) -> None:
     with opened(gateway_url, "email.dead"):
-        answer = await client.get(PATH)
+        async with api(gateway_url, timeout_s=1) as client:
+            answer = await client.get(PATH)
     assert_problem(answer, "dead_letters_busy")
     assert int(answer.headers["Retry-After"]) > 0
 

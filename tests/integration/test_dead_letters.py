@@ -14,7 +14,12 @@ import pytest
 
 from broker_topology import dead_archive, dead_letters, dead_queue
 from broker_topology.dead_letter import group
-from broker_topology.dead_queue import DeadLetterError, QueueBusyError, QueueRefusedError
+from broker_topology.dead_queue import (
+    DeadLetterError,
+    Patience,
+    QueueBusyError,
+    QueueRefusedError,
+)
 from broker_topology.requeue import requeue
 from broker_topology.selection import Selection, by_ids
 from common.broker.consumer import clean_headers
@@ -256,7 +261,9 @@ def test_second_operator_waits_and_then_is_told(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 3)
     with dead_queue.opened(gateway_url, DEAD):
         with pytest.raises(QueueBusyError, match=r"telegram\.dead"):
-            dead_letters.page(gateway_url, Selection(channel="telegram"), 1, patience_s=0.3)
+            dead_letters.page(
+                gateway_url, Selection(channel="telegram"), 1, patience=Patience(operator_s=0.3)
+            )
         waiting = threading.Thread(target=listed, args=(gateway_url,))
         waiting.start()
     waiting.join(10)

@@ -19,7 +19,8 @@ DIRECTIVES = {
     "Install": "WantedBy",
     "Service": """
         Type ExecStart EnvironmentFile Environment LoadCredential Restart RestartSec RemainAfterExit
-        TimeoutStopSec TimeoutStartSec DynamicUser UMask NoNewPrivileges CapabilityBoundingSet
+        TimeoutStopSec TimeoutStartSec LimitNOFILE DynamicUser UMask NoNewPrivileges
+        CapabilityBoundingSet
         ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateUsers ProtectProc ProtectClock
         ProtectHostname ProtectKernelLogs ProtectKernelModules ProtectKernelTunables
         ProtectControlGroups LockPersonality MemoryDenyWriteExecute RestrictNamespaces

@@ -1,11 +1,14 @@
 """Who is let in, and when the API refuses to listen."""
 
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
 
 from common.errors import SettingsError
 from common.settings import Settings
-from gateway_api.keys import check_exposure
+from gateway_api.keys import BearerKey, check_exposure
 from tests.unit.api_client import KEY, NOTIFICATION, api, assert_problem
 
 
@@ -42,6 +45,114 @@ async def test_only_health_and_documentation_are_open() -> None:
             assert (await client.get(path)).status_code == 200
         for path in ("/v1/notifications", "/nothing", "/docs/", "//docs", "/docsx"):
             assert (await client.get(path)).status_code == 401
+
+
+async def test_what_is_no_http_request_needs_the_key_too() -> None:
+    reached: list[str] = []
+    sent: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope["type"])
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is to be read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    door = BearerKey(app, KEY)
+    key = [(b"authorization", f"Bearer {KEY}".encode())]
+    for scope in (
+        {"type": "websocket", "path": "/v1/events/ws", "headers": []},
+        {"type": "websocket", "path": "/healthz", "headers": [(b"authorization", b"Bearer x")]},
+        {"type": "something new"},
+    ):
+        await door(scope, receive, send)
+    assert reached == []
+    assert [message["type"] for message in sent] == ["websocket.close", "websocket.close"]
+
+    await door({"type": "websocket", "path": "/", "headers": key}, receive, send)
+    await door({"type": "lifespan"}, receive, send)
+    assert reached == ["websocket", "lifespan"]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_answered"),
+    [
+        ("localhost", True),
+        ("LocalHost:8080", True),
+        ("api.localhost:8080", True),
+        ("127.0.0.1:1", True),
+        ("127.8.8.8", True),
+        ("[::1]:8080", True),
+        ("[::1]", True),
+        ("rebound.example", False),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+        ("notlocalhost", False),
+        ("10.0.0.1", False),
+        ("0.0.0.0", False),
+        ("[::2]", False),
+        ("", False),
+    ],
+)
+async def test_without_a_key_only_names_of_this_machine_are_answered(
+    host: str, is_answered: bool
+) -> None:
+    async with api() as client:
+        answers = [
+            await client.post("/v1/notifications", json=NOTIFICATION, headers={"Host": host}),
+            await client.get("/healthz", headers={"Host": host}),
+            await client.get("/v1/dead-letters?limit=x", headers={"Host": host}),
+        ]
+
+    if is_answered:
+        assert [answer.status_code for answer in answers] == [202, 200, 422]
+    else:
+        for answer in answers:
+            assert_problem(answer, "foreign_host")
+
+
+async def test_name_that_the_operator_listens_on_is_answered() -> None:
+    async with api(Settings(api_host="gateway-box")) as client:
+        answer = await client.get("/healthz", headers={"Host": "Gateway-Box:8080"})
+    assert answer.status_code == 200
+
+
+async def test_with_a_key_any_name_is_answered() -> None:
+    async with api(Settings(api_key=SecretStr(KEY))) as client:
+        headers = {"Host": "api.example", "Origin": "https://elsewhere.example"}
+        answer = await client.get("/healthz", headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origins", "is_answered"),
+    [
+        ([], True),
+        (["http://localhost:8080"], True),
+        (["https://LOCALHOST:8080"], True),
+        (["null"], False),
+        (["http://localhost:3000"], False),
+        (["http://127.0.0.1:8080"], False),
+        (["http://localhost"], False),
+        (["https://evil.example"], False),
+        (["http://localhost:8080.evil.example"], False),
+        (["http://localhost:8080", "null"], False),
+        ([""], False),
+    ],
+)
+async def test_without_a_key_pages_of_other_sites_may_not_call(
+    origins: list[str], is_answered: bool
+) -> None:
+    headers = [("Host", "localhost:8080"), *(("Origin", origin) for origin in origins)]
+    async with api() as client:
+        answer = await client.post("/v1/notifications", json=NOTIFICATION, headers=headers)
+
+    if is_answered:
+        assert answer.status_code == 202
+    else:
+        assert_problem(answer, "foreign_origin")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

@@ -186,8 +186,8 @@ async def test_without_a_connection_nothing_is_published() -> None:
 async def test_broker_that_stops_answering_is_not_ready_until_it_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gateway_api.topology_watch.CHECK_TIMEOUT_S", 0.05)
-    monkeypatch.setattr("gateway_api.topology_watch.INTERVAL_IN_DOUBT_S", 0.05)
+    monkeypatch.setattr("gateway_api.topology_watch.ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("gateway_api.topology_watch.PULSE_INTERVAL_S", 0.05)
     answering = asyncio.Event()
 
     class BlockedBroker(FakeBroker):
@@ -225,7 +225,7 @@ async def test_first_request_waits_for_the_first_look_at_the_topology() -> None:
 
 
 async def test_vanished_queue_is_looked_for_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_api.topology_watch.INTERVAL_IN_DOUBT_S", 0.05)
+    monkeypatch.setattr("gateway_api.topology_watch.PULSE_INTERVAL_S", 0.05)
     broker = FakeBroker()
     broker.errors["42"] = Returned("x")
 

@@ -85,7 +85,7 @@ async def test_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(
         "method": "POST",
         "path": "/v1/notifications",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
     }
 
     async def receive() -> Any:
@@ -109,7 +109,76 @@ async def test_unknown_path_and_method() -> None:
         wrong_method = await client.put("/v1/notifications")
 
     assert_problem(wrong_method, "method_not_allowed")
-    assert wrong_method.headers["Allow"] == "POST"
+    assert wrong_method.headers["Allow"] == "OPTIONS, POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/v1/notifications", "OPTIONS, POST"),
+        ("/v1/dead-letters", "GET, HEAD, OPTIONS"),
+        ("/v1/dead-letters/requeue", "GET, HEAD, OPTIONS, POST"),
+        ("/healthz", "GET, HEAD, OPTIONS"),
+        ("/docs", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_methods_of_a_path_are_those_of_all_its_routes(path: str, allow: str) -> None:
+    async with api() as client:
+        wrong = await client.delete(path)
+        asked = await client.options(path)
+
+    assert_problem(wrong, "method_not_allowed")
+    assert (asked.status_code, asked.content) == (204, b"")
+    assert wrong.headers["Allow"] == asked.headers["Allow"] == allow
+
+
+async def test_options_of_a_path_that_is_not_there() -> None:
+    async with api() as client:
+        assert_problem(await client.options("/nothing"), "not_found")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/docs", "/problems/not_found", "/nothing"])
+async def test_head_is_answered_like_get_without_the_body(path: str) -> None:
+    async with api() as client:
+        head, get = await client.head(path), await client.get(path)
+
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers == get.headers
+
+
+async def test_head_is_refused_where_get_is() -> None:
+    async with api() as client:
+        answer = await client.head("/v1/notifications")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"vk": {"keyboard": {"k" * 31_000: ["\u0001"] * 150}}},
+        {"vk": {"keyboard": {"k" * 31_000: "\u0001"}}},
+        {"k" * 300 + str(number): 1 for number in range(99)},
+        {"\u0001" * 5000: 1},
+        {"to": ["\u0001" * 1000] * 100},
+        {"to": ["\U0001f600" * 800] * 100},
+    ],
+)
+async def test_answer_to_faults_is_never_large(content: dict[str, Any]) -> None:
+    async with api() as client:
+        answer = await client.post("/v1/notifications", json={"to": "vk:1", "text": "x"} | content)
+
+    document = assert_problem(answer, "invalid_request")
+    assert document["errors"]
+    assert len(answer.content) <= 16 * 1024
+
+
+async def test_path_that_is_shown_is_cut() -> None:
+    async with api() as client:
+        answer = await client.get("/" + "%01" * 5000)
+
+    assert_problem(answer, "not_found")
+    assert len(answer.content) <= 16 * 1024
 
 
 async def test_fault_of_the_gateway_shows_no_internals() -> None:
