@@ -242,8 +242,12 @@ DEEP = b"[" * 200_000
 MESSAGE = {"message_id": 7, "date": 0, "chat": {"id": 42, "type": "private"}}
 
 
-def telegram_ok(**fields: object) -> bytes:
-    return response(json.dumps({"ok": True, "result": MESSAGE | fields}).encode())
+UTF_16 = b"Content-Type: application/json; charset=utf-16\r\n"
+
+
+def telegram_ok(headers: bytes = b"", **fields: object) -> bytes:
+    body = {"ok": True, "result": MESSAGE | fields}
+    return response(json.dumps(body).encode(), headers=headers)
 
 
 NO_WAITS: list[Any] = ["7", -1, 1e308, float("nan"), True, None, [7], 31 * 86_400]
@@ -268,6 +272,8 @@ ODD: list[tuple[str, Answer, Outcome]] = [
     ("vk", vk_error(error_msg=["No"]), Rejected("901", "")),
     *(("vk", vk_error(error_code=odd), GARBLED) for odd in NO_CODES),
     *(("vk", response(odd), GARBLED) for odd in NO_NUMBERS),
+    ("vk", response(b'{"response": 5}', headers=UTF_16), Sent("5")),
+    ("telegram", telegram_ok(headers=UTF_16), Sent("7")),
     ("vk", response(b'{"response": 0}'), Sent("0")),
 ]
 
