@@ -6,6 +6,7 @@ from typing import Final
 
 _LINE_BYTES: Final = 76  # RFC 2045, sections 6.7 and 6.8
 _EOL: Final = b"\r\n"
+_NOT_ASCII: Final = bytes(range(0x80, 0x100))
 
 
 def write_body(text: str | None, html: str | None, boundary: str) -> bytes:
@@ -47,7 +48,7 @@ def _encode(content: bytes, longest_line: int) -> tuple[str, bytes]:
     """The content as it is where that is short lines of ASCII, else encoded the shorter way."""
     if content.isascii() and longest_line <= _LINE_BYTES and b"\0" not in content:
         return "7bit", content
-    foreign = len(content) - len(content.decode(errors="ignore").encode("ascii", "ignore"))
+    foreign = len(content) - len(content.translate(None, _NOT_ASCII))
     if 2 * foreign > len(content) / 3:  # three bytes for each against four for three
         return "base64", encodebytes(content).replace(b"\n", _EOL)
     return "quoted-printable", binascii.b2a_qp(content)

@@ -13,7 +13,7 @@ MOST_SECONDS: Final = 30 * 86_400.0
 # Controls, what breaks a line in Unicode, and what turns the direction of all that follows.
 _UNSHOWN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")  # an octet that was not UTF-8 (PEP 383)
-_LONE: Final = re.compile("[\ud800-\udfff]")
+_LONE: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # half a character, from JSON say
 
 _CYRILLIC: Final = ("cp1251", "koi8-r", "cp866")  # by how likely a mail server writes in it
 _COMMON: Final = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё"  # the commonest letter of Russian first
@@ -56,12 +56,11 @@ def clean(said: str, most_chars: int) -> str:
     What the client could not decode as UTF-8 is decoded as what it most likely is; a few such
     octets among others that it could become U+FFFD.
     """
-    text = said[:most_chars]
+    text = _LONE.sub("\ufffd", said[:most_chars])
     not_utf8 = len(_ESCAPED.findall(text))
     if not_utf8 and not_utf8 > sum(char > "\x7f" for char in text) / 2:  # the rule and no slip
-        octets = _LONE.sub(lambda lone: lone[0] if _ESCAPED.match(lone[0]) else "?", text)
-        text = _most_likely(octets.encode(errors="surrogateescape"))
-    return _UNSHOWN.sub(" ", _LONE.sub("\ufffd", text))[:most_chars]
+        text = _most_likely(text.encode(errors="surrogateescape"))
+    return _UNSHOWN.sub(" ", _ESCAPED.sub("\ufffd", text))[:most_chars]
 
 
 def seconds(value: object) -> float | None:

@@ -71,7 +71,7 @@ class _Bounded(httpx.AsyncByteStream):
 
 async def _bound(response: httpx.Response) -> None:
     """Before the body is read: a small one may unpack to gigabytes, so none may be packed."""
-    if response.headers.get("Content-Encoding", "identity") != "identity":
+    if response.headers.get("Content-Encoding", "") not in ("", "identity"):
         raise httpx.ReadError("the answer is compressed, which was not asked for")
     if isinstance(response.stream, httpx.AsyncByteStream):
         response.stream = _Bounded(response.stream)

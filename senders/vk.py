@@ -215,6 +215,7 @@ class _Adapter(HTTPAdapter):
         body = _read_body(response.raw, self._timeouts_s[1])
         answer = read_answer(body) if response.status_code == requests.codes.ok else {}
         response.raw = BytesIO(json.dumps(answer).encode())
+        response.encoding = "utf-8"  # whatever the server says of its own
         return response
 
 

@@ -1,11 +1,7 @@
 """Any bytes that a provider can say, through the real clients, up to what the broker is given."""
 
 import asyncio
-import gzip
 import json
-import tracemalloc
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,20 +12,24 @@ from common.broker.consumer import Received
 from common.envelope import Delivery, Event, EventType, Progress, utc_now
 from common.settings import load_settings
 from senders import publications
-from senders.channel import Channel
 from senders.email import EmailChannel
 from senders.email_connection import Timeouts
-from senders.outcome import Outcome, Rejected, Sent, Throttled, Transient, Unknown
+from senders.outcome import Outcome, Rejected, Sent
 from senders.retry import FailClass
 from senders.said import MOST_SECONDS
-from senders.telegram import TelegramChannel
-from senders.vk import VkChannel
+from tests.providers import (
+    channel_of,
+    delivery_for,
+    outcome_of,
+    refusal,
+    response,
+    serving,
+    vk_error,
+)
 from tests.scripted import running_sender
 from tests.scripted_servers import (
     Answer,
     Closing,
-    Endless,
-    ScriptedHttp,
     ScriptedServer,
     ScriptedSmtp,
 )
@@ -39,53 +39,6 @@ NOT_FOUND = b"550 5.1.1 " + "Пользователь не найден".encode(
 ACCEPTED = b"250 2.0.0 " + "Письмо принято".encode("cp1251")
 
 STAGES = ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."]
-
-
-def channel_of(name: str, server: ScriptedServer, wait_s: float = 1.0) -> Channel:
-    """The channel as it is, on a scripted server."""
-    at = f"127.0.0.1:{server.port}"
-    given = {
-        "GATEWAY_EMAIL_URL": f"smtp://{at}?starttls=no",
-        "GATEWAY_EMAIL_FROM": "gateway@example.com",
-        "GATEWAY_TELEGRAM_TOKEN": "123456:s3cret",
-        "GATEWAY_TELEGRAM_API_URL": f"http://{at}",
-        "GATEWAY_VK_TOKEN": "vk1.a.s3cret",
-        "GATEWAY_VK_API_URL": f"http://{at}",
-    }
-    loaded = load_settings(given)
-    if name == "email":
-        return EmailChannel(loaded, Timeouts(wait_s, wait_s, wait_s))
-    make: Callable[..., Channel] = TelegramChannel if name == "telegram" else VkChannel
-    return make(loaded, wait_s, wait_s)
-
-
-def delivery_for(name: str) -> Delivery:
-    """A delivery of this channel."""
-    address = "ada@example.org" if name == "email" else "42"
-    return make_delivery(channel=name, address=address, subject="Hello")
-
-
-@asynccontextmanager
-async def serving(name: str, answer: Answer, stage: str = "") -> AsyncIterator[ScriptedServer]:
-    """A server that gives this answer, every time or at this stage of each session."""
-    server: ScriptedSmtp | ScriptedHttp = ScriptedHttp(answer)
-    if name == "email":
-        server = ScriptedSmtp()
-        server.say(stage, *[answer] * 20)
-    async with server.serving():
-        yield server
-
-
-async def outcome_of(name: str, answer: Answer, stage: str = "", wait_s: float = 1.0) -> Outcome:
-    """What an attempt comes to when the provider answers so."""
-    async with serving(name, answer, stage) as server:
-        channel = channel_of(name, server, wait_s)
-        lane = channel.transmitter()
-        try:
-            return await lane.send(delivery_for(name))
-        finally:
-            await lane.close()
-            await channel.close()
 
 
 def check_publishable(outcome: Outcome) -> None:
@@ -154,12 +107,6 @@ vk_errors = objects(error_code=st.sampled_from([5, 6, 14, 901]), error_msg=words
 vk_bodies = objects(error=vk_errors) | objects(response=numbers) | anything
 
 
-def response(body: bytes, status: bytes = b"200 OK", headers: bytes = b"") -> bytes:
-    """A whole HTTP response of any bytes."""
-    length = str(len(body)).encode()
-    return b"HTTP/1.1 %s\r\n%sContent-Length: %s\r\n\r\n%s" % (status, headers, length, body)
-
-
 def http_answers(bodies: st.SearchStrategy[Any]) -> st.SearchStrategy[Answer]:
     statuses = st.sampled_from([b"200 OK", b"200 OK", b"400 Bad", b"429 \xff", b"500 Oops", b"999"])
     written = bodies.map(lambda body: json.dumps(body).encode())
@@ -226,119 +173,6 @@ async def test_acceptance_in_cp1251_is_an_acceptance() -> None:
 
     assert isinstance(outcome, Sent)
     assert outcome.message == "2.0.0 Письмо принято"
-
-
-def refusal(**fields: object) -> bytes:
-    body = {"ok": False, "error_code": 429, "description": "Too many"} | fields
-    return response(json.dumps(body).encode(), b"429 Too Many Requests")
-
-
-def vk_error(**fields: object) -> bytes:
-    return response(json.dumps({"error": {"error_code": 901, "error_msg": "No"} | fields}).encode())
-
-
-GARBLED = Unknown("garbled-answer", "the answer is not one of the VK API")
-DEEP = b"[" * 200_000
-MESSAGE = {"message_id": 7, "date": 0, "chat": {"id": 42, "type": "private"}}
-
-
-def telegram_ok(**fields: object) -> bytes:
-    return response(json.dumps({"ok": True, "result": MESSAGE | fields}).encode())
-
-
-NO_WAITS: list[Any] = ["7", -1, 1e308, float("nan"), True, None, [7], 31 * 86_400]
-NO_CHATS: list[Any] = ["-100", 1.5, True, [], 10**40]
-NO_CODES: list[Any] = ["901", None, 901.0, True, [901], 10**40]
-NO_NUMBERS = [b'{"response": null}', b'{"response": {"a": 1}}', b'{"response": "5"}', b"7"]
-TOO_MANY = Throttled("429", "Too many")
-
-ODD: list[tuple[str, Answer, Outcome]] = [
-    ("telegram", refusal(parameters={"retry_after": 7}), Throttled("429", "Too many", 7.0)),
-    *(("telegram", refusal(parameters={"retry_after": odd}), TOO_MANY) for odd in NO_WAITS),
-    *(("telegram", refusal(parameters={"migrate_to_chat_id": odd}), TOO_MANY) for odd in NO_CHATS),
-    ("telegram", refusal(error_code=True), Throttled("429", "Too many")),
-    ("telegram", refusal(error_code="403"), Throttled("429", "Too many")),
-    ("telegram", refusal(description="a\ud800\0\nb"), Throttled("429", "a\ufffd  b")),
-    ("telegram", telegram_ok(date="x", chat=5), Sent("7")),
-    ("telegram", telegram_ok(date=1e308, entities=7), Sent("7")),
-    ("telegram", telegram_ok(message_id="7"), Unknown("200", "HTTP status 200")),
-    ("telegram", response(DEEP), Unknown("200", "HTTP status 200")),
-    ("vk", response(DEEP), GARBLED),
-    ("vk", vk_error(error_msg="a\ud800\0\nb"), Rejected("901", "a\ufffd  b")),
-    ("vk", vk_error(error_msg=["No"]), Rejected("901", "")),
-    *(("vk", vk_error(error_code=odd), GARBLED) for odd in NO_CODES),
-    *(("vk", response(odd), GARBLED) for odd in NO_NUMBERS),
-    ("vk", response(b'{"response": 0}'), Sent("0")),
-]
-
-
-@pytest.mark.parametrize(("name", "answer", "expected"), ODD)
-async def test_odd_answer_means(name: str, answer: Answer, expected: Outcome) -> None:
-    assert await outcome_of(name, answer) == expected
-
-
-PACKED = response(gzip.compress(bytes(64 * 1024 * 1024)), headers=b"Content-Encoding: gzip\r\n")
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-TORRENTS: list[tuple[str, Answer, str, type[Any]]] = [
-    ("email", Endless(b"250 ", b"x" * 65_536), "RCPT", Transient),
-    ("email", Endless(b"550-no\r\n", b"550-no\r\n" * 8_000), "RCPT", Transient),
-    ("email", Endless(b"250 ", b"x" * 65_536), ".", Unknown),
-    ("email", Endless(b"220-", b"hi\r\n220-" * 8_000), "greeting", Transient),
-    ("telegram", Endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536), "", Unknown),
-    ("telegram", Endless(CHUNKED, CHUNK), "", Unknown),
-    ("telegram", Endless(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 65_536), "", Unknown),
-    ("telegram", Endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 10_000), "", Unknown),
-    ("telegram", PACKED, "", Unknown),
-    ("vk", Endless(CHUNKED, CHUNK), "", Unknown),
-    ("vk", Endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536), "", Unknown),
-    ("vk", Endless(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 65_536), "", Unknown),
-    ("vk", Endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 10_000), "", Unknown),
-    ("vk", PACKED, "", Unknown),
-]
-
-
-@pytest.mark.parametrize(("name", "answer", "stage", "kind"), TORRENTS)
-async def test_endless_answer_ends_in_an_outcome_and_in_little_memory(
-    name: str, answer: Answer, stage: str, kind: type[Any]
-) -> None:
-    async with asyncio.timeout(20):
-        outcome = await outcome_of(name, answer, stage)  # whatever is made once, is made now
-        tracemalloc.start()
-        try:
-            assert await outcome_of(name, answer, stage) == outcome
-            _, peak_bytes = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-
-    assert isinstance(outcome, kind), outcome
-    assert peak_bytes < 16 * 1024 * 1024
-
-
-UNASKED: list[tuple[str, bytes, type[Any]]] = [
-    ("RCPT", b"999 what", Transient),
-    ("RCPT", b"099 what", Transient),
-    ("RCPT", b"2 0 what", Transient),
-    ("RCPT", b"354 go on", Transient),
-    ("MAIL", b"150 wait", Transient),
-    ("RCPT", b"550 5.1.1 no\n250 but yes", Rejected),
-    ("RCPT", b"250 yes\n550 5.1.1 but no", Rejected),
-    ("EHLO", b"250-script\n250 SIZE 10", Sent),
-    ("DATA", b"250 already", Unknown),
-    (".", b"354 more", Unknown),
-    (".", b"150 wait", Unknown),
-    ("greeting", b"354 hello", Transient),
-    ("AUTH", b"334 not-base64!", Sent),  # nobody logs in
-]
-
-
-@pytest.mark.parametrize(("stage", "reply", "kind"), UNASKED)
-async def test_mail_server_that_breaks_the_protocol_meets_an_outcome(
-    stage: str, reply: bytes, kind: type[Any]
-) -> None:
-    outcome = await outcome_of("email", reply, stage)
-
-    assert isinstance(outcome, kind), outcome
 
 
 async def send_all(
