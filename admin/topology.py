@@ -20,6 +20,7 @@ from broker_topology.difference import Diff
 from broker_topology.export import Account, definitions
 from broker_topology.topology import Exchange, Topology, build
 from broker_topology.users import DEFAULT_PREFIX, BrokerUser, provide_users
+from common.broker.urls import split_urls
 from common.errors import GatewayError
 from common.settings import load_settings
 
@@ -162,14 +163,14 @@ def users_command(
 
 
 def _url(given: str | None) -> str:
-    if given and not given.startswith("amqps://"):
+    if given and not given.strip().startswith("amqps://"):
         return given
     settings = load_settings()
     return settings.broker_url_of(given) if given else settings.broker_url
 
 
 def _account(url: str) -> Account:
-    parts = urlsplit(url)
+    parts = urlsplit(split_urls(url)[0])
     if not parts.username or not parts.password:
         raise TopologyError(f"{mask_url(url)} names no user and password to export.")
     return Account(unquote(parts.username), unquote(parts.password))

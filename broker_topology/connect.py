@@ -4,14 +4,13 @@ import logging
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import (
-    AMQPConnectionError,
     AMQPError,
     AuthenticationError,
     ChannelClosedByBroker,
@@ -20,10 +19,13 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from common.broker.urls import addresses_of, each_url, split_urls, urls_fault
 from common.errors import GatewayError
 from common.tls import tls_context, tls_fault, without_tls_files
 
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 10.0
+# Of several nodes: one that swallows packets must not hold up the others.
+NODE_TIMEOUT_S = 3.0
 # A broker that stops answering is noticed after two of these.
 HEARTBEAT_S = 10
 
@@ -37,23 +39,20 @@ class TopologyError(GatewayError):
 
 @contextmanager
 def connected(url: str) -> Iterator[BlockingConnection]:
-    """A connection to the vhost of `url`, closed at the end.
+    """A connection to the vhost of `url` at one of its nodes, closed at the end.
 
-    Raises TopologyError when it cannot be had, and when it is lost inside the block.
+    Raises TopologyError when it cannot be had, and for every error of pika inside the block.
     """
-    parameters = _parameters(url)
-    try:
-        connection = BlockingConnection(parameters)
-    # pika's own time-outs are neither of the first two.
-    except (AMQPError, OSError, AMQPConnectorException) as error:
-        raise TopologyError(f"{_reason(error, parameters, url)} ({mask_url(url)}).") from error
+    node, connection = _connect(url)
     try:
         yield connection
-    except AMQPConnectionError as error:
-        raise TopologyError(f"The connection to {mask_url(url)} was lost: {error}") from error
+    except AMQPError as error:
+        raise _loss(error, node) from error
     finally:
-        if connection.is_open:
-            connection.close()
+        # What was done is done, and what failed has been told: the close adds nothing.
+        with suppress(AMQPError, OSError):
+            if connection.is_open:
+                connection.close()
 
 
 @contextmanager
@@ -63,8 +62,9 @@ def channel(connection: BlockingConnection) -> Iterator[BlockingChannel]:
     try:
         yield opened
     finally:
-        if opened.is_open:
-            opened.close()
+        with suppress(AMQPError, OSError):
+            if opened.is_open:
+                opened.close()
 
 
 def cluster_name(connection: BlockingConnection) -> str:
@@ -83,18 +83,56 @@ def refusal(error: ChannelClosedByBroker, what: str) -> TopologyError:
 
 
 def mask_url(url: str) -> str:
-    """The URL as it may be shown: `amqp://user:***@host:5672/vhost`, without its query."""
+    """The URLs as they may be shown: `amqp://user:***@host:5672/vhost`, without their queries."""
+    return each_url(url, _mask)
+
+
+def vhost_of(url: str) -> str:
+    """The vhost that the URL names, `/` when it names none. Raises TopologyError."""
+    return str(_parameters(_nodes(url)[0], CONNECT_TIMEOUT_S).virtual_host)
+
+
+def _connect(url: str) -> tuple[str, BlockingConnection]:
+    """The first node that lets us in, and the connection to it."""
+    timeout_s = CONNECT_TIMEOUT_S if len(_nodes(url)) == 1 else NODE_TIMEOUT_S
+    addresses = addresses_of(url)
+    faults: dict[str, Exception] = {}
+    for node in addresses.order():
+        parameters = _parameters(node, timeout_s)
+        try:
+            connection = BlockingConnection(parameters)
+        # pika's own time-outs are neither of the first two.
+        except (AMQPError, OSError, AMQPConnectorException) as error:
+            addresses.failed(node)
+            faults[_reason(error, parameters, node)] = error
+            continue
+        addresses.worked(node)
+        return node, connection
+    raise TopologyError(f"{'; '.join(faults)} ({mask_url(url)}).") from [*faults.values()][-1]
+
+
+def _loss(error: AMQPError, node: str) -> TopologyError:
+    if isinstance(error, ChannelClosedByBroker):
+        return TopologyError(f"{mask_url(node)} refuses the work: {error.reply_text}.")
+    return TopologyError(f"The connection to {mask_url(node)} was lost: {error}")
+
+
+def _nodes(url: str) -> tuple[str, ...]:
+    """Every URL of a list. Raises TopologyError when they do not belong together."""
+    nodes = split_urls(url)
+    fault = urls_fault(url)
+    if fault and (len(nodes) > 1 or "," in url):
+        raise TopologyError(f"{mask_url(url)} {fault}.")
+    return nodes
+
+
+def _mask(url: str) -> str:
     # By pattern: a password that was not URL-encoded would lead a parser astray.
     masked = re.sub(r"(://[^:@/]*:).*@", r"\1***@", url, flags=re.DOTALL)
     return masked.partition("?")[0]
 
 
-def vhost_of(url: str) -> str:
-    """The vhost that the URL names, `/` when it names none."""
-    return str(_parameters(url).virtual_host)
-
-
-def _parameters(url: str) -> pika.URLParameters:
+def _parameters(url: str, timeout_s: float) -> pika.URLParameters:
     form = "amqp://user:password@host:5672/vhost or amqps://…"
     if not url.startswith(("amqp://", "amqps://")):
         raise TopologyError(f"{mask_url(url)} is not an AMQP URL; write it as {form}.")
@@ -107,8 +145,8 @@ def _parameters(url: str) -> pika.URLParameters:
         ) from error
     limits = {
         "heartbeat": HEARTBEAT_S,
-        "socket_timeout": CONNECT_TIMEOUT_S,
-        "stack_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": timeout_s,
+        "stack_timeout": timeout_s,
         "blocked_connection_timeout": CONNECT_TIMEOUT_S,
     }
     for name, seconds in limits.items():

@@ -8,8 +8,9 @@ import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+from common.broker.urls import each_url, with_query
 from common.errors import SettingsError
 
 FILES = {
@@ -30,17 +31,15 @@ _HUNG_UP = re.compile(r"ConnectionResetError|BrokenPipeError|Transport indicated
 _GIVE_CERTIFICATE = "give a client certificate in GATEWAY_AMQP_CERT_FILE and GATEWAY_AMQP_KEY_FILE"
 
 
-def with_tls_files(url: str, files: dict[str, Path | None]) -> str:
-    """The URL with these certificate files (by query parameter), unless it names its own."""
-    given = _query(url)
-    added = [
-        f"{name}={quote(str(path), safe='/')}"
-        for name, path in files.items()
-        if path is not None and name not in given
-    ]
-    if not added:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{'&'.join(added)}"
+def with_tls_files(urls: str, files: dict[str, Path | None]) -> str:
+    """The URLs of a broker with these files (by query parameter), where they name none."""
+
+    def added(url: str) -> str:
+        given = _query(url)
+        chosen = {n: str(path) for n, path in files.items() if path is not None and n not in given}
+        return with_query(url, chosen)
+
+    return each_url(urls, added)
 
 
 def without_tls_files(url: str) -> str:
