@@ -50,9 +50,8 @@ def connected(url: str) -> Iterator[BlockingConnection]:
         raise _loss(error, node) from error
     finally:
         # What was done is done, and what failed has been told: the close adds nothing.
-        with suppress(AMQPError, OSError):
-            if connection.is_open:
-                connection.close()
+        with suppress(AMQPError):
+            _close(connection)
 
 
 @contextmanager
@@ -61,10 +60,11 @@ def channel(connection: BlockingConnection) -> Iterator[BlockingChannel]:
     opened = connection.channel()
     try:
         yield opened
-    finally:
-        with suppress(AMQPError, OSError):
-            if opened.is_open:
-                opened.close()
+    except BaseException:
+        with suppress(AMQPError):  # the first error says more
+            _close(opened)
+        raise
+    _close(opened)
 
 
 def cluster_name(connection: BlockingConnection) -> str:
@@ -109,6 +109,11 @@ def _connect(url: str) -> tuple[str, BlockingConnection]:
         addresses.worked(node)
         return node, connection
     raise TopologyError(f"{'; '.join(faults)} ({mask_url(url)}).") from [*faults.values()][-1]
+
+
+def _close(opened: BlockingConnection | BlockingChannel) -> None:
+    if opened.is_open:
+        opened.close()
 
 
 def _loss(error: AMQPError, node: str) -> TopologyError:
