@@ -27,7 +27,12 @@ _OTHER_HOST = (62, 64)
 # sends the first group over TLS 1.3 and 1.2 respectively.
 _WANTS_CERTIFICATE = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
 _REFUSES_CERTIFICATE = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
-_HUNG_UP = re.compile(r"ConnectionResetError|BrokenPipeError|Transport indicated EOF")
+# Over TLS 1.3 a refusal follows the handshake, and may be lost when the connection is reset. What
+# is met then depends on who is quicker, and each AMQP client has words of its own for it.
+_HUNG_UP = re.compile(
+    r"Connection(Reset|Aborted)Error|BrokenPipeError|IncompleteReadError|Incompatible\w*Error"
+    r"|indicated EOF|UNEXPECTED_EOF|\(EOF\)"
+)
 _GIVE_CERTIFICATE = "give a client certificate in GATEWAY_AMQP_CERT_FILE and GATEWAY_AMQP_KEY_FILE"
 
 
@@ -82,15 +87,17 @@ def tls_fault(error: BaseException, url: str) -> str | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _distrust(cause, server)
-        if isinstance(cause, ssl.SSLError):
-            return _alert(cause.reason or str(cause), server)
+    reasons = [cause.reason for cause in causes if isinstance(cause, ssl.SSLError)]
     # pika keeps the error that it met in words only.
-    said = " ".join(map(str, causes))
-    if alert := re.search(r"\[SSL: (\w+)\]", said):
-        return _alert(alert[1], server)
-    # Over TLS 1.3 a refusal follows the handshake, and may be lost when the connection is reset.
-    if parts.scheme in ("amqps", "https") and _HUNG_UP.search(f"{said} {causes!r}"):
-        return f"{server} hung up after the TLS handshake: if it demands one, {_GIVE_CERTIFICATE}"
+    said = f"{' '.join(map(str, causes))} {causes!r}"
+    for reason in (*reasons, *re.findall(r"\[SSL: (\w+)\]", said)):
+        if reason and not _HUNG_UP.search(reason):
+            return _alert(reason, server)
+    if parts.scheme in ("amqps", "https") and _HUNG_UP.search(said):
+        return (
+            f"{server} hung up in the TLS handshake or right after it: if it demands one, "
+            f"{_GIVE_CERTIFICATE}; else check the URL's port"
+        )
     return None
 
 
