@@ -77,12 +77,16 @@ def greet(url: str) -> Greeting:
 
 def read_state(url: str, management_url: str | None, cluster: str) -> ManagedState:
     """Nodes, and quorum queues of the vhost. Raises ManagementUnavailableError."""
-    vhost = quote(vhost_of(url), safe="")
     with management(url, management_url, cluster) as client:
-        asked_at = time.time()
-        ahead_s = clock_ahead_s(client.get("whoami").raise_for_status(), asked_at)
-        nodes = get(client, "nodes", list[NodeState])
-        queues = get(client, f"queues/{vhost}", list[QueueMembers])
+        return read_managed(client, vhost_of(url))
+
+
+def read_managed(client: httpx.Client, vhost: str) -> ManagedState:
+    """The same by a client of the management API, inside its block."""
+    asked_at = time.time()
+    ahead_s = clock_ahead_s(client.get("whoami").raise_for_status(), asked_at)
+    nodes = get(client, "nodes", list[NodeState])
+    queues = get(client, f"queues/{quote(vhost, safe='')}", list[QueueMembers])
     quorum = tuple(queue for queue in queues if queue.type == "quorum")
     return ManagedState(tuple(nodes), quorum, ahead_s)
 

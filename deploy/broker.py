@@ -137,9 +137,9 @@ class Node:
         """Tell whether the node's process lives."""
         return self._server.is_running()
 
-    def ctl(self, *arguments: str, timeout_s: float = 30) -> str:
-        """Run rabbitmqctl against this node and return its output; raises BrokerError."""
-        return self._server.ctl(list(arguments), timeout_s)
+    def ctl(self, *arguments: str, timeout_s: float = 30, tool: str = "rabbitmqctl") -> str:
+        """Run rabbitmqctl, or another tool, at this node and return its output; BrokerError."""
+        return self._server.ctl([tool, *arguments], timeout_s)
 
     def amqp_url(self, vhost: str = "/") -> str:
         """Return the AMQP URL of a virtual host, with credentials."""

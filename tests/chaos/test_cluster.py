@@ -1,12 +1,20 @@
 """A broker of three nodes: what was accepted arrives, whichever node is lost."""
 
 import os
+import shlex
 import signal
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from admin.doctor_broker import check_broker
+from admin.finding import Finding, State
+from broker_topology.apply import apply
+from broker_topology.check import check
+from broker_topology.connect import TopologyError
+from broker_topology.members import grow
+from broker_topology.topology import build
 from deploy.broker import Node
 from deploy.broker_cluster import Cluster
 from deploy.broker_local import find_scripts
@@ -75,6 +83,63 @@ def test_each_node_killed_in_turn_loses_nothing_accepted(
             lose(cluster, gateway, load, node, Node.kill)
     until(lambda: not load.missing(), 60)
     assert load.longest_s < 5.5
+
+
+def test_node_that_is_down_is_told_and_costs_new_queues_no_member(cluster: Cluster) -> None:
+    lost = cluster.nodes[2]
+    lost.stop()
+    url = cluster.add_vhost("made without one")
+    apply(url)
+    found = findings(cluster, url)
+    assert "node r3@localhost is down" in found["nodes"].detail
+    assert f"No broker answers at 127.0.0.1:{lost.amqp_port}" in found["addresses"].detail
+    assert check(url, cluster.management_url).same
+
+    lost.start()
+    until(lambda: not wrongs(cluster, url))
+    cluster.delete_vhost("made without one")
+
+
+def test_missing_members_are_found_and_added(cluster: Cluster) -> None:
+    url = cluster.add_vhost("thin")
+    apply(url)
+    cluster.nodes[0].ctl(
+        "shrink", "r3@localhost", "--errors-only", tool="rabbitmq-queues"
+    )  # as if r3 had joined the cluster only now
+    gaps = until(lambda: check(url, cluster.management_url).gaps)
+    assert {gap.queue for gap in gaps} == {queue.name for queue in build().queues}
+    assert {(gap.members, gap.lacking) for gap in gaps} == {
+        (("r1@localhost", "r2@localhost"), ("r3@localhost",))
+    }
+    assert "have no member on r3@localhost" in findings(cluster, url)["quorum"].detail
+
+    grow_as_told(cluster, url)
+    until(lambda: check(url, cluster.management_url).same)
+    assert grow(url, cluster.management_url) == []
+    cluster.delete_vhost("thin")
+
+
+def findings(cluster: Cluster, url: str) -> dict[str, Finding]:
+    """What the doctor says of the broker."""
+    examination = check_broker(url, cluster.management_url, ())
+    return {finding.check: finding for finding in examination.findings}
+
+
+def wrongs(cluster: Cluster, url: str) -> list[Finding]:
+    """What the doctor finds wrong with the broker."""
+    return [one for one in findings(cluster, url).values() if one.state is State.WRONG]
+
+
+def grow_as_told(cluster: Cluster, url: str) -> None:
+    """Add the members; where RabbitMQ cannot be told over HTTP, by the command that it names."""
+    try:
+        added = grow(url, cluster.management_url)
+    except TopologyError as error:
+        _, command, _ = str(error).split("`")
+        tool, *arguments = shlex.split(command)
+        cluster.nodes[0].ctl(*arguments, tool=tool)
+    else:
+        assert len(added) == len(build().queues)
 
 
 @pytest.mark.long
