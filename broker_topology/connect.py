@@ -74,6 +74,15 @@ def cluster_name(connection: BlockingConnection) -> str:
     return str(said.get("cluster_name"))
 
 
+def cluster_names(url: str) -> set[str]:
+    """The same of every node that answers: without a name of its own a cluster has one per node."""
+    names: set[str] = set()
+    for node in _nodes(url):
+        with suppress(TopologyError), connected(node) as connection:
+            names.add(cluster_name(connection))
+    return names
+
+
 def refusal(error: ChannelClosedByBroker, what: str) -> TopologyError:
     """The error for a refusal that is no difference: missing rights, a locked queue, and so on."""
     if error.reply_code == 403:

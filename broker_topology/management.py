@@ -9,9 +9,9 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from broker_topology.connect import mask_url, vhost_of
+from broker_topology.connect import cluster_names, mask_url, vhost_of
 from broker_topology.topology import Binding, Exchange, Queue, Topology
-from common.broker.urls import addresses_of
+from common.broker.urls import addresses_of, split_urls
 from common.tls import tls_context, tls_fault
 
 TIMEOUT_S = 5.0
@@ -78,7 +78,13 @@ def management(amqp_url: str, management_url: str | None, cluster: str) -> Itera
     It asks the first node that answers. The arguments are those of `read_topology`. Raises
     ManagementUnavailableError, also for what goes wrong inside the block.
     """
-    base = _answering(_bases(amqp_url, management_url), cluster)
+    bases = _bases(amqp_url, management_url)
+    try:
+        base = _answering(bases, {cluster})
+    except ManagementUnavailableError:
+        if len(split_urls(amqp_url)) == 1:
+            raise
+        base = _answering(bases, cluster_names(amqp_url))
     with _faults(base.url), _client(base) as client:
         yield client
 
@@ -99,13 +105,13 @@ def _bases(amqp_url: str, management_url: str | None) -> list[_Base]:
     return [_Base(_with_account(url, nodes[0]), nodes[0]) for url in given]
 
 
-def _answering(bases: list[_Base], cluster: str) -> _Base:
+def _answering(bases: list[_Base], clusters: set[str]) -> _Base:
     """The first that is this broker's and answers."""
     faults: list[ManagementUnavailableError] = []
     for base in bases:
         try:
             with _faults(base.url), _client(base) as client:
-                _expect_cluster(client, cluster)
+                _expect_cluster(client, clusters)
         except ManagementUnavailableError as fault:
             faults.append(fault)
         else:
@@ -159,12 +165,12 @@ def _with_account(url: str, amqp_url: str) -> str:
     return f"{scheme}://{account or 'guest:guest'}{at or '@'}{rest}"
 
 
-def _expect_cluster(client: httpx.Client, cluster: str) -> None:
+def _expect_cluster(client: httpx.Client, clusters: set[str]) -> None:
     found = get(client, "overview", dict[str, Any]).get("cluster_name")
-    if found != cluster:
+    if found not in clusters:
         raise ManagementUnavailableError(
             f"the management API at {client.base_url.host}:{client.base_url.port} belongs to "
-            f"another broker ({found}, not {cluster})"
+            f"another broker ({found}, not {' or '.join(sorted(clusters))})"
         )
 
 
