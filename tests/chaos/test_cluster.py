@@ -13,8 +13,11 @@ from admin.finding import Finding, State
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError
+from broker_topology.dead_letters import iterate
 from broker_topology.members import grow
+from broker_topology.selection import Selection
 from broker_topology.topology import build
+from common.errors import GatewayError
 from deploy.broker import Node
 from deploy.broker_cluster import Cluster
 from deploy.broker_local import find_scripts
@@ -166,3 +169,35 @@ def test_frozen_node_is_left_for_another(cluster: Cluster, gateway: Gateway) -> 
         assert outage_s < RECOVERED_WITHIN_S
         node.start()
     until(lambda: not load.missing(), 60)
+
+
+@pytest.mark.long
+def test_two_of_three_lost_accepts_nothing_loses_nothing_and_is_told_in_a_sentence(
+    cluster: Cluster, gateway: Gateway
+) -> None:
+    kept, *lost = cluster.nodes
+    url = kept.amqp_url(gateway.vhost)
+    with Load(gateway) as load:
+        until(lambda: len(load.accepted) > 30)
+        for node in lost:
+            node.kill()
+        told: list[str] = []
+        until(lambda: is_refused(url, told), 60)
+        until(lambda: gateway.post("email:nobody@example.com").status_code == 503)
+        for node in lost:
+            node.start()
+        load.outage_s(time.monotonic())
+    assert load.longest_s < 5.5
+    assert all("\n" not in sentence for sentence in told)
+    until(lambda: cluster.is_in_sync(gateway.vhost), 60)
+    until(lambda: not load.missing(), 60)
+
+
+def is_refused(url: str, told: list[str]) -> bool:
+    """Work on the broker until it is refused for want of the other nodes, in a sentence."""
+    for work in (apply, check, lambda url: list(iterate(url, Selection(channel="vk")))):
+        try:
+            work(url)
+        except GatewayError as error:
+            told.append(str(error))
+    return len(told) >= 6
