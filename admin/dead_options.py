@@ -17,7 +17,9 @@ from gateway_api.recipients import parse_recipient
 Url = Annotated[
     str | None,
     typer.Option(
-        "--url", help="Broker, amqp://user:password@host/vhost; GATEWAY_AMQP_URL if not given."
+        "--url",
+        help="Broker, amqp://user:password@host/vhost, several nodes separated by commas; "
+        "GATEWAY_AMQP_URL if not given.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

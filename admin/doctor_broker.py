@@ -7,9 +7,11 @@ from admin.finding import ClockReading, Examination, Finding, ok, skipped, wrong
 from broker_topology.check import check
 from broker_topology.connect import connected, mask_url
 from broker_topology.management import ManagementUnavailableError
+from broker_topology.members import GROW, gaps
 from broker_topology.rights import Rights
 from broker_topology.state import Greeting, ManagedState, greet, may_read, may_write, read_state
 from broker_topology.topology import build
+from common.broker.urls import split_urls
 from common.errors import GatewayError
 
 OLDEST_VERSION = (3, 10)
@@ -28,6 +30,7 @@ def check_broker(url: str, management_url: str | None, roles: Sequence[Rights]) 
     state = _managed_state(url, management_url, greeting.cluster)
     findings = [
         check_greeting(greeting, mask_url(url)),
+        *check_addresses(url),
         check_nodes(state),
         check_quorum(state),
         check_broker_disk(state),
@@ -57,6 +60,23 @@ def check_greeting(greeting: Greeting, place: str) -> Finding:
     return ok("broker", f"{place} is RabbitMQ {greeting.version} and takes messages")
 
 
+def check_addresses(url: str) -> list[Finding]:
+    """Of several nodes, whether each lets us in. Blocking."""
+    urls = split_urls(url)
+    if len(urls) == 1:
+        return []
+    faults: list[str] = []
+    for one in urls:
+        try:
+            with connected(one):
+                pass
+        except GatewayError as error:
+            faults.append(str(error).rstrip("."))
+    if faults:
+        return [wrong("addresses", "; ".join(faults))]
+    return [ok("addresses", f"all {len(urls)} nodes answer")]
+
+
 def check_nodes(state: ManagedState | str) -> Finding:
     """Nodes that are down, out of memory or disk, or do not see each other."""
     if isinstance(state, str):
@@ -79,7 +99,7 @@ def check_nodes(state: ManagedState | str) -> Finding:
 
 
 def check_quorum(state: ManagedState | str) -> Finding:
-    """Whether each queue has a majority of its members, and enough members for the cluster."""
+    """Whether each queue has a majority of its members, and a member on every node."""
     if isinstance(state, str):
         return skipped("quorum", f"not looked at: {state}")
     counted = [queue for queue in state.quorum_queues if queue.members]
@@ -90,13 +110,12 @@ def check_quorum(state: ManagedState | str) -> Finding:
             f"{_listed(stuck)} stand still without a majority of their members: start the nodes "
             "that are down",
         )
-    wanted = min(3, len(state.nodes))
-    thin = [queue.name for queue in counted if len(queue.members) < wanted]
+    thin = gaps(state, [queue.name for queue in counted])
     if thin:
+        lacking = sorted({node for gap in thin for node in gap.lacking})
         return wrong(
             "quorum",
-            f"{_listed(thin)} have fewer than {wanted} members in a cluster of {len(state.nodes)}: "
-            "run `rabbitmq-queues grow NODE all` for each node",
+            f"{_listed([gap.queue for gap in thin])} have no member on {_listed(lacking)}: {GROW}",
         )
     if not counted:
         return skipped("quorum", "not looked at: RabbitMQ has not counted any queue's members yet")
@@ -143,7 +162,7 @@ def _managed_state(url: str, management_url: str | None, cluster: str) -> Manage
 
 def _check_topology(url: str, management_url: str | None) -> Finding:
     diff = check(url, management_url)
-    if not diff.same:
+    if diff.differences:
         remedies = " and ".join(dict.fromkeys(one.remedy for one in diff.differences))
         facts = _listed([str(one) for one in diff.differences])
         return wrong("topology", f"{facts}: {remedies}")

@@ -18,8 +18,10 @@ from broker_topology.check import check
 from broker_topology.connect import TopologyError, mask_url, vhost_of
 from broker_topology.difference import Diff
 from broker_topology.export import Account, definitions
+from broker_topology.members import GROW, grow
 from broker_topology.topology import Exchange, Topology, build
 from broker_topology.users import DEFAULT_PREFIX, BrokerUser, provide_users
+from common.broker.urls import split_urls
 from common.errors import GatewayError
 from common.settings import load_settings
 
@@ -32,23 +34,38 @@ _EMPTY_KEY = "(any key)"
 Url = Annotated[
     str | None,
     typer.Option(
-        "--url", help="Broker, amqp://user:password@host/vhost; GATEWAY_AMQP_URL if not given."
+        "--url",
+        help="Broker, amqp://user:password@host/vhost, several nodes separated by commas; "
+        "GATEWAY_AMQP_URL if not given.",
     ),
 ]
 ManagementUrl = Annotated[
     str | None,
     typer.Option(
-        help="Management API; port 15672 of the broker's host, same account, if not given."
+        help="Management API, several nodes separated by commas; port 15672 of the broker's hosts, "
+        "same account, if not given."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 @app.command("apply")
-def apply_command(url: Url = None, as_json: AsJson = False) -> None:
+def apply_command(
+    url: Url = None,
+    grow_queues: Annotated[
+        bool,
+        typer.Option(
+            "--grow",
+            help="Give each queue a member on every node of the cluster; an administrator's URL.",
+        ),
+    ] = False,
+    management_url: ManagementUrl = None,
+    as_json: AsJson = False,
+) -> None:
     """Declare what is missing; run it as often as you like.
 
-    JSON: {created: list of names, exchanges, queues, bindings: how many there are}.
+    JSON: {created: list of names, exchanges, queues, bindings: how many there are, grown: list of
+    {queue, node}}.
     """
     target = _url(url)
     applied = apply(target)
@@ -56,12 +73,15 @@ def apply_command(url: Url = None, as_json: AsJson = False) -> None:
         # RabbitMQ 3.10 writes its list of quorum queues about 0.5 s late (measured): a crash before
         # that leaves a queue that nobody can reach. Who waits for this command is past it.
         time.sleep(SETTLE_S)
+    added = grow(target, management_url) if grow_queues else []
     if as_json:
-        _print_json(asdict(applied))
+        _print_json({**asdict(applied), "grown": [asdict(one) for one in added]})
         return
     console = _console()
     for name in applied.created:
         console.print(f"created {name}")
+    for one in added:
+        console.print(f"added a member of queue {one.queue} on {one.node}")
     console.print(
         f"{mask_url(target)} has the topology: {applied.exchanges} exchanges, "
         f"{applied.queues} queues, {applied.bindings} bindings."
@@ -77,7 +97,8 @@ def check_command(
     """Compare the broker with the topology: exit code 0 same, 1 differs, 2 cannot be checked.
 
     JSON: {same, bindings_checked, notes: list of sentences, differences: list of {kind:
-    missing|extra|changed, thing: exchange|queue|binding, name, argument, wanted, found, remedy}}.
+    missing|extra|changed, thing: exchange|queue|binding, name, argument, wanted, found, remedy},
+    gaps: list of {queue, members, online, lacking: nodes that have no member of the queue}}.
     """
     target = _url(url)
     try:
@@ -162,14 +183,14 @@ def users_command(
 
 
 def _url(given: str | None) -> str:
-    if given and not given.startswith("amqps://"):
+    if given and not given.strip().startswith("amqps://"):
         return given
     settings = load_settings()
     return settings.broker_url_of(given) if given else settings.broker_url
 
 
 def _account(url: str) -> Account:
-    parts = urlsplit(url)
+    parts = urlsplit(split_urls(url)[0])
     if not parts.username or not parts.password:
         raise TopologyError(f"{mask_url(url)} names no user and password to export.")
     return Account(unquote(parts.username), unquote(parts.password))
@@ -198,7 +219,7 @@ def _print_diff(diff: Diff, url: str) -> None:
     if diff.same:
         sight = "" if diff.bindings_checked else ", as far as AMQP can tell"
         console.print(f"{mask_url(url)} has the topology{sight}.")
-    else:
+    if diff.differences:
         table = Table("", "what", "name", "argument", "wanted", "found")
         for one in diff.differences:
             values = ("" if value is None else str(value) for value in (one.wanted, one.found))
@@ -206,6 +227,12 @@ def _print_diff(diff: Diff, url: str) -> None:
         console.print(table)
         for remedy in dict.fromkeys((one.kind, one.thing, one.remedy) for one in diff.differences):
             console.print("{} {}: {}.".format(*remedy))
+    if diff.gaps:
+        members = Table("queue", "members", "online", "no member on")
+        for gap in diff.gaps:
+            members.add_row(gap.queue, *map(", ".join, (gap.members, gap.online, gap.lacking)))
+        console.print(members)
+        console.print(f"queue without a member on every node: {GROW}.")
     for note in diff.notes:
         typer.echo(note, err=True)
 

@@ -4,7 +4,7 @@ import logging
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,6 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import (
-    AMQPConnectionError,
     AMQPError,
     AMQPHeartbeatTimeout,
     AuthenticationError,
@@ -22,10 +21,13 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from common.broker.urls import addresses_of, each_url, split_urls, urls_fault
 from common.errors import GatewayError
 from common.tls import tls_context, tls_fault, without_tls_files
 
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 10.0
+# Of several nodes: one that swallows packets must not hold up the others.
+NODE_TIMEOUT_S = 3.0
 # A broker that stops answering is noticed after two of these.
 HEARTBEAT_S = 10
 
@@ -39,25 +41,21 @@ class TopologyError(GatewayError):
 
 @contextmanager
 def connected(url: str, timeout_s: float | None = None) -> Iterator[BlockingConnection]:
-    """A connection to the vhost of `url`, closed at the end.
+    """A connection to the vhost of `url` at one of its nodes, closed at the end.
 
     timeout_s: longest wait for any one answer of the broker, being connected and closing included;
     None is 10 s for the connection, and then as long as the broker sends heartbeats. Raises
-    TopologyError when it cannot be had, and when it is lost or too slow inside the block.
+    TopologyError when it cannot be had, and for every error of pika inside the block.
     """
-    parameters = _parameters(url)
-    try:
-        connection = _connect(parameters, timeout_s)
-    # pika's own time-outs are neither of the first two.
-    except (AMQPError, OSError, AMQPConnectorException) as error:
-        raise TopologyError(f"{_reason(error, parameters, url)} ({mask_url(url)}).") from error
+    node, connection = _connect(url, timeout_s)
     try:
         yield connection
-    except AMQPConnectionError as error:
-        raise TopologyError(f"The connection to {mask_url(url)} was lost: {error}") from error
+    except AMQPError as error:
+        raise _loss(error, node) from error
     finally:
-        if connection.is_open:
-            connection.close()
+        # What was done is done, and what failed has been told: the close adds nothing.
+        with suppress(AMQPError):
+            _close(connection)
 
 
 @contextmanager
@@ -66,9 +64,11 @@ def channel(connection: BlockingConnection) -> Iterator[BlockingChannel]:
     opened = connection.channel()
     try:
         yield opened
-    finally:
-        if opened.is_open:
-            opened.close()
+    except BaseException:
+        with suppress(AMQPError):  # the first error says more
+            _close(opened)
+        raise
+    _close(opened)
 
 
 class _ImpatientConnection(BlockingConnection):  # type: ignore[misc]
@@ -93,18 +93,20 @@ class _ImpatientConnection(BlockingConnection):  # type: ignore[misc]
             self._impl._adapter_remove_timeout(timer)
 
 
-def _connect(parameters: pika.URLParameters, timeout_s: float | None) -> BlockingConnection:
-    if timeout_s is None:
-        return BlockingConnection(parameters)
-    parameters.socket_timeout = parameters.stack_timeout = timeout_s
-    return _ImpatientConnection(parameters, timeout_s)
-
-
 def cluster_name(connection: BlockingConnection) -> str:
     """The name by which the broker's cluster calls itself."""
     # pika's blocking connection keeps what the broker said of itself in its inner one only.
     said: dict[str, Any] = connection._impl.server_properties
     return str(said.get("cluster_name"))
+
+
+def cluster_names(url: str) -> set[str]:
+    """The same of every node that answers: without a name of its own a cluster has one per node."""
+    names: set[str] = set()
+    for node in _nodes(url):
+        with suppress(TopologyError), connected(node) as connection:
+            names.add(cluster_name(connection))
+    return names
 
 
 def refusal(error: ChannelClosedByBroker, what: str) -> TopologyError:
@@ -116,18 +118,70 @@ def refusal(error: ChannelClosedByBroker, what: str) -> TopologyError:
 
 
 def mask_url(url: str) -> str:
-    """The URL as it may be shown: `amqp://user:***@host:5672/vhost`, without its query."""
+    """The URLs as they may be shown: `amqp://user:***@host:5672/vhost`, without their queries."""
+    return each_url(url, _mask)
+
+
+def vhost_of(url: str) -> str:
+    """The vhost that the URL names, `/` when it names none. Raises TopologyError."""
+    return str(_parameters(_nodes(url)[0], CONNECT_TIMEOUT_S).virtual_host)
+
+
+def _connect(url: str, timeout_s: float | None) -> tuple[str, BlockingConnection]:
+    """The first node that lets us in, and the connection to it."""
+    count = len(_nodes(url))
+    node_timeout_s = CONNECT_TIMEOUT_S if count == 1 else NODE_TIMEOUT_S
+    if timeout_s is not None:
+        node_timeout_s = min(node_timeout_s, timeout_s / count)
+    addresses = addresses_of(url)
+    faults: dict[str, Exception] = {}
+    for node in addresses.order():
+        parameters = _parameters(node, node_timeout_s)
+        try:
+            connection = _open(parameters, timeout_s)
+        # pika's own time-outs are neither of the first two.
+        except (AMQPError, OSError, AMQPConnectorException) as error:
+            addresses.failed(node)
+            faults[_reason(error, parameters, node)] = error
+            continue
+        addresses.worked(node)
+        return node, connection
+    raise TopologyError(f"{'; '.join(faults)} ({mask_url(url)}).") from [*faults.values()][-1]
+
+
+def _open(parameters: pika.URLParameters, timeout_s: float | None) -> BlockingConnection:
+    if timeout_s is None:
+        return BlockingConnection(parameters)
+    return _ImpatientConnection(parameters, timeout_s)
+
+
+def _close(opened: BlockingConnection | BlockingChannel) -> None:
+    if opened.is_open:
+        opened.close()
+
+
+def _loss(error: AMQPError, node: str) -> TopologyError:
+    if isinstance(error, ChannelClosedByBroker):
+        return TopologyError(f"{mask_url(node)} refuses the work: {error.reply_text}.")
+    return TopologyError(f"The connection to {mask_url(node)} was lost: {error}")
+
+
+def _nodes(url: str) -> tuple[str, ...]:
+    """Every URL of a list. Raises TopologyError when they do not belong together."""
+    nodes = split_urls(url)
+    fault = urls_fault(url)
+    if fault and (len(nodes) > 1 or "," in url):
+        raise TopologyError(f"{mask_url(url)} {fault}.")
+    return nodes
+
+
+def _mask(url: str) -> str:
     # By pattern: a password that was not URL-encoded would lead a parser astray.
     masked = re.sub(r"(://[^:@/]*:).*@", r"\1***@", url, flags=re.DOTALL)
     return masked.partition("?")[0]
 
 
-def vhost_of(url: str) -> str:
-    """The vhost that the URL names, `/` when it names none."""
-    return str(_parameters(url).virtual_host)
-
-
-def _parameters(url: str) -> pika.URLParameters:
+def _parameters(url: str, timeout_s: float) -> pika.URLParameters:
     form = "amqp://user:password@host:5672/vhost or amqps://…"
     if not url.startswith(("amqp://", "amqps://")):
         raise TopologyError(f"{mask_url(url)} is not an AMQP URL; write it as {form}.")
@@ -140,8 +194,8 @@ def _parameters(url: str) -> pika.URLParameters:
         ) from error
     limits = {
         "heartbeat": HEARTBEAT_S,
-        "socket_timeout": CONNECT_TIMEOUT_S,
-        "stack_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": timeout_s,
+        "stack_timeout": timeout_s,
         "blocked_connection_timeout": CONNECT_TIMEOUT_S,
     }
     for name, seconds in limits.items():

@@ -56,25 +56,40 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A quorum queue without a member on some nodes; online: its members that work now."""
+
+    queue: str
+    members: tuple[str, ...]
+    online: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Diff:
-    """The result of a check; `notes` are sentences about what could not be looked at."""
+    """The result of a check; `notes` are sentences about what could not be looked at.
+
+    gaps: queues that not every node of the cluster has a member of.
+    """
 
     differences: tuple[Difference, ...]
     bindings_checked: bool
     notes: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs in what could be looked at."""
-        return not self.differences
+        """Whether nothing differs in what could be looked at, and no member is missing."""
+        return not self.differences and not self.gaps
 
     def to_json(self) -> dict[str, object]:
-        """`{same, bindings_checked, notes, differences}`, each difference with its `remedy`."""
+        """`{same, bindings_checked, notes, differences, gaps}`, differences with a `remedy`."""
         return {
             "same": self.same,
             "bindings_checked": self.bindings_checked,
             "notes": list(self.notes),
             "differences": [{**asdict(one), "remedy": one.remedy} for one in self.differences],
+            "gaps": [asdict(one) for one in self.gaps],
         }
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from broker_topology.connect import mask_url, vhost_of
+from broker_topology.connect import cluster_names, mask_url, vhost_of
 from broker_topology.topology import Binding, Exchange, Queue, Topology
+from common.broker.urls import addresses_of, split_urls
 from common.tls import tls_context, tls_fault
 
 TIMEOUT_S = 5.0
@@ -44,7 +46,7 @@ class _LiveBinding(BaseModel):
 
 
 def default_management_url(amqp_url: str) -> str:
-    """The management API's usual place on the broker's host, with the AMQP URL's account."""
+    """The management API's usual place at one node, with the AMQP URL's account."""
     parts = urlsplit(amqp_url)
     account, at, _ = parts.netloc.rpartition("@")
     host = parts.hostname or "localhost"
@@ -56,8 +58,9 @@ def default_management_url(amqp_url: str) -> str:
 def read_topology(amqp_url: str, management_url: str | None, cluster: str) -> Topology:
     """What the vhost of `amqp_url` has, without what the broker or a connection owns.
 
-    management_url: without an account it gets the AMQP URL's. cluster: the broker's cluster
-    name as seen over AMQP, so that another broker's API is not taken for this one's.
+    management_url: those of several nodes are separated by commas; without an account they get the
+    AMQP URL's. cluster: the broker's cluster name as seen over AMQP, so that another broker's API
+    is not taken for this one's.
     Raises ManagementUnavailableError.
     """
     vhost = quote(vhost_of(amqp_url), safe="")
@@ -72,14 +75,55 @@ def read_topology(amqp_url: str, management_url: str | None, cluster: str) -> To
 def management(amqp_url: str, management_url: str | None, cluster: str) -> Iterator[httpx.Client]:
     """A client of this broker's management API, with paths relative to its `/api/`.
 
-    The arguments are those of `read_topology`. Raises ManagementUnavailableError, also for what
-    goes wrong inside the block.
+    It asks the first node that answers. The arguments are those of `read_topology`. Raises
+    ManagementUnavailableError, also for what goes wrong inside the block.
     """
-    base = _with_account(management_url or default_management_url(amqp_url), amqp_url)
+    bases = _bases(amqp_url, management_url)
     try:
-        with _client(base, amqp_url) as client:
-            _expect_cluster(client, cluster)
-            yield client
+        base = _answering(bases, {cluster})
+    except ManagementUnavailableError:
+        if len(split_urls(amqp_url)) == 1:
+            raise
+        base = _answering(bases, cluster_names(amqp_url))
+    with _faults(base.url), _client(base) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class _Base:
+    """Where one node has its management API: its URL with an account, and the AMQP URL it fits."""
+
+    url: str
+    amqp_url: str
+
+
+def _bases(amqp_url: str, management_url: str | None) -> list[_Base]:
+    nodes = addresses_of(amqp_url).order()
+    if management_url is None:
+        return [_Base(default_management_url(node), node) for node in nodes]
+    given = [url.strip() for url in management_url.split(",")]
+    return [_Base(_with_account(url, nodes[0]), nodes[0]) for url in given]
+
+
+def _answering(bases: list[_Base], clusters: set[str]) -> _Base:
+    """The first that is this broker's and answers."""
+    faults: list[ManagementUnavailableError] = []
+    for base in bases:
+        try:
+            with _faults(base.url), _client(base) as client:
+                _expect_cluster(client, clusters)
+        except ManagementUnavailableError as fault:
+            faults.append(fault)
+        else:
+            return base
+    raise ManagementUnavailableError("; ".join(map(str, faults))) from faults[-1]
+
+
+@contextmanager
+def _faults(base: str) -> Iterator[None]:
+    """What can go wrong with an HTTP API, as one error of ours."""
+    try:
+        yield
     except httpx.HTTPStatusError as error:
         raise ManagementUnavailableError(_refusal(error.response.status_code, base)) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -98,8 +142,8 @@ def get(client: httpx.Client, path: str, shape: type[Shape]) -> Shape:
     return TypeAdapter(shape).validate_json(client.get(path).raise_for_status().content)
 
 
-def _client(base: str, amqp_url: str) -> httpx.Client:
-    parts = urlsplit(base)
+def _client(base: _Base) -> httpx.Client:
+    parts = urlsplit(base.url)
     place = parts.netloc.rpartition("@")[2]
     account = (unquote(parts.username or ""), unquote(parts.password or ""))
     # No proxy from the environment: the broker's host is reached as AMQP reaches it.
@@ -109,7 +153,7 @@ def _client(base: str, amqp_url: str) -> httpx.Client:
         timeout=TIMEOUT_S,
         trust_env=False,
         # The authority that signed the broker's certificate has signed this one too.
-        verify=tls_context(amqp_url) or True,
+        verify=tls_context(base.amqp_url) or True,
     )
 
 
@@ -121,12 +165,12 @@ def _with_account(url: str, amqp_url: str) -> str:
     return f"{scheme}://{account or 'guest:guest'}{at or '@'}{rest}"
 
 
-def _expect_cluster(client: httpx.Client, cluster: str) -> None:
+def _expect_cluster(client: httpx.Client, clusters: set[str]) -> None:
     found = get(client, "overview", dict[str, Any]).get("cluster_name")
-    if found != cluster:
+    if found not in clusters:
         raise ManagementUnavailableError(
             f"the management API at {client.base_url.host}:{client.base_url.port} belongs to "
-            f"another broker ({found}, not {cluster})"
+            f"another broker ({found}, not {' or '.join(sorted(clusters))})"
         )
 
 

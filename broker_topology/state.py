@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from broker_topology.connect import channel, cluster_name, connected, vhost_of
 from broker_topology.management import get, management
+from common.broker.urls import each_url, with_query
 
 BLOCKED_AFTER_S = 1.0
 
@@ -66,8 +67,8 @@ class ManagedState:
 
 def greet(url: str) -> Greeting:
     """Connect, and ask whether publishers are blocked. Raises TopologyError."""
-    separator = "&" if "?" in url else "?"
-    with connected(f"{url}{separator}blocked_connection_timeout={BLOCKED_AFTER_S}") as connection:
+    impatient = {"blocked_connection_timeout": str(BLOCKED_AFTER_S)}
+    with connected(each_url(url, lambda node: with_query(node, impatient))) as connection:
         # pika's blocking connection keeps what the broker said of itself in its inner one only.
         said: dict[str, Any] = connection._impl.server_properties
         version, cluster = str(said.get("version")), cluster_name(connection)
@@ -76,12 +77,16 @@ def greet(url: str) -> Greeting:
 
 def read_state(url: str, management_url: str | None, cluster: str) -> ManagedState:
     """Nodes, and quorum queues of the vhost. Raises ManagementUnavailableError."""
-    vhost = quote(vhost_of(url), safe="")
     with management(url, management_url, cluster) as client:
-        asked_at = time.time()
-        ahead_s = clock_ahead_s(client.get("whoami").raise_for_status(), asked_at)
-        nodes = get(client, "nodes", list[NodeState])
-        queues = get(client, f"queues/{vhost}", list[QueueMembers])
+        return read_managed(client, vhost_of(url))
+
+
+def read_managed(client: httpx.Client, vhost: str) -> ManagedState:
+    """The same by a client of the management API, inside its block."""
+    asked_at = time.time()
+    ahead_s = clock_ahead_s(client.get("whoami").raise_for_status(), asked_at)
+    nodes = get(client, "nodes", list[NodeState])
+    queues = get(client, f"queues/{quote(vhost, safe='')}", list[QueueMembers])
     quorum = tuple(queue for queue in queues if queue.type == "quorum")
     return ManagedState(tuple(nodes), quorum, ahead_s)
 

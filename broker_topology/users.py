@@ -14,6 +14,7 @@ from broker_topology.connect import TopologyError, cluster_name, connected, vhos
 from broker_topology.management import ManagementUnavailableError, get, management
 from broker_topology.rights import Rights, rights
 from broker_topology.topology import CHANNELS
+from common.broker.urls import each_url
 
 DEFAULT_PREFIX = "gateway"
 PASSWORD_BYTES = 24
@@ -142,11 +143,12 @@ def _put(
     vhost = _path(vhost_of(url))
     client.put(f"permissions/{vhost}/{_path(name)}", json=patterns).raise_for_status()
     state: State = "new" if not found else "rotated" if rotate else "kept"
-    return BrokerUser(name, wanted, state, _url_for(url, name, password))
+    own = each_url(url, lambda node: _url_for(node, name, password))
+    return BrokerUser(name, wanted, state, own)
 
 
 def _url_for(url: str, name: str, password: str | None) -> str:
-    """The broker's URL with this account; without the query, which may name the caller's files."""
+    """A node's URL with this account; without the query, which may name the caller's files."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     account = _path(name) if password is None else f"{_path(name)}:{password}"

@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from common.broker.urls import urls_fault
 from common.envelope import Priority
 from common.errors import SettingsError
 from common.tls import with_tls_files
@@ -127,8 +128,8 @@ class Settings(BaseModel):
 
     amqp_url: SecretStr = _setting(
         SecretStr("amqp://guest:guest@127.0.0.1:5672/"),
-        "broker, `amqp://user:password@host:port/vhost` or `amqps://…`; "
-        "a vhost's own slash is written %2F",
+        "broker, `amqp://user:password@host:port/vhost` or `amqps://…`; of several nodes all their "
+        "URLs, separated by commas; a vhost's own slash is written %2F, a password's comma %2C",
         "amqp://guest:guest@127.0.0.1:5672/",
     )
     amqp_ca_file: Path | None = _setting(
@@ -286,7 +287,7 @@ class Settings(BaseModel):
 
     @property
     def broker_url(self) -> str:
-        """The broker's whole address: `amqp_url` with the certificate files in its query."""
+        """The broker's whole address: `amqp_url` with the certificate files in each query."""
         return self.broker_url_of(self.amqp_url.get_secret_value())
 
     @property
@@ -296,7 +297,7 @@ class Settings(BaseModel):
 
     def broker_url_of(self, url: str) -> str:
         """The same for another URL of the broker, such as one given on the command line."""
-        if not url.startswith("amqps://"):
+        if not url.strip().startswith("amqps://"):
             return url
         files = {
             "cafile": self.amqp_ca_file,
@@ -329,11 +330,13 @@ def _contradictions(settings: Settings) -> list[str]:
 
 
 def _broker_contradictions(settings: Settings) -> list[str]:
-    problems = []
-    scheme = urlsplit(settings.amqp_url.get_secret_value()).scheme
-    if scheme not in ("amqp", "amqps"):
-        problems.append("GATEWAY_AMQP_URL must begin with amqp:// or amqps://")
-    if scheme == "amqp" and (settings.amqp_ca_file or settings.amqp_cert_file):
+    problems = [
+        f"{PREFIX}{name.upper()} {fault}"
+        for name in ("amqp_url", "operator_amqp_url")
+        if (urls := getattr(settings, name)) and (fault := urls_fault(urls.get_secret_value()))
+    ]
+    is_plain = settings.amqp_url.get_secret_value().strip().startswith("amqp://")
+    if is_plain and (settings.amqp_ca_file or settings.amqp_cert_file):
         variable = "GATEWAY_AMQP_CA_FILE" if settings.amqp_ca_file else "GATEWAY_AMQP_CERT_FILE"
         problems.append(
             f"{variable} is set, but GATEWAY_AMQP_URL begins with amqp://, which is not encrypted; "

@@ -8,8 +8,9 @@ import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+from common.broker.urls import each_url, with_query
 from common.errors import SettingsError
 
 FILES = {
@@ -26,21 +27,24 @@ _OTHER_HOST = (62, 64)
 # sends the first group over TLS 1.3 and 1.2 respectively.
 _WANTS_CERTIFICATE = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
 _REFUSES_CERTIFICATE = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
-_HUNG_UP = re.compile(r"ConnectionResetError|BrokenPipeError|Transport indicated EOF")
+# Over TLS 1.3 a refusal follows the handshake, and may be lost when the connection is reset. What
+# is met then depends on who is quicker, and each AMQP client has words of its own for it.
+_HUNG_UP = re.compile(
+    r"Connection(Reset|Aborted)Error|BrokenPipeError|IncompleteReadError|Incompatible\w*Error"
+    r"|indicated EOF|UNEXPECTED_EOF|\(EOF\)"
+)
 _GIVE_CERTIFICATE = "give a client certificate in GATEWAY_AMQP_CERT_FILE and GATEWAY_AMQP_KEY_FILE"
 
 
-def with_tls_files(url: str, files: dict[str, Path | None]) -> str:
-    """The URL with these certificate files (by query parameter), unless it names its own."""
-    given = _query(url)
-    added = [
-        f"{name}={quote(str(path), safe='/')}"
-        for name, path in files.items()
-        if path is not None and name not in given
-    ]
-    if not added:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{'&'.join(added)}"
+def with_tls_files(urls: str, files: dict[str, Path | None]) -> str:
+    """The URLs of a broker with these files (by query parameter), where they name none."""
+
+    def added(url: str) -> str:
+        given = _query(url)
+        chosen = {n: str(path) for n, path in files.items() if path is not None and n not in given}
+        return with_query(url, chosen)
+
+    return each_url(urls, added)
 
 
 def without_tls_files(url: str) -> str:
@@ -83,15 +87,17 @@ def tls_fault(error: BaseException, url: str) -> str | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _distrust(cause, server)
-        if isinstance(cause, ssl.SSLError):
-            return _alert(cause.reason or str(cause), server)
+    reasons = [cause.reason for cause in causes if isinstance(cause, ssl.SSLError)]
     # pika keeps the error that it met in words only.
-    said = " ".join(map(str, causes))
-    if alert := re.search(r"\[SSL: (\w+)\]", said):
-        return _alert(alert[1], server)
-    # Over TLS 1.3 a refusal follows the handshake, and may be lost when the connection is reset.
-    if parts.scheme in ("amqps", "https") and _HUNG_UP.search(f"{said} {causes!r}"):
-        return f"{server} hung up after the TLS handshake: if it demands one, {_GIVE_CERTIFICATE}"
+    said = f"{' '.join(map(str, causes))} {causes!r}"
+    for reason in (*reasons, *re.findall(r"\[SSL: (\w+)\]", said)):
+        if reason and not _HUNG_UP.search(reason):
+            return _alert(reason, server)
+    if parts.scheme in ("amqps", "https") and _HUNG_UP.search(said):
+        return (
+            f"{server} hung up in the TLS handshake or right after it: if it demands one, "
+            f"{_GIVE_CERTIFICATE}; else check the URL's port"
+        )
     return None
 
 

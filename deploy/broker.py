@@ -87,11 +87,11 @@ class Node:
         amqp_port = amqp_port or free_port()
         management_port = management_port or free_port()
         server = _make_server(directory, name, amqp_port, management_port, cluster_of)
-        peer = f"{cluster_of.name}@localhost" if cluster_of else None
+        peer = cluster_of.full_name if cluster_of else None
         return cls(directory, name, amqp_port, management_port, user, password, server, peer)
 
     def __post_init__(self) -> None:
-        self._management = Management(self.management_port, self.user, self.password)
+        self.management = Management(self.management_port, self.user, self.password)
 
     def __enter__(self) -> "Node":
         self.start()
@@ -137,14 +137,19 @@ class Node:
         """Tell whether the node's process lives."""
         return self._server.is_running()
 
-    def ctl(self, *arguments: str, timeout_s: float = 30) -> str:
-        """Run rabbitmqctl against this node and return its output; raises BrokerError."""
-        return self._server.ctl(list(arguments), timeout_s)
+    def ctl(self, *arguments: str, timeout_s: float = 30, tool: str = "rabbitmqctl") -> str:
+        """Run rabbitmqctl, or another tool, at this node and return its output; BrokerError."""
+        return self._server.ctl([tool, *arguments], timeout_s)
 
     def amqp_url(self, vhost: str = "/") -> str:
         """Return the AMQP URL of a virtual host, with credentials."""
         login = f"{self.user}:{self.password}"
         return f"amqp://{login}@127.0.0.1:{self.amqp_port}/{quote(vhost, safe='')}"
+
+    @property
+    def full_name(self) -> str:
+        """The name by which Erlang knows the node."""
+        return f"{self.name}@localhost"
 
     @property
     def management_url(self) -> str:
@@ -154,20 +159,20 @@ class Node:
     def add_vhost(self, vhost: str) -> str:
         """Make a virtual host, unless it exists, and return its AMQP URL."""
         path = quote(vhost, safe="")
-        self._management.put(f"/api/vhosts/{path}", {})
+        self.management.put(f"/api/vhosts/{path}", {})
         rights = {"configure": ".*", "write": ".*", "read": ".*"}
-        self._management.put(f"/api/permissions/{path}/{self.user}", rights)
+        self.management.put(f"/api/permissions/{path}/{self.user}", rights)
         return self.amqp_url(vhost)
 
     def delete_vhost(self, vhost: str) -> None:
         """Delete a virtual host with all that is in it; its clients are disconnected."""
-        self._management.delete(f"/api/vhosts/{quote(vhost, safe='')}")
+        self.management.delete(f"/api/vhosts/{quote(vhost, safe='')}")
 
     def set_memory_alarm(self, on: bool) -> None:
         """Raise or clear the memory alarm, which blocks every publisher; returns when it holds."""
         self.ctl("set_vm_memory_high_watermark", "0" if on else str(_MEMORY_WATERMARK))
         deadline = time.monotonic() + 10
-        while self._management.has_alarm() is not on:
+        while self.management.has_alarm() is not on:
             if time.monotonic() > deadline:
                 raise BrokerError("RabbitMQ's memory alarm did not follow its watermark.")
             time.sleep(0.05)
@@ -190,7 +195,7 @@ class Node:
             lines += [
                 "cluster_formation.peer_discovery_backend = classic_config",
                 f"cluster_formation.classic_config.nodes.1 = {self._peer}",
-                f"cluster_formation.classic_config.nodes.2 = {self.name}@localhost",
+                f"cluster_formation.classic_config.nodes.2 = {self.full_name}",
             ]
         return "\n".join(lines) + "\n"
 
@@ -203,7 +208,7 @@ class Node:
             if time.monotonic() > deadline:
                 raise BrokerError(self._failure(f"was not ready within {timeout_s:g} s"))
             time.sleep(0.1)
-        if self._peer and self._peer not in {n["name"] for n in self._management.get("/api/nodes")}:
+        if self._peer and self._peer not in {n["name"] for n in self.management.get("/api/nodes")}:
             raise BrokerError(self._failure(f"did not join {self._peer}"))
 
     def _failure(self, what: str) -> str:
@@ -214,7 +219,7 @@ class Node:
 
     def _answers_login(self) -> bool:
         with contextlib.suppress(ManagementError):
-            self._management.get("/api/whoami")
+            self.management.get("/api/whoami")
             return True
         return False
 

@@ -78,8 +78,9 @@ class ContainerServer:
             self._end_guard()
 
     def ctl(self, arguments: list[str], timeout_s: float) -> str:
-        """Run rabbitmqctl in the container and return what it printed."""
-        inside = [self._engine, "exec", self._container, "rabbitmqctl", "--silent", *arguments]
+        """Run rabbitmqctl or its like in the container and return what it printed."""
+        tool, *rest = arguments
+        inside = [self._engine, "exec", self._container, tool, "--silent", *rest]
         return run_command(inside, timeout_s)
 
     def log_tail(self) -> str:

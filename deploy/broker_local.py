@@ -158,7 +158,7 @@ class LocalServer:
             return  # not started, or the directory is another owner's
         if self._guard and self.is_running() and timeout_s > 0:
             with contextlib.suppress(BrokerError):
-                self.ctl(["eval", _LET_GO], timeout_s=5)
+                self.ctl(["rabbitmqctl", "eval", _LET_GO], timeout_s=5)
             self._signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._guard.wait(timeout_s)
@@ -180,8 +180,9 @@ class LocalServer:
             end_guarded(self._guard)
 
     def ctl(self, arguments: list[str], timeout_s: float) -> str:
-        """Run rabbitmqctl against this node and return what it printed."""
-        command = [str(self._scripts / "rabbitmqctl"), "--silent", *arguments]
+        """Run rabbitmqctl or its like against this node and return what it printed."""
+        tool, *rest = arguments
+        command = [str(self._scripts / tool), "--silent", *rest]
         return run_command(command, timeout_s, env=self._environment())
 
     def log_tail(self) -> str:

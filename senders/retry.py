@@ -1,5 +1,6 @@
 """What to do after an attempt, as pure functions of its outcome."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,7 +72,7 @@ def decide(
     policy: Policy,
     jitter: float,
     hold_s: float = 0.0,
-    repeat_left_s: float | None = None,
+    repeat_left_s: float = math.inf,
 ) -> Decision:
     """Choose what follows an attempt.
 
@@ -79,13 +80,12 @@ def decide(
     jitter: random in [-1, 1], scaled to ±20 % of a delay of ours and to 0…+10 % of a delay the
     provider asked for, which is never undercut; hold_s: seconds for which pauses hold the delivery
     up; repeat_left_s: for how long the provider still knows a repetition of a message that it may
-    have taken, None where that does not matter. Nobody tries it after that.
+    have taken. Nobody tries it after that.
     """
     decision = _decide(outcome, attempt, left_s, policy, jitter, hold_s)
-    if not isinstance(decision, Park) or repeat_left_s is None:
-        return decision
-    is_too_late = decision.delay_s >= repeat_left_s
-    return GiveUp(FailClass.EXHAUSTED, REPEAT_IS_UNSAFE) if is_too_late else decision
+    if isinstance(decision, Park) and decision.delay_s >= repeat_left_s:
+        return GiveUp(FailClass.EXHAUSTED, REPEAT_IS_UNSAFE)
+    return decision
 
 
 def _decide(

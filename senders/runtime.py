@@ -5,6 +5,7 @@ What is decided is carried out, confirmed and acked in `settlement.py`.
 """
 
 import asyncio
+import math
 import random
 import traceback
 from collections.abc import Callable
@@ -32,7 +33,16 @@ from senders.outcome import (
     Throttled,
     Unknown,
 )
-from senders.retry import Decision, FailClass, GiveUp, Park, Policy, before_the_end_s, decide
+from senders.retry import (
+    REPEAT_IS_UNSAFE,
+    Decision,
+    FailClass,
+    GiveUp,
+    Park,
+    Policy,
+    before_the_end_s,
+    decide,
+)
 from senders.settlement import Case, Settlement
 from senders.turnstile import Turnstile
 
@@ -121,6 +131,9 @@ class Pipeline:
             await self._settlement.sent(case, *sent)
         elif now_ms >= progress.expiry_ms(delivery):
             await self._settlement.expire(case)
+        elif self._repeat_left_s(progress, now_ms) <= 0:
+            outcome = Unknown("repeat", REPEAT_IS_UNSAFE)
+            await self._settlement.bury(case, progress, FailClass.EXHAUSTED, outcome)
         elif progress.not_before_ms > now_ms:
             until_ms = min(progress.not_before_ms, progress.expiry_ms(delivery))
             await self._settlement.park_early(case, (until_ms - now_ms) / 1000)
@@ -291,11 +304,11 @@ class Pipeline:
                 self._shared.memory.remember_sent(case.delivery, tried, outcome)
                 await self._settlement.sent(case, tried, outcome)
 
-    def _repeat_left_s(self, progress: Progress, now_ms: int) -> float | None:
+    def _repeat_left_s(self, progress: Progress, now_ms: int) -> float:
         """For how long the provider still knows a repetition of what it may have taken."""
         safe_s = self._shared.channel.repeat_safe_s
         if safe_s is None or not progress.unknown_at_ms:
-            return None
+            return math.inf
         return safe_s - (now_ms - progress.unknown_at_ms) / 1000
 
 

@@ -35,7 +35,7 @@ log = get_logger(__name__)
 API_VERSION: Final = "5.199"
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 25.0
-REPEAT_SAFE_S: Final = 3300.0  # VK knows a random_id for an hour; the way to it takes time too
+REPEAT_SAFE_S: Final = 3000.0  # VK knows a random_id for an hour; waiting for a turn takes time
 MOST_ANSWER_BYTES: Final = 1024 * 1024
 
 _CHUNK_BYTES: Final = 64 * 1024

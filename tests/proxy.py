@@ -18,6 +18,10 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.is_refusing = False
+        self.cut_after: int | None = None
+        """Cut a connection as soon as this many bytes have come from the server."""
+        self.answered = 0
+        """Bytes that have come from the server, over all connections."""
         self.port = 0
 
     @classmethod
@@ -31,6 +35,7 @@ class Proxy:
             yield proxy
         finally:
             proxy._server.close()
+            proxy.release()
             proxy.cut()
             await asyncio.gather(*proxy._tasks, return_exceptions=True)
 
@@ -62,14 +67,22 @@ class Proxy:
         there_reader, there_writer = await asyncio.open_connection(host, port)
         self._writers |= {writer, there_writer}
         for source, sink in ((reader, there_writer), (there_reader, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
+            task = asyncio.create_task(self._pump(source, sink, is_answer=sink is writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_answer: bool
+    ) -> None:
+        seen = 0
         with contextlib.suppress(OSError):
             while chunk := await source.read(65_536):
                 await self._flowing.wait()
+                if is_answer:
+                    self.answered += len(chunk)
+                    seen += len(chunk)
+                    if self.cut_after is not None and seen > self.cut_after:
+                        break
                 sink.write(chunk)
                 await sink.drain()
         self._writers.discard(sink)

@@ -12,6 +12,7 @@ import httpx
 from broker_topology.apply import apply
 from broker_topology.users import provide_users
 from deploy.broker import Node, free_port
+from deploy.broker_cluster import Cluster
 from deploy.stack import Stack, gateway_services, sandbox_service, sandbox_settings
 
 _numbers = itertools.count(1)
@@ -20,8 +21,11 @@ _numbers = itertools.count(1)
 class Gateway:
     """API, senders and sandbox on a virtual host of their own."""
 
-    def __init__(self, stack: Stack, amqp_url: str, api_url: str, sandbox_url: str) -> None:
+    def __init__(
+        self, stack: Stack, vhost: str, amqp_url: str, api_url: str, sandbox_url: str
+    ) -> None:
         self.stack = stack
+        self.vhost = vhost
         self.amqp_url = amqp_url
         self.api = httpx.Client(base_url=api_url, timeout=10)
         self.sandbox = httpx.Client(base_url=sandbox_url, timeout=10)
@@ -73,7 +77,7 @@ def until(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
 
 
 @contextmanager
-def running_gateway(broker: Node, directory: Path, **changes: str) -> Iterator[Gateway]:
+def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> Iterator[Gateway]:
     """Run everything, each process as its own broker user with no more rights than it needs.
 
     changes: settings in lower case without the prefix.
@@ -94,7 +98,11 @@ def running_gateway(broker: Node, directory: Path, **changes: str) -> Iterator[G
     services = [sandbox_service(smtp_port, http_port), *gateway_services(settings, amqp_urls)]
     with Stack(directory, services) as stack:
         gateway = Gateway(
-            stack, amqp_url, f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{http_port}"
+            stack,
+            vhost,
+            amqp_url,
+            f"http://127.0.0.1:{api_port}",
+            f"http://127.0.0.1:{http_port}",
         )
         with gateway.api, gateway.sandbox:
             until(lambda: _answers(gateway.sandbox, "/inbox.json"))

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Self
+from urllib.parse import urlsplit
 
 import aio_pika
 from aio_pika import exceptions as vendor
@@ -18,27 +19,36 @@ from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common import telemetry
 from common.broker.errors import NotConnected, losses
+from common.broker.urls import addresses_of, split_urls
+from common.broker.wire import Wire
 from common.logs import get_logger
 from common.tls import tls_context, tls_fault, without_tls_files
 
 log = get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 10.0
-HEARTBEAT_S = 15
+# Of several nodes each gets less at first: one that swallows packets must not hold up the others.
+NODE_TIMEOUT_S = 3.0
+HEARTBEAT_S = 6
+# The broker sends something every 6 s at least; one that is silent for longer is cut off or frozen.
+SILENCE_S = 10.0
 CLOSE_TIMEOUT_S = 2.0  # a broker with an alarm does not answer a blocked connection's close
 
 
 class Broker:
     """One kept connection to RabbitMQ: `async with Broker(url, name="api") as broker`.
 
-    Entering starts connecting and does not wait for it; the connection is re-made with
-    exponential back-off and jitter (0.1 s to 5 s) until the block is left. For `amqps://` the
-    certificate files are those in the URL's query. Raises SettingsError when they cannot be used.
+    url: that of a node, or of several, separated by commas: the last good one is tried first, then
+    the others in random order. Entering starts connecting and does not wait for it; the connection
+    is re-made with exponential back-off and jitter (0.1 s to 5 s) until the block is left. For
+    `amqps://` the certificate files are those in the URL's query. Raises SettingsError when they
+    cannot be used.
     """
 
     def __init__(self, url: str, *, name: str) -> None:
-        tls_context(url)  # files that cannot be used are told at once, not at every attempt
-        self._url = url
+        for one in split_urls(url):
+            tls_context(one)  # files that cannot be used are told at once, not at every attempt
+        self._addresses = addresses_of(url)
         self._name = name
         self._tls_fault: str | None = None
         self._connection: AbstractConnection | None = None
@@ -131,12 +141,16 @@ class Broker:
             telemetry.BROKER_RECONNECTS.inc()
 
     async def _hold_one_connection(self) -> None:
-        connection, lost = await self._connect()
+        url, connection, lost = await self._connect()
         self._connection = connection
         self._up.set()
         try:
-            await lost.wait()
-            log.warning("broker connection lost")
+            if await _lost_or_silent(connection, lost):
+                self._addresses.failed(url)
+                connection.cut()
+                log.warning("broker silent; connecting again", silence_s=SILENCE_S)
+            else:
+                log.warning("broker connection lost")
         finally:
             self._up.clear()
             self._connection = None
@@ -144,40 +158,73 @@ class Broker:
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await connection.close()
 
-    async def _connect(self) -> tuple[AbstractConnection, asyncio.Event]:
+    async def _connect(self) -> tuple[str, Wire, asyncio.Event]:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, Exception)),
             wait=wait_random_exponential(multiplier=0.1, min=0.1, max=5.0),
             reraise=True,
         ):
-            with attempt, losses(NotConnected, "the broker hung up", keep=True):
-                connection = await self._connect_once(attempt.retry_state.attempt_number)
+            with attempt:
+                url, connection = await self._connect_to_any(attempt.retry_state.attempt_number)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         if connection.transport is None or connection.transport.connection.is_closed:
             lost.set()
-        log.info("broker connected", attempts=attempt.retry_state.attempt_number)
-        return connection, lost
+        log.info("broker connected", attempts=attempt.retry_state.attempt_number, node=_place(url))
+        return url, connection, lost
 
-    async def _connect_once(self, attempt: int) -> AbstractConnection:
+    async def _connect_to_any(self, attempt: int) -> tuple[str, Wire]:
+        """Try every node once. Raises what the last one did when none lets us in."""
+        timeout_s = CONNECT_TIMEOUT_S
+        if len(self._addresses) > 1:
+            timeout_s = min(timeout_s, NODE_TIMEOUT_S * attempt)
+        *others, last = self._addresses.order()
+        for url in others:
+            with contextlib.suppress(Exception):  # it is in the log; the next may do better
+                return url, await self._connect_to(url, timeout_s, attempt)
+        return last, await self._connect_to(last, timeout_s, attempt)
+
+    async def _connect_to(self, url: str, timeout_s: float, attempt: int) -> Wire:
         try:
-            return await aio_pika.connect(
-                without_tls_files(self._url),
-                ssl_context=tls_context(self._url),
-                timeout=CONNECT_TIMEOUT_S,
-                heartbeat=HEARTBEAT_S,
-                client_properties={"connection_name": f"gateway {self._name}"},
-            )
+            with losses(NotConnected, "the broker hung up", keep=True):
+                connection = await aio_pika.connect(
+                    without_tls_files(url),
+                    ssl_context=tls_context(url),
+                    timeout=timeout_s,
+                    heartbeat=HEARTBEAT_S,
+                    client_properties={"connection_name": f"gateway {self._name}"},
+                    connection_class=Wire,
+                )
         except Exception as error:
-            self._tls_fault = tls_fault(error, self._url)
+            self._addresses.failed(url)
+            self._tls_fault = tls_fault(error, url)
             if attempt in (1, 5) or attempt % 20 == 0:
                 log.warning(
                     "broker unreachable",
                     attempt=attempt,
+                    node=_place(url),
                     error=type(error).__name__,
                     detail=self._tls_fault or str(error),
                 )
             raise
+        self._addresses.worked(url)
+        return connection
+
+
+async def _lost_or_silent(connection: Wire, lost: asyncio.Event) -> bool:
+    """Wait for the end of a connection; whether it is one that went without a word."""
+    while not lost.is_set():
+        if connection.silent_s > SILENCE_S:
+            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await lost.wait()
+    return False
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 async def _first_missing(channel: AbstractChannel, wanted: list[tuple[str, str]]) -> str | None:

@@ -21,6 +21,7 @@ from common.broker.errors import (
     Unconfirmed,
     losses,
 )
+from common.broker.retired import Retired
 
 _PERSISTENT: Final = 2
 
@@ -39,6 +40,7 @@ class Publisher:
         self._channels: dict[str, AbstractChannel] = {}
         self._opening = asyncio.Lock()
         self._by_id: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._retired = Retired()
         self.faults: dict[str, str] = {}
 
     @property
@@ -91,6 +93,10 @@ class Publisher:
                 self.faults.pop(exchange, None)
         except (Returned, Forbidden) as error:
             self.faults[exchange] = str(error)
+            raise
+        except Nacked:
+            if channel is self._channels.get(exchange) and await self._retired.add(channel):
+                self._channels.pop(exchange, None)
             raise
         except TimeoutError:
             if self._broker.is_blocked:

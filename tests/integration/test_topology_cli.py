@@ -89,6 +89,7 @@ def test_commands_exit_codes_and_json(broker: Node, vhost_url: str) -> None:
         "bindings_checked": True,
         "notes": [],
         "differences": [],
+        "gaps": [],
     }
 
 

@@ -102,12 +102,14 @@ def test_nodes(nodes: tuple[NodeState, ...], words: str) -> None:
         (2, "ab", "a", State.WRONG),
         (1, "a", "a", State.OK),
         (3, "a", "a", State.WRONG),
-        (5, "abc", "abc", State.OK),
+        (3, "ab", "ab", State.WRONG),
+        (5, "abc", "abc", State.WRONG),
+        (5, "abcde", "abcde", State.OK),
         (1, "", "", State.SKIPPED),
     ],
 )
 def test_quorum(count: int, members: str, online: str, wanted: State) -> None:
-    nodes = [node(str(number)) for number in range(count)]
+    nodes = [node(name) for name in "abcde"[:count]]
     assert check_quorum(state(*nodes, queues=(queue(members, online),))).state is wanted
 
 

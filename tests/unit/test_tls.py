@@ -86,7 +86,7 @@ def test_unusable_files_are_told_in_one_sentence(tmp_path: Path) -> None:
     [
         (OSError("refused"), URL, None),
         (ConnectionResetError(104, "reset"), "amqp://broker.example.com/", None),
-        (ConnectionResetError(104, "reset"), URL, "hung up after the TLS handshake"),
+        (ConnectionResetError(104, "reset"), URL, "hung up in the TLS handshake or right after it"),
         (OSError("SSLError(1, '[SSL: CERTIFICATE_REQUIRED] x')"), URL, "demands a client"),
         (OSError("SSLError(1, '[SSL: TLSV1_ALERT_UNKNOWN_CA] x')"), URL, "refuses the client"),
         (OSError("SSLError(1, '[SSL: WRONG_VERSION_NUMBER] x')"), URL, "check the URL's scheme"),

@@ -101,6 +101,7 @@ def test_diff_as_json_carries_remedies() -> None:
                 "remedy": "run `gateway topology apply`",
             }
         ],
+        "gaps": [],
     }
 
 
