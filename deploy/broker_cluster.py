@@ -115,7 +115,12 @@ class Cluster:
 
 def _all_at_once(actions: Iterable[Callable[[], None]]) -> None:
     """Do all of it in threads, wait for every one, and raise the first error."""
-    with ThreadPoolExecutor() as pool:
-        done = [pool.submit(action) for action in actions]
+    pool = ThreadPoolExecutor()
+    done = [pool.submit(action) for action in actions]
+    try:
+        pool.shutdown()
+    except BaseException:  # Ctrl-C: a node is not stopped while another thread starts it
+        pool.shutdown()
+        raise
     for one in done:
         one.result()

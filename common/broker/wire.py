@@ -21,6 +21,14 @@ class Wire(Connection):
         self._transports = _Transports()
         self.kwargs = {**self.kwargs, "transport_factory": self._transports}
 
+    async def connect(self, timeout: float | None = None) -> None:
+        """As aio-pika's; one that failed is closed, or it would be when it is collected."""
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
     @property
     def silent_s(self) -> float:
         """Seconds since the broker was heard last."""
