@@ -43,7 +43,8 @@ class Load:
 
         0 when none was refused. since: a moment of `time.monotonic`.
         """
-        until(lambda: self._accepted_in_a_row >= steady and time.monotonic() > since + 1, 90)
+        self._accepted_in_a_row = 0
+        until(lambda: self._accepted_in_a_row >= steady, 90)
         last = self.refused_at[-1] if self.refused_at else since
         return max(0.0, last - since)
 
