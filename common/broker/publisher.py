@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 from weakref import WeakValueDictionary
@@ -40,7 +41,7 @@ class Publisher:
         self._channels: dict[str, AbstractChannel] = {}
         self._opening = asyncio.Lock()
         self._by_id: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._retired = Retired()
+        self._retired: defaultdict[str, Retired] = defaultdict(Retired)
         self.faults: dict[str, str] = {}
 
     @property
@@ -95,7 +96,9 @@ class Publisher:
             self.faults[exchange] = str(error)
             raise
         except Nacked:
-            if channel is self._channels.get(exchange) and await self._retired.add(channel):
+            if channel is self._channels.get(exchange) and await self._retired[exchange].add(
+                channel
+            ):
                 self._channels.pop(exchange, None)
             raise
         except TimeoutError:
