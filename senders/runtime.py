@@ -170,16 +170,24 @@ class Pipeline:
         if claim.wait_s > patience_s:
             await self._park(case, progress, claim.wait_s)
             return
+        outcome = None
         try:
             await self._wait_patiently(claim.wait_s)
             await self._until_settleable(case)
             began_at = self._shared.now()
-            with observed_attempt(delivery, progress, case.received.headers, began_at) as conclude:
-                outcome, delivery = await self._attempt(delivery)
-                conclude(outcome)
+            if epoch_ms(began_at) < progress.expiry_ms(case.delivery):
+                with observed_attempt(
+                    delivery, progress, case.received.headers, began_at
+                ) as conclude:
+                    outcome, delivery = await self._attempt(delivery)
+                    conclude(outcome)
         except BaseException:
             self._shared.limiter.cancel(claim)
             raise
+        if outcome is None:  # it waited in the lane for longer than it lives
+            self._shared.limiter.cancel(claim)
+            await self._settlement.expire(case)
+            return
         if delivery.address != case.delivery.address:
             progress = replace(progress, address=delivery.address)
         await self._conclude(case, progress, claim, limits, delivery.address, outcome)

@@ -129,6 +129,20 @@ async def test_expired_is_told_and_not_sent(
     assert count(gateway_url, QUEUE) == count(gateway_url, "telegram.dead") == 0
 
 
+async def test_what_expires_while_its_lane_waits_for_a_turn_is_not_sent(
+    gateway_url: str, events: EventLog
+) -> None:
+    channel = ScriptedChannel(rate=Rate(1, 4))
+    async with running_sender(channel, gateway_url):
+        put(gateway_url, make_delivery(text="first"))
+        await eventually(lambda: channel.times("first"))
+        soon = utc_now() + timedelta(seconds=1.5)
+        put(gateway_url, make_delivery(text="late", expires_at=soon, may_expire=True))
+        await eventually(lambda: len(events.types()) == 2)
+    assert events.types() == ["sent", "expired"]
+    assert not channel.times("late")
+
+
 async def test_default_lifetime_ends_in_a_dead_letter_that_can_be_put_back(
     channel: ScriptedChannel, gateway_url: str, events: EventLog
 ) -> None:
