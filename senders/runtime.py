@@ -105,8 +105,14 @@ class Pipeline:
             fault = f"a delivery for {delivery.routing_key} in the queue {self._queue}"
             await self._settlement.bury_foreign(received, channel, "misrouted", fault)
             return
-        # A redelivery may come while another lane still sends the same one: it waits for that.
-        async with self._shared.memory.in_hand(delivery):
+        # A redelivery may come while another lane still sends the same one: it waits for that, but
+        # not after it was lost itself, lest each cut puts one more lane to sleep.
+        in_hand = self._shared.memory.in_hand(delivery)
+        while in_hand.locked():
+            if received.is_lost:
+                raise ChannelLost("the channel was lost while another lane had the delivery")
+            await asyncio.sleep(0.1)
+        async with in_hand:
             await self._judge(Case(received, delivery, progress))
 
     async def _judge(self, case: Case) -> None:
