@@ -171,7 +171,8 @@ class Pipeline:
             limits,
             delivery.address,
             patience_s,
-            may_pass=bool(progress.not_before_ms) or delivery.priority is Priority.HIGH,
+            may_pass=bool(progress.not_before_ms),
+            is_urgent=delivery.priority is Priority.HIGH,
         )
         if claim.wait_s > patience_s:
             await self._park(case, progress, claim.wait_s)
@@ -288,7 +289,7 @@ class Pipeline:
             left_s=left_s,
             policy=self._shared.policy,
             jitter=self._shared.jitter(),
-            hold_s=limiter.hold_s(limits, address) if isinstance(outcome, HELD_UP) else 0.0,
+            hold_s=self._hold_s(case, limits, address) if isinstance(outcome, HELD_UP) else 0.0,
             repeat_left_s=self._repeat_left_s(progress, now_ms),
         )
         _log_outcome(case.delivery, tried, outcome, decision)
@@ -304,6 +305,10 @@ class Pipeline:
                 assert isinstance(outcome, Sent)
                 self._shared.memory.remember_sent(case.delivery, tried, outcome)
                 await self._settlement.sent(case, tried, outcome)
+
+    def _hold_s(self, case: Case, limits: Limits, address: str) -> float:
+        is_urgent = case.delivery.priority is Priority.HIGH
+        return self._shared.limiter.hold_s(limits, address, is_urgent=is_urgent)
 
     def _repeat_left_s(self, progress: Progress, now_ms: int) -> float | None:
         """For how long the provider still knows a repetition of what it may have taken."""
