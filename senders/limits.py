@@ -232,9 +232,11 @@ class Limiter:
             self._update(Scope.RECIPIENT, address, guess_s=0.0)
         if limits.domain and (pace := self._paces.get(Scope.DOMAIN, limits.domain)).interval_s:
             interval_s = pace.interval_s * QUICKEN
-            if interval_s < NO_INTERVAL_S:
-                interval_s = 0.0
             self._update(Scope.DOMAIN, limits.domain, guess_s=0.0, interval_s=interval_s)
+            if interval_s < NO_INTERVAL_S:  # it takes all again: whoever comes goes at once
+                self._update(
+                    Scope.DOMAIN, limits.domain, interval_s=0.0, line_end=0.0, urgent_line_end=0.0
+                )
 
     def _lengthen(self, scope: Scope, name: str, end: float, is_urgent: bool) -> None:
         self._update(scope, name, **{"urgent_line_end" if is_urgent else "line_end": end})

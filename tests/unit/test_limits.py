@@ -152,6 +152,18 @@ def test_urgent_for_a_busy_recipient_does_not_stand_behind_all_others(limiter: L
     assert urgent == pytest.approx([1, 2])
 
 
+def test_line_of_a_domain_that_recovered_is_forgotten(limiter: Limiter, clock: Clock) -> None:
+    throttle(limiter, domain(after_s=30))
+    waits(limiter, SLOW, *["x@slow.example"] * 10_000, patience_s=2)
+    clock.now_s += 30
+    for _ in range(100):
+        limiter.learn(Claim(0), Sent(), SLOW, "x@slow.example", HOUR_S)
+    assert limiter.claim(SLOW, "y@slow.example", 2, may_pass=False).wait_s == 0
+    throttle(limiter, domain(after_s=30))
+    fresh = limiter.claim(SLOW, "z@slow.example", 2, may_pass=False)
+    assert fresh.wait_s <= 35, "nobody of the former line waits any more"
+
+
 def test_a_hundred_thousand_for_one_domain_look_twenty_times_a_second(
     limiter: Limiter, clock: Clock
 ) -> None:
