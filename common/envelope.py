@@ -234,6 +234,7 @@ def event_id(delivery_id: str, generation: int, attempt: int, kind: str) -> UUID
 
 
 PROGRESS_PREFIX = "gw-"
+_MOST: Final = 2**53  # a header holds up to 2**63, but then one attempt more would not fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +293,7 @@ class Progress:
 
 def _whole_number(headers: Mapping[str, Any], name: str) -> int:
     value = headers.get(name, 0)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
         raise UndecodableError(f"header {name} is not a whole number")
     return value
 

@@ -65,6 +65,7 @@ class Pace:
     """What is known of a domain or a recipient. Moments in epoch seconds, 0 for none.
 
     free_at: when the next delivery may go; line_end: the last place given to one that was parked;
+    urgent_line_end: the same of the line of what is urgent, which stands beside the other;
     interval_s: from one to the next, learned from refusals, 0 where none is known;
     paused_until, reason: until when nothing goes, and the provider's code for it;
     guess_s: the pause that was guessed last, 0 after a delivery was accepted.
@@ -72,10 +73,15 @@ class Pace:
 
     free_at: float = 0.0
     line_end: float = 0.0
+    urgent_line_end: float = 0.0
     interval_s: float = 0.0
     paused_until: float = 0.0
     reason: str = ""
     guess_s: float = 0.0
+
+    def line_end_for(self, is_urgent: bool) -> float:
+        """The end of the line where it would have to stand."""
+        return self.urgent_line_end if is_urgent else self.line_end
 
 
 class Shut(StrEnum):

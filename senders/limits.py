@@ -74,23 +74,31 @@ class Limiter:
         return max(0.0, rate_s, self._pause_s(limits, address))
 
     def claim(
-        self, limits: Limits, address: str, patience_s: float, *, may_pass: bool = True
+        self,
+        limits: Limits,
+        address: str,
+        patience_s: float,
+        *,
+        may_pass: bool = True,
+        is_urgent: bool = False,
     ) -> Claim:
         """When this delivery may be sent, as far as pauses and paces go.
 
         When the wait is at most `patience_s` its places are taken, and the caller sends after
         waiting; otherwise the caller parks it, for a place in the line. may_pass: it has waited in
-        the line of its domain, or is more urgent than those who do. A shut account lets one
-        delivery at a time go, as a probe.
+        the line of its domain; is_urgent: it passes those who do, and if it has to wait stands in a
+        line of its own. A shut account lets one delivery at a time go, as a probe.
         """
         if self.account.is_probing:
             return Claim(max(PROBE_WAIT_S, patience_s * 1.01))
         if (pause_s := self._account_and_recipient_pause_s(address)) > patience_s:
             return Claim(pause_s)
-        domain_s = self._domain_turn_s(limits.domain, patience_s, may_pass=may_pass)
+        domain_s = self._domain_turn_s(
+            limits.domain, patience_s, may_pass=may_pass or is_urgent, is_urgent=is_urgent
+        )
         if domain_s > patience_s:
             return Claim(domain_s)
-        rate_s = self._recipient_turn_s(limits.recipient, address, patience_s)
+        rate_s = self._recipient_turn_s(limits.recipient, address, patience_s, is_urgent=is_urgent)
         wait_s = max(pause_s, domain_s, rate_s)
         if wait_s > patience_s:
             return Claim(wait_s)
@@ -121,12 +129,13 @@ class Limiter:
                 self._slow_down(Scope.RECIPIENT, address, meaning, left_s)
         return meaning
 
-    def hold_s(self, limits: Limits, address: str) -> float:
+    def hold_s(self, limits: Limits, address: str, *, is_urgent: bool = False) -> float:
         """Seconds for which a delivery that was just held up has to be parked."""
         held_s = self._account_and_recipient_pause_s(address)
         if self.account.state.shut is not None:
             held_s = max(held_s, PROBE_WAIT_S)
-        return max(held_s, self._domain_turn_s(limits.domain, 0.0, may_pass=False))
+        turn_s = self._domain_turn_s(limits.domain, 0.0, may_pass=False, is_urgent=is_urgent)
+        return max(held_s, turn_s)
 
     def pauses(self) -> list[Pause]:
         """Every pause in force, the account's first, then those that end last."""
@@ -160,7 +169,9 @@ class Limiter:
         until = self._paces.get(Scope.RECIPIENT, address).paused_until
         return max(0.0, self.account.pause_left_s, until - self._clock())
 
-    def _recipient_turn_s(self, rate: Rate | None, address: str, patience_s: float) -> float:
+    def _recipient_turn_s(
+        self, rate: Rate | None, address: str, patience_s: float, *, is_urgent: bool
+    ) -> float:
         """Seconds until the recipient's next free place; takes it when that is soon enough."""
         if rate is None:
             return 0.0
@@ -169,11 +180,13 @@ class Limiter:
         if free_at - now <= patience_s:
             self._update(Scope.RECIPIENT, address, free_at=free_at + rate.interval_s)
             return free_at - now
-        place = max(free_at, pace.line_end)
-        self._update(Scope.RECIPIENT, address, line_end=place + rate.interval_s)
+        place = max(free_at, pace.line_end_for(is_urgent))
+        self._lengthen(Scope.RECIPIENT, address, place + rate.interval_s, is_urgent)
         return place - now
 
-    def _domain_turn_s(self, domain: str | None, patience_s: float, *, may_pass: bool) -> float:
+    def _domain_turn_s(
+        self, domain: str | None, patience_s: float, *, may_pass: bool, is_urgent: bool
+    ) -> float:
         """Seconds until this delivery's place at a domain that has asked for slowness."""
         if not domain:
             return 0.0
@@ -186,10 +199,10 @@ class Limiter:
         if pace.paused_until <= now and is_soon and (may_pass or pace.line_end <= now):
             self._update(Scope.DOMAIN, domain, free_at=free_at + pace.interval_s)
             return 0.0 if may_pass else free_at - now
-        place = max(free_at, pace.line_end, pace.paused_until)
+        place = max(free_at, pace.line_end_for(is_urgent), pace.paused_until)
         is_short = place - max(now, pace.paused_until) < LINE_S
         step_s = max(pace.interval_s, NO_INTERVAL_S) if is_short else NO_INTERVAL_S
-        self._update(Scope.DOMAIN, domain, line_end=place + step_s)
+        self._lengthen(Scope.DOMAIN, domain, place + step_s, is_urgent)
         return place - now
 
     def _slow_down(self, scope: Scope, name: str, throttled: Throttled, left_s: float) -> None:
@@ -219,9 +232,14 @@ class Limiter:
             self._update(Scope.RECIPIENT, address, guess_s=0.0)
         if limits.domain and (pace := self._paces.get(Scope.DOMAIN, limits.domain)).interval_s:
             interval_s = pace.interval_s * QUICKEN
-            if interval_s < NO_INTERVAL_S:
-                interval_s = 0.0
             self._update(Scope.DOMAIN, limits.domain, guess_s=0.0, interval_s=interval_s)
+            if interval_s < NO_INTERVAL_S:  # it takes all again: whoever comes goes at once
+                self._update(
+                    Scope.DOMAIN, limits.domain, interval_s=0.0, line_end=0.0, urgent_line_end=0.0
+                )
+
+    def _lengthen(self, scope: Scope, name: str, end: float, is_urgent: bool) -> None:
+        self._update(scope, name, **{"urgent_line_end" if is_urgent else "line_end": end})
 
     def _update(self, scope: Scope, name: str, **fields: float | str) -> None:
         self._paces.change(scope, name, lambda pace: replace(pace, **fields))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from common.status_server import StatusServer
+from senders.alarm import AlarmGate
 from senders.channel import Channel
 from senders.events import Events
 from senders.limits import Limiter
@@ -53,7 +54,7 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
         shared = _shared(channel, settings, Publisher(publishing), stopping)
         queues = [queue for queue, count in shared.lanes.items() for _ in range(count)]
         pipelines = [Pipeline(shared, queue) for queue in queues]
-        gate = AllOpen(shared.limiter, shared.publisher)
+        gate = AllOpen(shared.limiter, shared.publisher, AlarmGate(publishing, shared.publisher))
         lanes = [
             Lane(broker, queue, pipeline.handle, gate)
             for queue, pipeline in zip(queues, pipelines, strict=True)

@@ -115,8 +115,14 @@ class Pipeline:
             fault = f"a delivery for {delivery.routing_key} in the queue {self._queue}"
             await self._settlement.bury_foreign(received, channel, "misrouted", fault)
             return
-        # A redelivery may come while another lane still sends the same one: it waits for that.
-        async with self._shared.memory.in_hand(delivery):
+        # A redelivery may come while another lane still sends the same one: it waits for that, but
+        # not after it was lost itself, lest each cut puts one more lane to sleep.
+        in_hand = self._shared.memory.in_hand(delivery)
+        while in_hand.locked():
+            if received.is_lost:
+                raise ChannelLost("the channel was lost while another lane had the delivery")
+            await asyncio.sleep(0.1)
+        async with in_hand:
             await self._judge(Case(received, delivery, progress))
 
     async def _judge(self, case: Case) -> None:
@@ -178,21 +184,30 @@ class Pipeline:
             limits,
             delivery.address,
             patience_s,
-            may_pass=bool(progress.not_before_ms) or delivery.priority is Priority.HIGH,
+            may_pass=bool(progress.not_before_ms),
+            is_urgent=delivery.priority is Priority.HIGH,
         )
         if claim.wait_s > patience_s:
             await self._park(case, progress, claim.wait_s)
             return
+        outcome = None
         try:
             await self._wait_patiently(claim.wait_s)
             await self._until_settleable(case)
             began_at = self._shared.now()
-            with observed_attempt(delivery, progress, case.received.headers, began_at) as conclude:
-                outcome, delivery = await self._attempt(delivery)
-                conclude(outcome)
+            if epoch_ms(began_at) < progress.expiry_ms(case.delivery):
+                with observed_attempt(
+                    delivery, progress, case.received.headers, began_at
+                ) as conclude:
+                    outcome, delivery = await self._attempt(delivery)
+                    conclude(outcome)
         except BaseException:
             self._shared.limiter.cancel(claim)
             raise
+        if outcome is None:  # it waited in the lane for longer than it lives
+            self._shared.limiter.cancel(claim)
+            await self._settlement.expire(case)
+            return
         if delivery.address != case.delivery.address:
             progress = replace(progress, address=delivery.address)
         await self._conclude(case, progress, claim, limits, delivery.address, outcome)
@@ -287,7 +302,7 @@ class Pipeline:
             left_s=left_s,
             policy=self._shared.policy,
             jitter=self._shared.jitter(),
-            hold_s=limiter.hold_s(limits, address) if isinstance(outcome, HELD_UP) else 0.0,
+            hold_s=self._hold_s(case, limits, address) if isinstance(outcome, HELD_UP) else 0.0,
             repeat_left_s=self._repeat_left_s(progress, now_ms),
         )
         _log_outcome(case.delivery, tried, outcome, decision)
@@ -303,6 +318,10 @@ class Pipeline:
                 assert isinstance(outcome, Sent)
                 self._shared.memory.remember_sent(case.delivery, tried, outcome)
                 await self._settlement.sent(case, tried, outcome)
+
+    def _hold_s(self, case: Case, limits: Limits, address: str) -> float:
+        is_urgent = case.delivery.priority is Priority.HIGH
+        return self._shared.limiter.hold_s(limits, address, is_urgent=is_urgent)
 
     def _repeat_left_s(self, progress: Progress, now_ms: int) -> float:
         """For how long the provider still knows a repetition of what it may have taken."""

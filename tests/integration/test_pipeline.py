@@ -27,6 +27,7 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
+from senders.runtime import Pipeline
 from tests.proxy import Proxy
 from tests.scripted import ScriptedChannel, running_sender
 from tests.support import EventLog, amqp_channel, count, eventually, make_delivery, put, take
@@ -127,6 +128,20 @@ async def test_expired_is_told_and_not_sent(
         await eventually(lambda: events.types() == ["expired"])
     assert channel.calls == []
     assert count(gateway_url, QUEUE) == count(gateway_url, "telegram.dead") == 0
+
+
+async def test_what_expires_while_its_lane_waits_for_a_turn_is_not_sent(
+    gateway_url: str, events: EventLog
+) -> None:
+    channel = ScriptedChannel(rate=Rate(1, 4))
+    async with running_sender(channel, gateway_url):
+        put(gateway_url, make_delivery(text="first"))
+        await eventually(lambda: channel.times("first"))
+        soon = utc_now() + timedelta(seconds=1.5)
+        put(gateway_url, make_delivery(text="late", expires_at=soon, may_expire=True))
+        await eventually(lambda: len(events.types()) == 2)
+    assert events.types() == ["sent", "expired"]
+    assert not channel.times("late")
 
 
 async def test_default_lifetime_ends_in_a_dead_letter_that_can_be_put_back(
@@ -374,6 +389,34 @@ async def test_redelivery_of_what_is_being_sent_waits_for_it(
         await eventually(lambda: is_in_hand(0))
     assert len(channel.calls) == 1
     assert count(gateway_url, "telegram.dead") == count(gateway_url, QUEUE) == 0
+
+
+async def test_one_slow_attempt_and_as_many_cuts_as_lanes_hold_up_no_other(
+    channel: ScriptedChannel, gateway_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lane that lost the redelivery of what another one sends is free again."""
+    handle = Pipeline.handle
+    taken: list[Received] = []
+
+    async def noted(pipeline: Pipeline, received: Received) -> None:
+        taken.append(received)
+        await handle(pipeline, received)
+
+    monkeypatch.setattr(Pipeline, "handle", noted)
+    put(gateway_url, make_delivery(text="slow"))
+    channel.may_answer.clear()
+    async with (
+        Proxy.to(gateway_url) as proxy,
+        running_sender(channel, proxy.url, telegram_lanes="normal:3"),
+    ):
+        await eventually(channel.sending.is_set)
+        for cuts in (1, 2, 3):
+            proxy.cut()
+            await eventually(lambda n=cuts: len(taken) > n, what="a lane takes it again")
+        put(gateway_url, make_delivery(text="other"))
+        await eventually(lambda: channel.times("other"))
+        channel.may_answer.set()
+    assert len(channel.times("slow")) == 1
 
 
 async def test_delivery_refused_like_an_account_is_its_own_fault_when_others_pass(

@@ -112,6 +112,24 @@ async def test_stopped_in_an_alarm_it_keeps_what_was_sent(
     assert count(gateway_url, QUEUE) == 0
 
 
+async def test_senders_started_in_an_alarm_attempt_nothing(
+    channel: ScriptedChannel, gateway_url: str, alarm: Alarm
+) -> None:
+    """The attempts would not count, and the returns would end in a dead letter."""
+    channel.script("refused", Transient("500"))
+    put(gateway_url, make_delivery(text="refused"))
+    await alarm.set(True)
+    for _ in range(3):
+        async with running_sender(channel, gateway_url, **LANES, stop_timeout_s="1"):
+            await asyncio.sleep(1)
+    assert channel.calls == []
+    await alarm.set(False)
+    async with running_sender(channel, gateway_url, **LANES):
+        await eventually(lambda: count(gateway_url, TIER) == 1)
+    [(headers, _)] = take(gateway_url, TIER)
+    assert headers["gw-attempt"] == 1
+
+
 async def test_without_the_exchange_of_events_deliveries_go_on(
     channel: ScriptedChannel, gateway_url: str
 ) -> None:

@@ -63,7 +63,14 @@ def test_progress_survives_its_headers(progress: Progress) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"gw-attempt": "1"}, {"gw-generation": True}, {"gw-step": -1}, {"gw-address": 5}]
+    "headers",
+    [
+        {"gw-attempt": "1"},
+        {"gw-attempt": 2**63 - 1},  # one more could not be written
+        {"gw-generation": True},
+        {"gw-step": -1},
+        {"gw-address": 5},
+    ],
 )
 def test_malformed_header_is_undecodable(headers: dict[str, object]) -> None:
     with pytest.raises(UndecodableError, match="header gw-"):

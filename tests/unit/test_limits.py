@@ -132,6 +132,38 @@ def test_what_waits_for_a_domain_comes_back_one_after_another(
     assert fresh.wait_s >= 99, "who comes later stands behind"
 
 
+def test_urgent_for_a_slow_domain_does_not_stand_behind_all_others(
+    limiter: Limiter, clock: Clock
+) -> None:
+    throttle(limiter, domain(after_s=30))
+    for number in range(1000):
+        limiter.claim(SLOW, f"{number}@slow.example", 2, may_pass=False)
+    urgent = [limiter.claim(SLOW, "u@slow.example", 0, is_urgent=True).wait_s for _ in range(3)]
+    assert urgent == pytest.approx([30, 31, 32])
+    clock.now_s += 30
+    assert [limiter.claim(SLOW, "a", 0).wait_s for _ in range(2)] == [0, 0], "its place is taken"
+    assert limiter.claim(SLOW, "u@slow.example", 0, is_urgent=True).wait_s <= 5
+    assert limiter.hold_s(SLOW, "u@slow.example", is_urgent=True) <= 5
+
+
+def test_urgent_for_a_busy_recipient_does_not_stand_behind_all_others(limiter: Limiter) -> None:
+    waits(limiter, RECIPIENT, *"a" * 1000, patience_s=0.5)
+    urgent = [limiter.claim(RECIPIENT, "a", 0.5, is_urgent=True).wait_s for _ in range(2)]
+    assert urgent == pytest.approx([1, 2])
+
+
+def test_line_of_a_domain_that_recovered_is_forgotten(limiter: Limiter, clock: Clock) -> None:
+    throttle(limiter, domain(after_s=30))
+    waits(limiter, SLOW, *["x@slow.example"] * 10_000, patience_s=2)
+    clock.now_s += 30
+    for _ in range(100):
+        limiter.learn(Claim(0), Sent(), SLOW, "x@slow.example", HOUR_S)
+    assert limiter.claim(SLOW, "y@slow.example", 2, may_pass=False).wait_s == 0
+    throttle(limiter, domain(after_s=30))
+    fresh = limiter.claim(SLOW, "z@slow.example", 2, may_pass=False)
+    assert fresh.wait_s <= 35, "nobody of the former line waits any more"
+
+
 def test_a_hundred_thousand_for_one_domain_look_twenty_times_a_second(
     limiter: Limiter, clock: Clock
 ) -> None:
