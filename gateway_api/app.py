@@ -30,6 +30,7 @@ from gateway_api.openapi import (
     problem_responses,
 )
 from gateway_api.problems import CATALOGUE, PROBLEM_JSON, Problem
+from gateway_api.stopping import AnswerWhenStopped
 from gateway_api.topology_watch import TopologyWatch
 
 
@@ -81,6 +82,7 @@ def create_app(
         app.add_middleware(BearerKey, key=settings.api_key.get_secret_value())
     else:
         app.add_middleware(ThisMachineOnly, names=[settings.api_host])
+    app.add_middleware(AnswerWhenStopped)
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
     return app
 

@@ -117,6 +117,12 @@ _KINDS = (
         "Keep fewer open, or raise GATEWAY_API_MAX_CONNECTIONS or _PER_CLIENT.",
     ),
     Kind(
+        "stopping",
+        503,
+        "The gateway is stopping",
+        "It may or may not have been accepted: sending it again may deliver it twice.",
+    ),
+    Kind(
         "broker_unreachable",
         503,
         "There is no connection to the broker",

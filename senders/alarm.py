@@ -13,17 +13,16 @@ TRY_AGAIN_S = 0.2
 
 
 class AlarmGate:
-    """A gate for lanes that opens when the broker has taken messages on this very connection.
+    """A gate that opens when the broker has taken messages on this very connection.
 
-    Without it every sender that is started in an alarm would attempt one delivery per lane before
-    it knows that what comes of it cannot be kept, and give it back when it is stopped.
+    Without it a sender that is started in an alarm, or connects again in one, would attempt one
+    delivery per lane before it knows that what comes of it cannot be kept.
     """
 
     def __init__(self, broker: Broker, publisher: Publisher) -> None:
         self._broker = broker
         self._publisher = publisher
         self._proven: int | None = None  # the connection, as a number of reconnects
-        self._asking = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
@@ -31,10 +30,16 @@ class AlarmGate:
         return self._proven == self._broker.reconnects
 
     async def opened(self) -> None:
-        """Have messages taken; in an alarm that lasts until its end."""
-        async with self._asking:
-            while not self.is_open:
+        """Wait until it is open; in an alarm that lasts until its end."""
+        while not self.is_open:  # noqa: ASYNC110 - the connection may be lost meanwhile
+            await asyncio.sleep(0.05)
+
+    async def run(self) -> None:
+        """Have messages taken after every reconnect, until cancelled."""
+        while True:
+            if not self.is_open:
                 await self._ask()
+            await asyncio.sleep(0.05)
 
     async def _ask(self) -> None:
         connection = self._broker.reconnects

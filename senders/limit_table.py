@@ -60,12 +60,23 @@ class MemoryTable(Generic[Record]):
             yield scope, name, record
 
 
+class Line(StrEnum):
+    """Where a parked delivery stands: the name of the field of `Pace` that has the line's end.
+
+    Whoever comes anew stands behind all others who did; who comes from a line and finds no place
+    stands in one that is shorter, and what is urgent in one of its own.
+    """
+
+    FRESH = "line_end"
+    RETURNED = "returned_line_end"
+    URGENT = "urgent_line_end"
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """What is known of a domain or a recipient. Moments in epoch seconds, 0 for none.
 
-    free_at: when the next delivery may go; line_end: the last place given to one that was parked;
-    urgent_line_end: the same of the line of what is urgent, which stands beside the other;
+    free_at: when the next delivery may go; line_end and so on: the last place given in each `Line`;
     interval_s: from one to the next, learned from refusals, 0 where none is known;
     paused_until, reason: until when nothing goes, and the provider's code for it;
     guess_s: the pause that was guessed last, 0 after a delivery was accepted.
@@ -73,15 +84,21 @@ class Pace:
 
     free_at: float = 0.0
     line_end: float = 0.0
+    returned_line_end: float = 0.0
     urgent_line_end: float = 0.0
     interval_s: float = 0.0
     paused_until: float = 0.0
     reason: str = ""
     guess_s: float = 0.0
 
-    def line_end_for(self, is_urgent: bool) -> float:
-        """The end of the line where it would have to stand."""
-        return self.urgent_line_end if is_urgent else self.line_end
+    def has_line(self, now: float) -> bool:
+        """Whether anybody waits whom a newcomer must not pass."""
+        return max(self.line_end, self.returned_line_end) > now
+
+    def end_of(self, line: Line) -> float:
+        """The last place given in a line."""
+        end: float = getattr(self, line)
+        return end
 
 
 class Shut(StrEnum):

@@ -16,7 +16,7 @@ from common.logs import get_logger
 from common.settings import Rate
 from senders.account import Account
 from senders.channel import Limits
-from senders.limit_table import AccountState, MemoryTable, Pace, Table
+from senders.limit_table import AccountState, Line, MemoryTable, Pace, Table
 from senders.outcome import Outcome, Scope, Sent, Throttled
 from senders.retry import fitting_guess_s, grown_guess_s
 
@@ -26,7 +26,7 @@ PROBE_WAIT_S = 2.0
 FIRST_INTERVAL_S = 1.0  # of a domain that has asked for slowness
 LONGEST_INTERVAL_S = 60.0
 NO_INTERVAL_S = 0.05  # a pace this quick is none
-QUICKEN = 0.9  # of the interval, with every delivery that a domain accepts
+SLOW_DOWN, QUICKEN = 1.5, 0.97  # of the interval, with each refusal and each acceptance
 # In a line longer than this, what is behind comes back every NO_INTERVAL_S to look: so a domain
 # that recovers is noticed, and the looking of a hundred thousand costs little.
 LINE_S = 600.0
@@ -79,13 +79,13 @@ class Limiter:
         address: str,
         patience_s: float,
         *,
-        may_pass: bool = True,
+        has_waited: bool = True,
         is_urgent: bool = False,
     ) -> Claim:
         """When this delivery may be sent, as far as pauses and paces go.
 
         When the wait is at most `patience_s` its places are taken, and the caller sends after
-        waiting; otherwise the caller parks it, for a place in the line. may_pass: it has waited in
+        waiting; otherwise the caller parks it, for a place in the line. has_waited: it comes from
         the line of its domain; is_urgent: it passes those who do, and if it has to wait stands in a
         line of its own. A shut account lets one delivery at a time go, as a probe.
         """
@@ -94,7 +94,7 @@ class Limiter:
         if (pause_s := self._account_and_recipient_pause_s(address)) > patience_s:
             return Claim(pause_s)
         domain_s = self._domain_turn_s(
-            limits.domain, patience_s, may_pass=may_pass or is_urgent, is_urgent=is_urgent
+            limits.domain, patience_s, has_waited=has_waited, is_urgent=is_urgent
         )
         if domain_s > patience_s:
             return Claim(domain_s)
@@ -134,8 +134,10 @@ class Limiter:
         held_s = self._account_and_recipient_pause_s(address)
         if self.account.state.shut is not None:
             held_s = max(held_s, PROBE_WAIT_S)
-        turn_s = self._domain_turn_s(limits.domain, 0.0, may_pass=False, is_urgent=is_urgent)
-        return max(held_s, turn_s)
+        if not limits.domain:
+            return held_s
+        line = Line.URGENT if is_urgent else Line.RETURNED
+        return max(held_s, self._stand_in_line(limits.domain, line))
 
     def pauses(self) -> list[Pause]:
         """Every pause in force, the account's first, then those that end last."""
@@ -180,12 +182,13 @@ class Limiter:
         if free_at - now <= patience_s:
             self._update(Scope.RECIPIENT, address, free_at=free_at + rate.interval_s)
             return free_at - now
-        place = max(free_at, pace.line_end_for(is_urgent))
-        self._lengthen(Scope.RECIPIENT, address, place + rate.interval_s, is_urgent)
+        line = Line.URGENT if is_urgent else Line.FRESH
+        place = max(free_at, pace.end_of(line))
+        self._update(Scope.RECIPIENT, address, **{line: place + rate.interval_s})
         return place - now
 
     def _domain_turn_s(
-        self, domain: str | None, patience_s: float, *, may_pass: bool, is_urgent: bool
+        self, domain: str | None, patience_s: float, *, has_waited: bool, is_urgent: bool
     ) -> float:
         """Seconds until this delivery's place at a domain that has asked for slowness."""
         if not domain:
@@ -193,16 +196,25 @@ class Limiter:
         now, pace = self._clock(), self._paces.get(Scope.DOMAIN, domain)
         if not pace.interval_s and pace.paused_until <= now:
             return 0.0
+        may_pass = has_waited or is_urgent
         free_at = max(now, pace.free_at)
         # Who was parked comes a little early or late: that costs no place.
-        is_soon = free_at - now <= (pace.interval_s if may_pass else patience_s)
-        if pace.paused_until <= now and is_soon and (may_pass or pace.line_end <= now):
+        is_soon = free_at - now <= max(patience_s, 0.1 * pace.interval_s)
+        if pace.paused_until <= now and is_soon and (may_pass or not pace.has_line(now)):
             self._update(Scope.DOMAIN, domain, free_at=free_at + pace.interval_s)
             return 0.0 if may_pass else free_at - now
-        place = max(free_at, pace.line_end_for(is_urgent), pace.paused_until)
+        fresh_or_returned = Line.RETURNED if has_waited else Line.FRESH
+        return self._stand_in_line(domain, Line.URGENT if is_urgent else fresh_or_returned)
+
+    def _stand_in_line(self, domain: str, line: Line) -> float:
+        """Take the last place of a domain's line; seconds until it is due."""
+        now, pace = self._clock(), self._paces.get(Scope.DOMAIN, domain)
+        place = max(now, pace.free_at, pace.end_of(line), pace.paused_until)
+        if line is Line.FRESH:
+            place = max(place, pace.returned_line_end)
         is_short = place - max(now, pace.paused_until) < LINE_S
         step_s = max(pace.interval_s, NO_INTERVAL_S) if is_short else NO_INTERVAL_S
-        self._lengthen(Scope.DOMAIN, domain, place + step_s, is_urgent)
+        self._update(Scope.DOMAIN, domain, **{line: place + step_s})
         return place - now
 
     def _slow_down(self, scope: Scope, name: str, throttled: Throttled, left_s: float) -> None:
@@ -213,7 +225,10 @@ class Limiter:
         elif pace.paused_until > now:
             return  # the attempt began before the pause: no news
         else:
-            guess_s = grown_guess_s(pace.guess_s, throttled.guess_s)
+            first_s = throttled.guess_s
+            if pace.interval_s:  # it took some at this pace, which is a little too quick
+                first_s = min(first_s, 2 * pace.interval_s)
+            guess_s = grown_guess_s(pace.guess_s, first_s)
             self._update(scope, name, guess_s=guess_s)
             pause_s = fitting_guess_s(guess_s, left_s)
         until = max(now + pause_s, pace.paused_until)
@@ -223,8 +238,8 @@ class Limiter:
             "paused", scope=scope, name=shown, reason=throttled.code, for_s=round(until - now, 1)
         )
         if scope is Scope.DOMAIN and pace.paused_until <= now:
-            interval_s = min(LONGEST_INTERVAL_S, max(FIRST_INTERVAL_S, 2 * pace.interval_s))
-            self._update(scope, name, interval_s=interval_s)
+            interval_s = max(FIRST_INTERVAL_S, SLOW_DOWN * pace.interval_s)
+            self._update(scope, name, interval_s=min(LONGEST_INTERVAL_S, interval_s))
 
     def _quicken(self, limits: Limits, address: str) -> None:
         """A delivery was accepted: guesses begin anew, and its domain may get more."""
@@ -234,12 +249,8 @@ class Limiter:
             interval_s = pace.interval_s * QUICKEN
             self._update(Scope.DOMAIN, limits.domain, guess_s=0.0, interval_s=interval_s)
             if interval_s < NO_INTERVAL_S:  # it takes all again: whoever comes goes at once
-                self._update(
-                    Scope.DOMAIN, limits.domain, interval_s=0.0, line_end=0.0, urgent_line_end=0.0
-                )
-
-    def _lengthen(self, scope: Scope, name: str, end: float, is_urgent: bool) -> None:
-        self._update(scope, name, **{"urgent_line_end" if is_urgent else "line_end": end})
+                ended = dict.fromkeys(Line, 0.0)
+                self._update(Scope.DOMAIN, limits.domain, interval_s=0.0, **ended)
 
     def _update(self, scope: Scope, name: str, **fields: float | str) -> None:
         self._paces.change(scope, name, lambda pace: replace(pace, **fields))  # type: ignore[arg-type]

@@ -2,8 +2,12 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
+from common.broker.consumer import Received
+from common.broker.errors import ChannelLost
 from common.envelope import Delivery, Progress
 from senders.outcome import Sent
 
@@ -20,12 +24,21 @@ class Memory:
         self._settled: OrderedDict[Version, None] = OrderedDict()
         self._in_hand: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def in_hand(self, delivery: Delivery) -> asyncio.Lock:
-        """Held while a lane works on a delivery: its redelivery waits for how that ends."""
+    @asynccontextmanager
+    async def in_hand(self, delivery: Delivery, received: Received) -> AsyncIterator[None]:
+        """Held while a lane works on a delivery: its redelivery waits for how that ends.
+
+        Raises ChannelLost when the redelivery is lost itself, lest each cut puts a lane to sleep.
+        """
         lock = self._in_hand.get(delivery.id)
         if lock is None:
             lock = self._in_hand[delivery.id] = asyncio.Lock()
-        return lock
+        while lock.locked():
+            if received.is_lost:
+                raise ChannelLost("the channel was lost while another lane had the delivery")
+            await asyncio.sleep(0.1)
+        async with lock:
+            yield
 
     def remember_sent(self, delivery: Delivery, progress: Progress, sent: Sent) -> None:
         """Note an accepted delivery; the oldest is forgotten when there are too many."""

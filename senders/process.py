@@ -20,6 +20,7 @@ from senders.memory import Memory
 from senders.observation import observe_sender, readiness
 from senders.retry import Policy
 from senders.runtime import Pipeline, Shared
+from senders.turns import Turns
 from senders.turnstile import Turnstile
 
 log = get_logger(__name__)
@@ -51,33 +52,39 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
         Broker(settings.broker_url, name=f"sender {name} consuming") as broker,
         Broker(settings.broker_url, name=f"sender {name} publishing") as publishing,
     ):
-        shared = _shared(channel, settings, Publisher(publishing), stopping)
-        queues = [queue for queue, count in shared.lanes.items() for _ in range(count)]
-        pipelines = [Pipeline(shared, queue) for queue in queues]
-        gate = AllOpen(shared.limiter, shared.publisher, AlarmGate(publishing, shared.publisher))
-        lanes = [
-            Lane(broker, queue, pipeline.handle, gate)
-            for queue, pipeline in zip(queues, pipelines, strict=True)
-        ]
+        publisher = Publisher(publishing)
+        alarm = AlarmGate(publishing, publisher)
+        shared = _shared(channel, settings, publisher)
+        turnstile = Turnstile(channel.rate)
+        settleable = AllOpen(publisher, alarm)
+        gate = AllOpen(shared.limiter, settleable)
+        pipelines, lanes = [], []
+        for priority, count in settings.lanes(name).items():
+            queue = queue_name(name, priority)
+            turns = Turns(shared.limiter, turnstile, settleable, stopping, count)
+            for _ in range(count):
+                pipelines.append(Pipeline(shared, queue, turns))
+                lanes.append((queue, Lane(broker, queue, pipelines[-1].handle, gate)))
         connections = (broker, publishing)
-        observe_sender(name, list(zip(queues, lanes, strict=True)), shared.limiter, connections)
+        observe_sender(name, lanes, shared.limiter, connections)
         status = StatusServer(
             settings.metrics_host,
             settings.metrics_port,
-            lambda: readiness(shared.limiter, shared.publisher, shared.events, connections),
+            lambda: readiness(shared.limiter, publisher, shared.events, connections),
         )
+        asking = asyncio.create_task(alarm.run())
         try:
             async with status:
-                await _run_lanes(lanes, shared.turnstile, stopping, settings.stop_timeout_s)
+                own = [lane for _, lane in lanes]
+                await _run_lanes(own, turnstile, stopping, settings.stop_timeout_s)
         finally:
+            asking.cancel()
+            await asyncio.wait([asking])
             await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
             await channel.close()
 
 
-def _shared(
-    channel: Channel, settings: Settings, publisher: Publisher, stopping: asyncio.Event
-) -> Shared:
-    lanes = settings.lanes(channel.name)
+def _shared(channel: Channel, settings: Settings, publisher: Publisher) -> Shared:
     return Shared(
         publisher=publisher,
         events=Events(publisher),
@@ -85,10 +92,7 @@ def _shared(
         policy=Policy(settings.retry_delays, settings.probe_interval_s),
         poison_after=settings.poison_after,
         memory=Memory(settings.sent_memory),
-        turnstile=Turnstile(channel.rate),
         limiter=Limiter(settings.probe_interval_s),
-        lanes={queue_name(channel.name, priority): count for priority, count in lanes.items()},
-        stopping=stopping,
     )
 
 

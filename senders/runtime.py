@@ -9,11 +9,10 @@ import math
 import random
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.broker.consumer import Received
-from common.broker.errors import ChannelLost, GivenBack
 from common.broker.publisher import Publisher
 from common.envelope import Delivery, Priority, Progress, epoch_ms, utc_now
 from common.errors import UndecodableError
@@ -44,14 +43,10 @@ from senders.retry import (
     decide,
 )
 from senders.settlement import Case, Settlement
-from senders.turnstile import Turnstile
+from senders.turns import Turns
 
 log = get_logger(__name__)
 
-PATIENCE_S = 2.0  # waited in the lane for a recipient's turn; a longer wait is parked
-PATIENT_LANES = 0.25  # of a queue's lanes at most wait so, lest hot chats hold up all others
-TURN_TIMEOUT_S = 600.0  # waited in the lane for the account's turn; then parked for a moment
-TURN_PARK_S = 1.0
 ATTEMPT_TIMEOUT_S = 300.0  # far below the broker's consumer time-out of 30 min
 MOST_MOVES = 3
 LAST_ANSWER_CHARS = 300
@@ -63,11 +58,7 @@ HELD_UP = (Throttled, Misconfigured)
 
 @dataclass(slots=True)
 class Shared:
-    """What the lanes of one sender process share.
-
-    lanes: of each queue, how many; patient: of each queue, how many wait for a recipient's turn;
-    stopping: set when nothing new shall begin.
-    """
+    """What the lanes of one sender process share."""
 
     publisher: Publisher
     events: Events
@@ -75,21 +66,18 @@ class Shared:
     policy: Policy
     poison_after: int
     memory: Memory
-    turnstile: Turnstile
     limiter: Limiter
-    lanes: dict[str, int]
-    stopping: asyncio.Event
-    patient: dict[str, int] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = lambda: random.uniform(-1, 1)
 
 
 class Pipeline:
-    """Handles the messages of one lane; `queue` is `<channel>.<priority>`."""
+    """Handles the messages of one lane; `queue` is `<channel>.<priority>`, `turns` are its own."""
 
-    def __init__(self, shared: Shared, queue: str) -> None:
+    def __init__(self, shared: Shared, queue: str, turns: Turns) -> None:
         self._shared = shared
         self._queue = queue
+        self._turns = turns
         self._settlement = Settlement(
             shared.publisher, shared.events, queue, shared.memory, shared.now
         )
@@ -115,14 +103,7 @@ class Pipeline:
             fault = f"a delivery for {delivery.routing_key} in the queue {self._queue}"
             await self._settlement.bury_foreign(received, channel, "misrouted", fault)
             return
-        # A redelivery may come while another lane still sends the same one: it waits for that, but
-        # not after it was lost itself, lest each cut puts one more lane to sleep.
-        in_hand = self._shared.memory.in_hand(delivery)
-        while in_hand.locked():
-            if received.is_lost:
-                raise ChannelLost("the channel was lost while another lane had the delivery")
-            await asyncio.sleep(0.1)
-        async with in_hand:
+        async with self._shared.memory.in_hand(delivery, received):
             await self._judge(Case(received, delivery, progress))
 
     async def _judge(self, case: Case) -> None:
@@ -175,36 +156,16 @@ class Pipeline:
         if progress.address is not None:
             delivery = delivery.model_copy(update={"address": progress.address})
         limits = self._shared.channel.limits(delivery)
-        await self._until_settleable(case)
-        if not await self._account_turn(case, limits, delivery.address):
-            await self._park(case, progress, TURN_PARK_S)
-            return
-        patience_s = self._patience_s(case)
-        claim = self._shared.limiter.claim(
-            limits,
-            delivery.address,
-            patience_s,
-            may_pass=bool(progress.not_before_ms),
-            is_urgent=delivery.priority is Priority.HIGH,
-        )
-        if claim.wait_s > patience_s:
+        claim = await self._turns.take(case, limits, delivery.address)
+        if claim.wait_s:
             await self._park(case, progress, claim.wait_s)
             return
-        outcome = None
         try:
-            await self._wait_patiently(claim.wait_s)
-            await self._until_settleable(case)
-            began_at = self._shared.now()
-            if epoch_ms(began_at) < progress.expiry_ms(case.delivery):
-                with observed_attempt(
-                    delivery, progress, case.received.headers, began_at
-                ) as conclude:
-                    outcome, delivery = await self._attempt(delivery)
-                    conclude(outcome)
+            outcome, delivery = await self._attempt_in_time(case, delivery)
         except BaseException:
             self._shared.limiter.cancel(claim)
             raise
-        if outcome is None:  # it waited in the lane for longer than it lives
+        if outcome is None:
             self._shared.limiter.cancel(claim)
             await self._settlement.expire(case)
             return
@@ -212,40 +173,18 @@ class Pipeline:
             progress = replace(progress, address=delivery.address)
         await self._conclude(case, progress, claim, limits, delivery.address, outcome)
 
-    async def _until_settleable(self, case: Case) -> None:
-        """Wait until what an attempt comes to could be published.
-
-        Raises ChannelLost when the message comes back meanwhile, GivenBack at the process's end.
-        """
-        while not self._shared.publisher.is_open and not case.received.is_lost:
-            if self._shared.stopping.is_set():
-                raise GivenBack("stopping, and nothing can be published now")
-            await asyncio.sleep(0.1)
-        if case.received.is_lost:
-            raise ChannelLost("the channel was lost while the delivery waited for its turn")
-
-    async def _account_turn(self, case: Case, limits: Limits, address: str) -> bool:
-        """Wait for a place in the account's rate, unless something else holds the delivery up."""
-        if self._shared.limiter.wait_s(limits, address) > PATIENCE_S:
-            return True
-        timeout_s = TURN_PARK_S if case.progress.trial else TURN_TIMEOUT_S
-        return await self._shared.turnstile.passed(case.delivery.priority, timeout_s)
-
-    def _patience_s(self, case: Case) -> float:
-        """How long this lane may wait for a recipient's turn."""
-        seats = int(self._shared.lanes[self._queue] * PATIENT_LANES)
-        is_free = self._shared.patient.get(self._queue, 0) < seats
-        return PATIENCE_S if is_free and not case.progress.trial else 0.0
-
-    async def _wait_patiently(self, wait_s: float) -> None:
-        if not wait_s:
-            return
-        patient = self._shared.patient
-        patient[self._queue] = patient.get(self._queue, 0) + 1
-        try:
-            await asyncio.sleep(wait_s)
-        finally:
-            patient[self._queue] -= 1
+    async def _attempt_in_time(
+        self, case: Case, delivery: Delivery
+    ) -> tuple[Outcome | None, Delivery]:
+        """Attempt it unless it waited in its lane for longer than it lives: no outcome then."""
+        began_at = self._shared.now()
+        if epoch_ms(began_at) >= case.progress.expiry_ms(delivery):
+            return None, delivery
+        headers = case.received.headers
+        with observed_attempt(delivery, case.progress, headers, began_at) as conclude:
+            outcome, delivery = await self._attempt(delivery)
+            conclude(outcome)
+        return outcome, delivery
 
     async def _park(self, case: Case, progress: Progress, delay_s: float) -> None:
         """Park one that was not attempted, for no longer than it lives."""
