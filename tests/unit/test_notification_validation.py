@@ -54,6 +54,7 @@ def test_minimal_and_documented_requests_are_valid(document: dict[str, Any]) -> 
         ("telegram:42", "telegram:42"),
         ("telegram:-1001234567890", "telegram:-1001234567890"),
         (f"telegram:{2**52 - 1}", f"telegram:{2**52 - 1}"),
+        ("telegram:@news", "telegram:@news"),
         ("telegram:@news_1", "telegram:@news_1"),
         ("vk:123", "vk:123"),
         ("vk:2000000001", "vk:2000000001"),
