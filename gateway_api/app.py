@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
@@ -106,8 +106,14 @@ def _add_routes(app: FastAPI, notifications: Notifications, health: Health) -> N
         responses={503: {"description": "what is wrong; nothing can be accepted now"}},
     )
     app.add_api_route("/metrics", show_metrics, tags=["health"], summary="Prometheus metrics")
+    app.add_api_route("/", lead_to_docs, include_in_schema=False)
     app.add_api_route("/problems", list_problems, tags=["problems"], summary="Every error code")
     app.add_api_route("/problems/{code}", show_problem, tags=["problems"], summary="One error code")
+
+
+async def lead_to_docs() -> Response:
+    """Whoever only knows the address finds the documentation."""
+    return RedirectResponse("/docs")
 
 
 async def list_problems() -> Response:

@@ -11,7 +11,9 @@ from common.errors import SettingsError
 from common.settings import Settings
 from gateway_api.problems import Problem
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"})
+OPEN_PATHS = frozenset(
+    {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"}
+)
 OPEN_PREFIXES = ("/static-offline-docs/", "/problems/")
 _POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
 

@@ -3,7 +3,11 @@
 import json
 import re
 
-from tests.unit.api_client import api
+import pytest
+from pydantic import SecretStr
+
+from common.settings import Settings
+from tests.unit.api_client import KEY, api
 
 
 async def test_openapi_document_holds_together() -> None:
@@ -32,3 +36,11 @@ async def test_documentation_page_names_no_other_host() -> None:
     assert "//" not in re.sub(r"(?m)^\s*//.*$|<!--.*?-->", "", page).replace("http://localhost", "")
     assert len(assets) >= 3
     assert [answer.status_code for answer in answers] == [200] * len(assets)
+
+
+@pytest.mark.parametrize("api_key", [None, SecretStr(KEY)])
+async def test_root_leads_to_the_documentation(api_key: SecretStr | None) -> None:
+    async with api(Settings(api_key=api_key)) as client:
+        answer = await client.get("/", follow_redirects=True)
+
+    assert (answer.status_code, answer.url.path) == (200, "/docs")
