@@ -7,7 +7,7 @@ import pytest
 
 from common.broker.errors import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
 from common.settings import Settings, load_settings
-from gateway_api.request import Accepted
+from gateway_api.answers import Accepted
 from tests.support import eventually
 from tests.unit.api_client import NOTIFICATION, FakeBroker, api, assert_problem
 
@@ -20,7 +20,7 @@ async def test_accepted_notification_was_published_and_has_a_location() -> None:
 
     assert answer.status_code == 202
     document = answer.json()
-    Accepted.model_validate(document)
+    Accepted.model_validate(document, extra="forbid")
     assert answer.headers["Location"] == f"/v1/notifications/{document['id']}"
     (published,) = broker.published
     assert (published.exchange, published.routing_key) == ("notifications", "telegram.normal")
