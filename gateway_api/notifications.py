@@ -181,7 +181,12 @@ def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -
         return Problem("partly_accepted", detail, members=members)
     errors = [result for result in results if result is not None]
     worst = min(errors, key=_rank)
-    return Problem(_CODES[type(worst)], str(worst), members=members)
+    return Problem(_CODES[type(worst)], _own_words(worst), members=members)
+
+
+def _own_words(error: PublishError) -> str:
+    """The sentence without what a library said, which may name the broker's place."""
+    return str(error).removesuffix(f": {error.__cause__}")
 
 
 def _rank(error: PublishError) -> tuple[bool, int]:
