@@ -416,7 +416,10 @@ def _read(variable: str, path: str) -> str:
 
 
 def _sentence(fault: ErrorDetails) -> str:
-    """`GATEWAY_API_PORT: must be a whole number, not 'http'`; ours of several name them."""
+    """`GATEWAY_API_PORT: must be a whole number, not 'http'`.
+
+    What is about several settings together names them itself.
+    """
     said = sentence_of(fault)
     if not fault["loc"]:
         return said
