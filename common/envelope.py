@@ -102,9 +102,9 @@ class EmailOptions(WireModel):
         None, max_length=128, description="display name of the sender"
     )
     reply_to: OneLine | None = Field(None, max_length=320)
-    cc: list[OneLine] = Field(default_factory=list, max_length=50)
-    bcc: list[OneLine] = Field(default_factory=list, max_length=50)
-    headers: dict[OneLine, OneLine] = Field(default_factory=dict, max_length=20)
+    cc: list[OneLine] = Field([], max_length=50)
+    bcc: list[OneLine] = Field([], max_length=50)
+    headers: dict[OneLine, OneLine] = Field({}, max_length=20)
 
 
 class Button(WireModel):
@@ -133,7 +133,7 @@ class TelegramOptions(WireModel):
     protect_content: bool = False
     link_preview: LinkPreview | None = None
     buttons: list[Annotated[list[Button], Field(max_length=100)]] = Field(
-        default_factory=list,
+        [],
         max_length=100,
         description="rows of 1 to 8 inline buttons, at most 100 in all",
     )

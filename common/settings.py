@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -25,10 +25,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from common.broker.urls import urls_fault
 from common.envelope import Priority
 from common.errors import SettingsError
+from common.faults import sentence_of
 from common.tls import with_tls_files
 
 PREFIX = "GATEWAY_"
@@ -40,6 +42,7 @@ _OWN_HEADERS = re.compile(
     "|return-path|dkim-signature|(content|resent|arc|x-gateway)-.*",
     re.IGNORECASE,
 )
+_MOST_SHOWN = 60  # characters of a wrong value
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -361,10 +364,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings.model_validate(fields)
     except ValidationError as error:
-        faults = [
-            f"{_variable(fault['loc'])}{fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
+        faults = [_sentence(fault) for fault in error.errors(include_url=False)]
         raise SettingsError("\n".join(faults)) from None
 
 
@@ -415,8 +415,26 @@ def _read(variable: str, path: str) -> str:
         raise SettingsError(f"{variable} names {path}, which cannot be read: {reason}") from error
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    return f"{PREFIX}{str(location[0]).upper()}: " if location else ""
+def _sentence(fault: ErrorDetails) -> str:
+    """`GATEWAY_API_PORT: must be a whole number, not 'http'`.
+
+    What is about several settings together names them itself.
+    """
+    said = sentence_of(fault)
+    if not fault["loc"]:
+        return said
+    name, *inside = map(str, fault["loc"])
+    variable = f"{PREFIX}{name.upper()}"
+    if fault["type"] == "value_error" or _is_secret(name):  # ours quote what they may
+        return f"{variable}: {said}"
+    given = str(fault["input"])
+    quoted = repr(given if len(given) <= _MOST_SHOWN else f"{given[:_MOST_SHOWN]}…")
+    return f"{variable}: {' '.join([*inside, said])}, not {quoted}"
+
+
+def _is_secret(name: str) -> bool:
+    annotation = Settings.model_fields[name].annotation
+    return SecretStr in (annotation, *get_args(annotation))
 
 
 def settings_table() -> str:

@@ -11,24 +11,20 @@ from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.settings import Settings
 from common.tracing import is_untraced
+from gateway_api import operations
 from gateway_api.dead_letters import add_dead_letters
 from gateway_api.health import Health
 from gateway_api.keys import BearerKey, ThisMachineOnly
 from gateway_api.methods import HeadAsGet, allowed_methods
 from gateway_api.metrics import observe_api, show_metrics
 from gateway_api.notifications import Notifications
-from gateway_api.openapi import (
-    POST_NOTIFICATION,
-    accepted_response,
-    openapi_document,
-    problem_responses,
-)
+from gateway_api.openapi import openapi_document
 from gateway_api.problems import CATALOGUE, PROBLEM_JSON, Problem
 from gateway_api.stopping import AnswerWhenStopped
 from gateway_api.topology_watch import TopologyWatch
@@ -89,27 +85,19 @@ def create_app(
 
 def _add_routes(app: FastAPI, notifications: Notifications, health: Health) -> None:
     app.add_api_route(
-        "/v1/notifications",
-        notifications.post,
-        methods=["POST"],
-        status_code=202,
-        response_class=Response,
-        summary="Send a notification",
-        tags=["notifications"],
-        responses=accepted_response() | problem_responses(400, 401, 408, 413, 415, 422, 500, 503),
-        openapi_extra=POST_NOTIFICATION,
+        "/v1/notifications", notifications.post, methods=["POST"], **operations.SEND_NOTIFICATION
     )
-    app.add_api_route("/healthz", health.live, tags=["health"], summary="Liveness")
-    app.add_api_route(
-        "/readyz",
-        health.ready,
-        tags=["health"],
-        summary="Readiness",
-        responses={503: {"description": "what is wrong; nothing can be accepted now"}},
-    )
-    app.add_api_route("/metrics", show_metrics, tags=["health"], summary="Prometheus metrics")
-    app.add_api_route("/problems", list_problems, tags=["problems"], summary="Every error code")
-    app.add_api_route("/problems/{code}", show_problem, tags=["problems"], summary="One error code")
+    app.add_api_route("/healthz", health.live, **operations.CHECK_LIVENESS)
+    app.add_api_route("/readyz", health.ready, **operations.CHECK_READINESS)
+    app.add_api_route("/metrics", show_metrics, **operations.READ_METRICS)
+    app.add_api_route("/problems", list_problems, **operations.LIST_ERROR_CODES)
+    app.add_api_route("/problems/{code}", show_problem, **operations.SHOW_ERROR_CODE)
+    app.add_api_route("/", lead_to_docs, include_in_schema=False)
+
+
+async def lead_to_docs() -> Response:
+    """Whoever only knows the address finds the documentation."""
+    return RedirectResponse("/docs")
 
 
 async def list_problems() -> Response:
@@ -117,9 +105,9 @@ async def list_problems() -> Response:
     return Response(to_json(list(CATALOGUE.values())), media_type="application/json")
 
 
-async def show_problem(code: str) -> Response:
+async def show_problem(request: Request) -> Response:
     """One entry of the catalogue: what the `type` of a problem refers to."""
-    kind = CATALOGUE.get(code)
+    kind = CATALOGUE.get(request.path_params["code"])
     if kind is None:
         raise Problem("not_found", "there is no such error code")
     return Response(to_json(kind), media_type="application/json")

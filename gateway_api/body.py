@@ -4,7 +4,8 @@ import asyncio
 
 from starlette.requests import Request
 
-from gateway_api.problems import Problem
+from gateway_api.problems import Fault, Problem
+from gateway_api.validation import invalid_request
 
 READ_TIMEOUT_S = 30.0
 
@@ -46,6 +47,12 @@ def _check_headers(request: Request, max_bytes: int) -> None:
         raise Problem(
             "unsupported_media_type", "a compressed body (Content-Encoding) is not accepted"
         )
+    if "idempotency-key" in request.headers:  # whoever sends it relies on it
+        sentence = (
+            "the header Idempotency-Key is not known yet: leave it out, and mind that the same "
+            "request sent twice is done twice"
+        )
+        raise invalid_request([Fault("", sentence)])
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length[:18]) > max_bytes:
         raise _too_large(max_bytes)

@@ -1,15 +1,15 @@
 """What a client may ask of `/v1/dead-letters`, checked."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from broker_topology.dead_letter import FailedAs
 from broker_topology.selection import Selection, by_ids, parse_moment
 from common.envelope import utc_now
-from gateway_api.problems import Fault, Problem, pointer
-from gateway_api.validation import invalid_request
+from gateway_api.problems import Fault, pointer
+from gateway_api.validation import invalid_request, problem_of
 
 MOST_AT_ONCE = 10_000
 
@@ -120,7 +120,7 @@ def read_query(model: type[Checked], query: dict[str, str]) -> Checked:
     try:
         return model.model_validate(query)
     except ValidationError as error:
-        raise invalid_request(_faults(error)) from None
+        raise problem_of(error, model) from None
 
 
 def read_body(model: type[Checked], body: bytes) -> Checked:
@@ -128,19 +128,7 @@ def read_body(model: type[Checked], body: bytes) -> Checked:
     try:
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise Problem("malformed_json", "the body is not a JSON document in UTF-8") from None
-        raise invalid_request(_faults(error)) from None
-
-
-def _faults(error: ValidationError) -> list[Fault]:
-    return [_fault(detail) for detail in error.errors(include_url=False, include_input=False)]
-
-
-def _fault(detail: Any) -> Fault:
-    unknown = detail["type"] == "extra_forbidden"
-    text = "is not a known field" if unknown else detail["msg"].removeprefix("Value error, ")
-    return Fault(pointer(*detail["loc"]), text)
+        raise problem_of(error, model) from None
 
 
 def _moment(name: str, text: str | None) -> datetime | None:

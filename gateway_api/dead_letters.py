@@ -22,6 +22,7 @@ from broker_topology.requeue import Requeued, requeue
 from broker_topology.selection import Selection
 from common.envelope import utc_now
 from common.settings import Settings
+from gateway_api import operations
 from gateway_api.body import read_json_body
 from gateway_api.dead_letter_request import (
     DiscardRequest,
@@ -31,7 +32,6 @@ from gateway_api.dead_letter_request import (
     read_body,
     read_query,
 )
-from gateway_api.openapi import json_request, problem_responses, query_parameters
 from gateway_api.problems import RETRY_AFTER_S, Fault, Problem
 from gateway_api.recipients import parse_recipient
 from gateway_api.validation import invalid_request
@@ -175,37 +175,13 @@ class DeadLetters:
 def add_dead_letters(app: FastAPI, settings: Settings) -> None:
     """Add the routes to the application."""
     endpoints = DeadLetters(settings)
-    reading = problem_responses(401, 404, 409, 422, 500, 503)
-    working = problem_responses(400, 401, 404, 408, 409, 413, 415, 422, 500, 503)
-    app.add_api_route(
-        PATH,
-        endpoints.list_letters,
-        tags=["dead letters"],
-        summary="List dead letters",
-        responses=reading,
-        openapi_extra=query_parameters(LetterQuery),
-    )
-    app.add_api_route(
-        f"{PATH}/{{letter_id}}",
-        endpoints.show,
-        tags=["dead letters"],
-        summary="Show one dead letter",
-        responses=reading,
-        openapi_extra=query_parameters(ShowQuery),
-    )
-    for name, endpoint, model in (
-        ("requeue", endpoints.requeue, RequeueRequest),
-        ("discard", endpoints.discard, DiscardRequest),
+    app.add_api_route(PATH, endpoints.list_letters, **operations.LIST_DEAD_LETTERS)
+    app.add_api_route(f"{PATH}/{{letter_id}}", endpoints.show, **operations.SHOW_DEAD_LETTER)
+    for name, endpoint, described in (
+        ("requeue", endpoints.requeue, operations.REQUEUE_DEAD_LETTERS),
+        ("discard", endpoints.discard, operations.DISCARD_DEAD_LETTERS),
     ):
-        app.add_api_route(
-            f"{PATH}/{name}",
-            endpoint,
-            methods=["POST"],
-            tags=["dead letters"],
-            summary=f"{name.capitalize()} dead letters",
-            responses=working,
-            openapi_extra=json_request(model),
-        )
+        app.add_api_route(f"{PATH}/{name}", endpoint, methods=["POST"], **described)
 
 
 class _Count:

@@ -11,7 +11,9 @@ from common.errors import SettingsError
 from common.settings import Settings
 from gateway_api.problems import Problem
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"})
+OPEN_PATHS = frozenset(
+    {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"}
+)
 OPEN_PREFIXES = ("/static-offline-docs/", "/problems/")
 _POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
 
@@ -136,6 +138,7 @@ def _is_loopback(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise SettingsError(
-            f"GATEWAY_API_HOST is {host!r}, which is no address of this machine: {error}"
+            f"GATEWAY_API_HOST is {host!r}, which is no address of this machine and no name of "
+            "one; write 127.0.0.1 for this machine only, 0.0.0.0 for every address"
         ) from error
     return all(ipaddress.ip_address(str(entry[4][0])).is_loopback for entry in found)

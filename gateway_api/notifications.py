@@ -142,13 +142,18 @@ class Notifications:
 
 def accepted_response(notification_id: UUID, deliveries: Sequence[Delivery]) -> Response:
     """The 202 with its Location."""
-    href = _href(notification_id)
-    document = {
+    document = accepted_document(notification_id, deliveries)
+    headers = {"Location": _href(notification_id)}
+    return Response(to_json(document), 202, headers, "application/json")
+
+
+def accepted_document(notification_id: UUID, deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """The members of that answer."""
+    return {
         "id": str(notification_id),
         "status": "queued",
         "deliveries": [_accepted(delivery) for delivery in deliveries],
     }
-    return Response(to_json(document), 202, {"Location": href}, "application/json")
 
 
 def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -> Problem:
@@ -176,7 +181,12 @@ def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -
         return Problem("partly_accepted", detail, members=members)
     errors = [result for result in results if result is not None]
     worst = min(errors, key=_rank)
-    return Problem(_CODES[type(worst)], str(worst), members=members)
+    return Problem(_CODES[type(worst)], _own_words(worst), members=members)
+
+
+def _own_words(error: PublishError) -> str:
+    """The sentence without what a library said, which may name the broker's place."""
+    return str(error).removesuffix(f": {error.__cause__}")
 
 
 def _rank(error: PublishError) -> tuple[bool, int]:

@@ -216,9 +216,8 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = dict(members or {})
 
-    def response(self) -> Response:
-        """The answer as bytes, with its headers; counted by its code."""
-        telemetry.REQUESTS_REFUSED.labels(self.kind.code).inc()
+    def document(self) -> dict[str, Any]:
+        """The members of the answer."""
         document: dict[str, Any] = {
             "type": self.kind.type,
             "title": self.kind.title,
@@ -230,10 +229,15 @@ class Problem(Exception):
         if self.faults:
             room = MAX_ANSWER_BYTES - len(to_json(document)) - len(',"errors":[]')
             document["errors"] = list(_fitting(self.faults, room))
+        return document
+
+    def response(self) -> Response:
+        """The answer as bytes, with its headers; counted by its code."""
+        telemetry.REQUESTS_REFUSED.labels(self.kind.code).inc()
         headers = dict(self.headers)
         if self.kind.status == 503:
             headers["Retry-After"] = str(RETRY_AFTER_S)
-        return Response(to_json(document), self.kind.status, headers, PROBLEM_JSON)
+        return Response(to_json(self.document()), self.kind.status, headers, PROBLEM_JSON)
 
 
 def _fitting(faults: Iterable[Fault], room: int) -> Iterator[dict[str, str]]:

@@ -17,7 +17,8 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
 ]
 
 _WHOLE_NUMBER = re.compile(r"-?[1-9][0-9]{0,18}")
-_TELEGRAM_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{4,31}")
+# Telegram lets people choose 5 characters or more, and has sold names of 4.
+_TELEGRAM_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 _TELEGRAM_ID_LIMIT = 2**52  # Bot API: at most 52 significant bits
 _VK_ID_LIMIT = 2**63  # VK API: peer_id is int64
 _MAX_EMAIL_CHARACTERS = 320  # RFC 5321, section 4.5.3.1: 64, @, 255
@@ -89,7 +90,7 @@ def normalise_telegram(address: str) -> str:
         return address
     raise ValueError(
         f"{_quote(address)} is not a Telegram chat: give its id (a whole number, not 0, of at "
-        "most 52 bits) or @name (5 to 32 letters, digits and _, beginning with a letter)"
+        "most 52 bits) or @name (4 to 32 letters, digits and _, beginning with a letter)"
     )
 
 

@@ -1,8 +1,7 @@
-"""What a client may write in `POST /v1/notifications`, and the shape of the answer."""
+"""What a client may write in `POST /v1/notifications`."""
 
 import re
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -54,23 +53,6 @@ Tags = Annotated[
     Field(max_length=20, fail_fast=True),
 ]
 
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "email": {
-        "to": "email:ada@example.com",
-        "subject": "Order shipped",
-        "text": "Your order 7 is on its way.",
-        "html": "<p>Your order <b>7</b> is on its way.</p>",
-    },
-    "several channels": {
-        "to": ["telegram:42", "vk:123", "email:ada@example.com"],
-        "subject": "Order shipped",
-        "text": "Your order 7 is on its way.",
-        "telegram": {"disable_notification": True},
-        "priority": "high",
-        "tags": ["orders"],
-    },
-}
-
 
 class NotificationRequest(BaseModel):
     """Content and one or more recipients; each recipient becomes one delivery."""
@@ -114,60 +96,3 @@ class NotificationRequest(BaseModel):
 
     metadata: dict[str, JsonValue] = {}
     """Any JSON object of at most 4096 bytes; kept with the notification, never sent."""
-
-
-class AcceptedDelivery(BaseModel):
-    """One delivery that was accepted."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    id: str
-    """`<notification id>-<n>`, n from 1."""
-
-    to: str
-    """The recipient, normalised."""
-
-    status: Literal["queued"]
-    href: str
-    """Where its status can be asked."""
-
-    # `copy` is a method of BaseModel, hence the alias.
-    is_copy: bool | None = Field(None, alias="copy")
-    """True for an address from `email.cc` or `email.bcc`."""
-
-
-class Accepted(BaseModel):
-    """The broker has confirmed every delivery; none is lost from here on."""
-
-    id: UUID
-    status: Literal["queued"]
-    deliveries: list[AcceptedDelivery]
-
-
-class ProblemFault(BaseModel):
-    """One thing that is wrong with the request."""
-
-    path: str = Field(description="JSON Pointer into the body, such as `/to/1`")
-    message: str
-
-
-class UnacceptedDelivery(BaseModel):
-    """One delivery that the broker did not confirm."""
-
-    id: str
-    to: str
-    code: str
-    unknown: bool = Field(description="whether it may have been accepted all the same")
-
-
-class ProblemDocument(BaseModel):
-    """RFC 9457 problem document, `application/problem+json`."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str = Field(description="stable; see docs/api.md")
-    errors: list[ProblemFault] = Field([], description="every fault of a refused request")
-    accepted: list[AcceptedDelivery] = Field([], description="these will be sent")
-    not_accepted: list[UnacceptedDelivery] = []

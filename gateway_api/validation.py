@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from common.envelope import Channel, EmailOptions
+from common.faults import sentence_of
 from gateway_api.content import content_faults
 from gateway_api.email_headers import header_faults
 from gateway_api.problems import Fault, Problem, pointer
@@ -41,7 +43,7 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
         # Strict here and not in the models' configuration: readers of the wire stay tolerant.
         request = NotificationRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
-        raise _problem_of(error) from None
+        raise problem_of(error, NotificationRequest) from None
     faults: list[Fault] = []
     recipients = _read_recipients(request.to, faults)
     named = [text.partition(":")[0] for text in _listed(request.to)]
@@ -64,6 +66,17 @@ def invalid_request(faults: Sequence[Fault]) -> Problem:
     more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
     where = f"{first.path}: " if first.path else ""
     return Problem("invalid_request", f"{where}{first.message}{more}", faults=faults[:MAX_FAULTS])
+
+
+def problem_of(error: ValidationError, model: type[BaseModel]) -> Problem:
+    """The problem that names what pydantic found wrong with a request, read as this model."""
+    if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
+        return invalid_request([Fault("", f"{error.error_count()} faults; too many to list")])
+    found = error.errors(include_url=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        reason = found[0]["ctx"]["error"]
+        return Problem("malformed_json", f"the body is not a JSON document in UTF-8: {reason}")
+    return invalid_request([_fault_of(detail, model) for detail in found])
 
 
 def _listed(to: list[str] | str) -> list[str]:
@@ -131,30 +144,17 @@ def _read_copies(
         yield recipient
 
 
-def _problem_of(error: ValidationError) -> Problem:
-    """What pydantic found wrong, in our words."""
-    if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
-        return invalid_request([Fault("", f"{error.error_count()} faults; too many to list")])
-    found = error.errors(include_url=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        reason = found[0]["ctx"]["error"]
-        return Problem("malformed_json", f"the body is not a JSON document in UTF-8: {reason}")
-    return invalid_request([_fault_of(detail) for detail in found])
-
-
-def _fault_of(detail: Any) -> Fault:
+def _fault_of(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     location = [part for part in detail["loc"] if part != "[key]"]
     if location[:1] == ["to"]:
         location = [part for part in location if part not in UNION_TAGS]
-    if detail["type"] == "missing":
-        message = "is required"
-    elif detail["type"] == "extra_forbidden":
-        message = _unknown_field(str(location[-1]) if len(location) == 1 else None)
-    else:
-        message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return Fault(pointer(*location), message)
+    sentence = sentence_of(detail)
+    if detail["type"] == "extra_forbidden" and len(location) == 1:
+        sentence += _nearest(str(location[0]), model)
+    return Fault(pointer(*location), sentence)
 
 
-def _unknown_field(name: str | None) -> str:
-    near = difflib.get_close_matches(name or "", NotificationRequest.model_fields, n=1)
-    return f"is not a known field; did you mean {near[0]}?" if near else "is not a known field"
+def _nearest(name: str, model: type[BaseModel]) -> str:
+    known = [field.alias or own for own, field in model.model_fields.items()]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -14,6 +14,14 @@ from broker_topology.dead_queue import opened
 from common.envelope import Channel
 from common.settings import Settings
 from deploy.broker import free_port
+from gateway_api.answers import (
+    Answer,
+    DeadLetterGroups,
+    DeadLetterInFull,
+    DeadLetterPage,
+    Discarded,
+    Requeued,
+)
 from gateway_api.app import create_app
 from gateway_api.problems import CATALOGUE
 from tests.dead_letters import bury, bury_all, reason
@@ -126,6 +134,25 @@ async def test_wrong_question_about_one_letter_is_a_problem(
     answer = await client.get(f"{PATH}/{EMAIL.id}", params=query)
     document = assert_problem(answer, "invalid_request")
     assert [fault["path"] for fault in document["errors"]] == [f"/{next(iter(query))}"]
+
+
+async def test_answers_are_what_the_document_says(
+    client: httpx.AsyncClient, gateway_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bury(gateway_url, b"garbage", reason("undecodable", "poison"))
+
+    def expect(model: type[Answer], answer: httpx.Response) -> None:
+        model.model_validate_json(answer.content, extra="forbid")
+
+    expect(DeadLetterPage, await client.get(PATH))
+    expect(DeadLetterGroups, await client.get(PATH, params={"group": "true"}))
+    for letter in await listed(client):
+        for content in ("true", "false"):
+            answer = await client.get(f"{PATH}/{letter['id']}", params={"content": content})
+            expect(DeadLetterInFull, answer)
+    expect(Requeued, await client.post(f"{PATH}/requeue", json={"ids": [EMAIL.id]}))
+    expect(Discarded, await client.post(f"{PATH}/discard", json={"all": True}))
 
 
 async def test_requeue(client: httpx.AsyncClient, gateway_url: str) -> None:

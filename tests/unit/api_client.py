@@ -12,9 +12,9 @@ from common.broker.errors import NotConnected, PublishError
 from common.broker.publisher import Publisher
 from common.envelope import Delivery
 from common.settings import Settings
+from gateway_api.answers import ProblemDocument
 from gateway_api.app import create_app
 from gateway_api.problems import CATALOGUE
-from gateway_api.request import ProblemDocument
 
 KEY = "a-key-of-16-characters"
 NOTIFICATION = {"to": "telegram:42", "text": "world"}
@@ -107,6 +107,6 @@ def assert_problem(answer: httpx.Response, code: str) -> dict[str, Any]:
     assert document["code"] == code
     assert document["status"] == answer.status_code == CATALOGUE[code].status
     assert document["type"] == f"/problems/{code}"
-    ProblemDocument.model_validate(document)
+    ProblemDocument.model_validate_json(answer.content, extra="forbid")
     assert (answer.headers.get("Retry-After") == "5") is (answer.status_code == 503)
     return document

@@ -5,9 +5,17 @@ from typing import Any
 
 import pytest
 
-from common.broker.errors import Blocked, Nacked, NotConnected, PublishError, Returned, Unconfirmed
+from common.broker.errors import (
+    Blocked,
+    Nacked,
+    NotConnected,
+    PublishError,
+    Returned,
+    Unconfirmed,
+    losses,
+)
 from common.settings import Settings, load_settings
-from gateway_api.request import Accepted
+from gateway_api.answers import Accepted
 from tests.support import eventually
 from tests.unit.api_client import NOTIFICATION, FakeBroker, api, assert_problem
 
@@ -20,7 +28,7 @@ async def test_accepted_notification_was_published_and_has_a_location() -> None:
 
     assert answer.status_code == 202
     document = answer.json()
-    Accepted.model_validate(document)
+    Accepted.model_validate(document, extra="forbid")
     assert answer.headers["Location"] == f"/v1/notifications/{document['id']}"
     (published,) = broker.published
     assert (published.exchange, published.routing_key) == ("notifications", "telegram.normal")
@@ -73,6 +81,19 @@ async def test_publish_failure_has_its_code(error: PublishError, code: str, unkn
     (refused,) = document["not_accepted"]
     assert (refused["to"], refused["code"], refused["unknown"]) == ("telegram:42", code, unknown)
     assert document["accepted"] == []
+
+
+async def test_lost_connection_is_told_without_a_librarys_words() -> None:
+    broker = FakeBroker()
+    with pytest.raises(Unconfirmed) as lost, losses(Unconfirmed, "the connection broke"):
+        raise ConnectionResetError(104, "Connection reset by 10.0.0.7")
+    broker.errors["42"] = lost.value
+
+    async with api(broker=broker) as client:
+        answer = await client.post("/v1/notifications", json=NOTIFICATION)
+
+    assert "10.0.0.7" in str(lost.value)
+    assert assert_problem(answer, "broker_unconfirmed")["detail"] == "the connection broke"
 
 
 async def test_partly_accepted_lists_both() -> None:

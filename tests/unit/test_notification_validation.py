@@ -15,7 +15,6 @@ from common.envelope import Channel, CopyOf, Delivery, Priority, utc_now
 from gateway_api.deliveries import build_deliveries
 from gateway_api.problems import Problem
 from gateway_api.recipients import parse_recipient
-from gateway_api.request import EXAMPLES
 from gateway_api.validation import ValidNotification, validate_notification
 
 EMAIL = {"to": "email:ada@example.com", "subject": "Hello", "text": "world"}
@@ -35,8 +34,8 @@ def faults_of(document: Any) -> dict[str, str]:
     return {fault.path: fault.message for fault in caught.value.faults}
 
 
-@pytest.mark.parametrize("document", [EMAIL, TELEGRAM, VK, *EXAMPLES.values()])
-def test_minimal_and_documented_requests_are_valid(document: dict[str, Any]) -> None:
+@pytest.mark.parametrize("document", [EMAIL, TELEGRAM, VK])
+def test_minimal_requests_are_valid(document: dict[str, Any]) -> None:
     assert validate(document).recipients
 
 
@@ -54,6 +53,7 @@ def test_minimal_and_documented_requests_are_valid(document: dict[str, Any]) -> 
         ("telegram:42", "telegram:42"),
         ("telegram:-1001234567890", "telegram:-1001234567890"),
         (f"telegram:{2**52 - 1}", f"telegram:{2**52 - 1}"),
+        ("telegram:@news", "telegram:@news"),
         ("telegram:@news_1", "telegram:@news_1"),
         ("vk:123", "vk:123"),
         ("vk:2000000001", "vk:2000000001"),
@@ -137,7 +137,7 @@ HEADERS = "/email/headers"
         ([], "", "object"),
         (None, "", "object"),
         ({}, "/to", "required"),
-        (EMAIL | {"to": []}, "/to", "at least 1"),
+        (EMAIL | {"to": []}, "/to", "1 or more"),
         (EMAIL | {"to": 7}, "/to", "array"),
         (EMAIL | {"to": ["email:ada@example.com", 7]}, "/to/1", "string"),
         (EMAIL | {"to": [f"telegram:{n}" for n in range(1, 102)]}, "/to", "100"),
@@ -148,10 +148,10 @@ HEADERS = "/email/headers"
         (EMAIL | {"email": {"attachments": []}}, "/email/attachments", "not a known field"),
         (EMAIL | {"strategy": "fallback"}, "/strategy", "'all'"),
         (EMAIL | {"priority": "urgent"}, "/priority", "'high'"),
-        (EMAIL | {"expires_in_s": 0}, "/expires_in_s", "greater"),
-        (EMAIL | {"expires_in_s": 2_592_001}, "/expires_in_s", "less"),
-        (EMAIL | {"expires_in_s": "60"}, "/expires_in_s", "integer"),
-        (EMAIL | {"expires_in_s": True}, "/expires_in_s", "integer"),
+        (EMAIL | {"expires_in_s": 0}, "/expires_in_s", "at least 1"),
+        (EMAIL | {"expires_in_s": 2_592_001}, "/expires_in_s", "at most 2592000"),
+        (EMAIL | {"expires_in_s": "60"}, "/expires_in_s", "whole number"),
+        (EMAIL | {"expires_in_s": True}, "/expires_in_s", "whole number"),
         (EMAIL | {"tags": ["x"] * 21}, "/tags", "20"),
         (EMAIL | {"tags": ["ok", "x" * 65]}, "/tags/1", "64"),
         (EMAIL | {"tags": ["a\nb"]}, "/tags/0", "control"),
@@ -209,25 +209,29 @@ HEADERS = "/email/headers"
         (
             TELEGRAM | {"telegram": {"buttons": [[{"text": "x", "url": "javascript:1"}]]}},
             "/telegram/buttons/0/0/url",
-            "pattern",
+            "must match",
         ),
-        (TELEGRAM | {"telegram": {"protect_content": "yes"}}, "/telegram/protect_content", "bool"),
+        (
+            TELEGRAM | {"telegram": {"protect_content": "yes"}},
+            "/telegram/protect_content",
+            "true or false",
+        ),
         (
             TELEGRAM | {"telegram": {"disable_notification": 1}},
             "/telegram/disable_notification",
-            "boolean",
+            "true or false",
         ),
         (
             TELEGRAM | {"telegram": {"link_preview": {"is_disabled": "no"}}},
             "/telegram/link_preview/is_disabled",
-            "boolean",
+            "true or false",
         ),
-        (TELEGRAM | {"telegram": {"message_thread_id": "5"}}, THREAD, "integer"),
-        (TELEGRAM | {"telegram": {"message_thread_id": True}}, THREAD, "integer"),
-        (TELEGRAM | {"telegram": {"message_thread_id": 5.0}}, THREAD, "integer"),
-        (TELEGRAM | {"telegram": {"message_thread_id": 0}}, THREAD, "greater"),
-        (TELEGRAM | {"telegram": {"message_thread_id": 2**53 + 1}}, THREAD, "less"),
-        (TELEGRAM | {"telegram": {"message_thread_id": 10**30}}, THREAD, "less"),
+        (TELEGRAM | {"telegram": {"message_thread_id": "5"}}, THREAD, "whole number"),
+        (TELEGRAM | {"telegram": {"message_thread_id": True}}, THREAD, "whole number"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 5.0}}, THREAD, "whole number"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 0}}, THREAD, "at least 1"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 2**53 + 1}}, THREAD, "at most"),
+        (TELEGRAM | {"telegram": {"message_thread_id": 10**30}}, THREAD, "at most"),
         (TELEGRAM | {"telegram": {"buttons": [[BUTTON], []]}}, BUTTONS + "/1", "not 0"),
         (TELEGRAM | {"telegram": {"buttons": [[BUTTON] * 9]}}, BUTTONS + "/0", "not 9"),
         (
@@ -256,7 +260,7 @@ HEADERS = "/email/headers"
         # vk
         (VK | {"text": None, "html": "<b>x</b>"}, "/text", "needs text"),
         (VK | {"text": LONG}, "/text", "VK takes at most 4096"),
-        (VK | {"vk": {"dont_parse_links": "true"}}, "/vk/dont_parse_links", "boolean"),
+        (VK | {"vk": {"dont_parse_links": "true"}}, "/vk/dont_parse_links", "true or false"),
         (VK | {"vk": {"keyboard": {"a": "x" * 32768}}}, "/vk/keyboard", "32768 bytes"),
         (VK | {"vk": {"keyboard": {"a": [{"b": "\x00"}]}}}, "/vk/keyboard/a/0/b", "control"),
     ],

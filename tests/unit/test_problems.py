@@ -45,6 +45,20 @@ async def test_body_that_cannot_be_read_is_refused(
     assert_problem(answer, code)
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/notifications", "/v1/dead-letters/requeue", "/v1/dead-letters/discard"]
+)
+async def test_idempotency_key_is_refused_and_not_ignored(path: str) -> None:
+    headers = {"Idempotency-Key": "b7f1"}
+
+    async with api() as client:
+        answer = await client.post(path, json=NOTIFICATION, headers=headers)
+
+    document = assert_problem(answer, "invalid_request")
+    assert [fault["path"] for fault in document["errors"]] == [""]
+    assert "the header Idempotency-Key is not known yet" in document["detail"]
+
+
 async def test_limit_is_enforced_while_reading() -> None:
     """Without a Content-Length, at the first chunk beyond the limit and no later."""
     read = 0

@@ -54,7 +54,15 @@ def test_durations(text: str, seconds: float) -> None:
     ("given", "sentence"),
     [
         ({"GATEWAY_RETRY_DELAYS": "5"}, "GATEWAY_RETRY_DELAYS: '5' is not a duration"),
-        ({"GATEWAY_API_PORT": "http"}, "GATEWAY_API_PORT: Input should be a valid integer"),
+        (
+            {"GATEWAY_API_PORT": "http"},
+            "GATEWAY_API_PORT: must be a whole number, not 'http'",
+        ),
+        ({"GATEWAY_API_PORT": "70000"}, "GATEWAY_API_PORT: must be at most 65535, not '70000'"),
+        ({"GATEWAY_TRACE_RATIO": "half"}, "GATEWAY_TRACE_RATIO: must be a number, not 'half'"),
+        ({"GATEWAY_PROBE_INTERVAL_S": "0"}, "_INTERVAL_S: must be more than 0, not '0'"),
+        ({"GATEWAY_VK_LANES": "high:99"}, "_VK_LANES: high must be at most 64, not '99'"),
+        ({"GATEWAY_LOG_LEVEL": "loud"}, "'info', 'warning' or 'error', not 'loud'"),
         ({"GATEWAY_VK_LANES": "urgent:1"}, "'urgent:1' is not <priority>:<lanes>"),
         ({"GATEWAY_EMAIL_RATE": "0/s"}, "GATEWAY_EMAIL_RATE: '0/s' is not a rate"),
         ({"GATEWAY_AMQP_URL": "http://x"}, "GATEWAY_AMQP_URL must begin with amqp://"),
