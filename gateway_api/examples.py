@@ -154,6 +154,7 @@ _PROBLEMS: Final = (
     Problem("headers_too_large", "the head may have at most 16384 bytes"),
     Problem("internal_error", "the gateway could not handle this request"),
     Problem("too_many_connections", "no further connection is taken now"),
+    Problem("stopping", "the gateway had to stop before this was answered"),
     _unpublished(NotConnected("there is no connection to the broker now")),
     _unpublished(Blocked("the broker has an alarm (memory or disk)", may_have_arrived=False)),
     _unpublished(Nacked("the broker refused a message for 'email.normal'")),

@@ -42,6 +42,7 @@ _ANY_REQUEST = (
     "headers_too_large",
     "internal_error",
     "too_many_connections",
+    "stopping",
 )
 
 
