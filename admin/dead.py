@@ -59,9 +59,9 @@ def list_command(
 ) -> None:
     """List dead letters, the oldest first in each queue; recipients are masked. Changes nothing.
 
-    JSON: list of {id, queue, channel, priority, to, class, code, failed_at, attempts, requeued,
-    accepted_at, tags, bytes, decodable}; with --group list of {queue, class, code, count,
-    first_failed_at, last_failed_at}.
+    Age, --since and --until are about the time of failure. JSON: list of {id, queue, channel,
+    priority, to, class, code, message, failed_at, attempts, requeued, accepted_at, tags, bytes,
+    decodable}; with --group list of {queue, class, code, count, first_failed_at, last_failed_at}.
     """
     if channel and channel_option and channel != channel_option:
         raise DeadLetterError(f"Both {channel} and --channel {channel_option} are given; keep one.")

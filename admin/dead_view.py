@@ -21,6 +21,8 @@ from common.envelope import utc_now
 
 PAGE = 100
 _NARROWEST = 160
+_UNBOUNDED = 1000  # a table for a pipe or a wide terminal: one line for each letter
+_WORDS = 100  # of a reason in a list; `show` and --json have all of it
 _NOTHING = "–"
 
 
@@ -44,9 +46,9 @@ def progress_bar(word: str, total: int | None) -> Iterator[Callable[[int], objec
 
 def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
     """Print tables of a page each; only a page is kept in memory."""
-    target, shown = console(), 0
+    shown = 0
     while page := list(islice(found, min(PAGE, limit - shown) if limit else PAGE)):
-        target.print(letters_table(page, utc_now()))
+        _print_page(page)
         shown += len(page)
         if limit and shown == limit:
             if next(found, None):
@@ -54,6 +56,17 @@ def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
             return
     if not shown:
         typer.echo("No dead letters.", err=True)
+
+
+def _print_page(page: list[DeadLetter]) -> None:
+    target, now = console(), utc_now()
+    table = letters_table(page, now)
+    if target.is_terminal and Console().width < target.measure(table).maximum:
+        for line in letters_lines(page, now):
+            target.print(line)
+    else:
+        target.width = _UNBOUNDED
+        target.print(table, crop=False)
 
 
 def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) -> None:
@@ -110,21 +123,50 @@ def console() -> Console:
 
 def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
     """A page of a list."""
-    table = _table("failed", "id", "to", "class", "code")
-    for name in ("attempts", "age", "requeued"):
+    table = _table("failed")
+    table.add_column("age", justify="right")
+    for name in ("id", "to", "class", "code"):
+        table.add_column(name)
+    for name in ("attempts", "requeued"):
         table.add_column(name, justify="right")
+    table.add_column("reason")
     for letter in letters:
         table.add_row(
             _local(letter.failed_at),
+            age(letter.failed_at, now),
             letter.id,
-            letter.masked_recipient or f"{letter.queue}: undecodable",
+            _recipient(letter),
             letter.failed_as,
             letter.code or _NOTHING,
             str(letter.attempts),
-            age(letter.accepted_at or letter.failed_at, now),
             str(letter.generation),
+            _words(letter),
         )
     return table
+
+
+def letters_lines(letters: Iterable[DeadLetter], now: datetime) -> Iterator[str]:
+    """The same for a terminal that is too narrow for a table: some lines for each letter."""
+    for letter in letters:
+        requeued = f", requeued {letter.generation}×" if letter.generation else ""
+        yield letter.id
+        yield f"  {_recipient(letter)}"
+        yield (
+            f"  {letter.failed_as} {letter.code}".rstrip()
+            + f", failed {age(letter.failed_at, now)} ago, attempts: {letter.attempts}{requeued}"
+        )
+        yield f"  {_words(letter)}"
+
+
+def _recipient(letter: DeadLetter) -> str:
+    return letter.masked_recipient or f"{letter.queue}: undecodable"
+
+
+def _words(letter: DeadLetter) -> str:
+    """The reason's own words in one line."""
+    words = " ".join(letter.without_recipient(letter.message).split())
+    shown = "".join(one if one.isprintable() else "·" for one in words)
+    return shown if len(shown) <= _WORDS else f"{shown[: _WORDS - 1]}…"
 
 
 def groups_table(groups: Iterable[Group]) -> Table:

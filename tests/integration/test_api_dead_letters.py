@@ -77,7 +77,8 @@ async def test_key_is_needed(gateway_url: str) -> None:
 
 async def test_list_masks_filters_and_groups(client: httpx.AsyncClient) -> None:
     letters = await listed(client)
-    assert [one["to"] for one in letters] == ["email:a•••@example.com", "telegram:4•••2"]
+    assert [one["to"] for one in letters] == ["email:a•wx6i•@example.com", "telegram:4•bkj5•2"]
+    assert [one["message"] for one in letters] == ["the provider said 550", "the provider said 429"]
     assert [one["id"] for one in await listed(client, channel="telegram")] == [CHAT.id]
     assert [one["id"] for one in await listed(client, **{"class": "exhausted"})] == [CHAT.id]
     assert [one["id"] for one in await listed(client, tag="orders", since="2h")] == [CHAT.id]

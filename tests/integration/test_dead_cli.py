@@ -42,8 +42,13 @@ def sentence_of(url: str, *words: str, answer: str | None = None) -> str:
 
 def test_list_masks_and_filters(url: str) -> None:
     table = run(url, "list").stdout
-    assert "a•••@example.com" in table
-    assert "4•••2" in table
+    assert "a•wx6i•@example.com" in table
+    assert "4•bkj5•2" in table
+    assert "the provider said 550" in table
+    assert [one["message"] for one in output_of(url, "list")] == [
+        "the provider said 550",
+        "the provider said 429",
+    ]
     assert "ada@" not in table
     assert EMAIL.id in table
     assert [one["id"] for one in output_of(url, "list")] == [EMAIL.id, CHAT.id]
