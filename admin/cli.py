@@ -58,7 +58,7 @@ def sandbox(
 
 
 def main() -> None:
-    """Run the command line. A GatewayError is one sentence on stderr and exit code 1."""
+    """Run the command line. A GatewayError is one sentence on stderr and its exit code."""
     # A terminal that closes and a plain kill end everything in order, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -66,7 +66,7 @@ def main() -> None:
         app(prog_name="gateway")
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,21 +1,18 @@
 """What `gateway dead` prints: tables, JSON, sentences, a progress bar."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
 import typer
 from pydantic import JsonValue
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from broker_topology import dead_report
 from broker_topology.dead_letter import DeadLetter, Group, group
 from broker_topology.dead_letters import Specimen
-from broker_topology.dead_queue import DeadLetterError
 from broker_topology.dead_report import specimen_json
 from common.envelope import utc_now
 
@@ -24,24 +21,6 @@ _NARROWEST = 160
 _UNBOUNDED = 1000  # a table for a pipe or a wide terminal: one line for each letter
 _WORDS = 100  # of a reason in a list; `show` and --json have all of it
 _NOTHING = "–"
-
-
-def confirm(question: str) -> None:
-    """Ask on stderr. Raises DeadLetterError unless the answer is yes."""
-    try:
-        typer.confirm(question, abort=True, err=True)
-    except typer.Abort:
-        raise DeadLetterError("Nothing was done; --yes does it without asking.") from None
-
-
-@contextmanager
-def progress_bar(word: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """A bar on stderr when that is a terminal; yields what to tell how many are done."""
-    stderr = Console(stderr=True)
-    columns = (TextColumn(word), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as bar:
-        task = bar.add_task(word, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
@@ -116,9 +95,15 @@ def letters_text(count: int) -> str:
 def console() -> Console:
     """Where tables are printed."""
     # Ids are for copying: a narrow terminal wraps the lines rather than cutting them.
-    target = Console(highlight=False, markup=False, soft_wrap=True)
+    target = _Console(highlight=False, markup=False, soft_wrap=True)
     target.width = max(target.width, _NARROWEST)
     return target
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave the exit code to the command."""
+        raise BrokenPipeError
 
 
 def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
