@@ -61,11 +61,12 @@ def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) 
 
 def stream_json(documents: Iterator[dict[str, JsonValue]]) -> None:
     """A JSON list, one item in a line, that never is in memory as a whole."""
-    typer.echo("[", nl=False)
-    for number, document in enumerate(documents):
-        separator = ",\n " if number else "\n "
+    # What begins the list is printed with its first item: an error before leaves nothing.
+    separator = "[\n "
+    for document in documents:
         typer.echo(separator + json.dumps(document, ensure_ascii=False), nl=False)
-    typer.echo("\n]")
+        separator = ",\n "
+    typer.echo("[]" if separator.startswith("[") else "\n]")
 
 
 def print_json(value: JsonValue | list[dict[str, JsonValue]]) -> None:

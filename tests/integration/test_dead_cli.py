@@ -1,8 +1,10 @@
 """`gateway dead` as an operator types it: tables, JSON, exit codes, sentences."""
 
+import asyncio
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +18,9 @@ from admin.dead import app
 from common.envelope import Channel
 from common.errors import ArgumentError, GatewayError
 from tests.dead_letters import bury, bury_all, bury_many, reason
+from tests.proxy import Proxy
 from tests.running import until
-from tests.support import count, make_delivery, take
+from tests.support import count, eventually, make_delivery, take
 
 EMAIL = make_delivery(channel=Channel.EMAIL, address="ada@example.com", text="secret plan")
 CHAT = make_delivery(address="4123452")
@@ -190,6 +193,31 @@ def test_url_that_is_none_is_exit_code_2() -> None:
     error = run("http://ada:secret@localhost", "list").exception
     assert isinstance(error, ArgumentError)
     assert str(error) == "--url http://ada:***@localhost must begin with amqp:// or amqps://."
+
+
+@pytest.mark.parametrize(
+    "words", [("list", "--json"), ("list", "--group", "--json"), ("show", "1")]
+)
+def test_error_leaves_standard_output_empty(words: tuple[str, ...]) -> None:
+    result = run("amqp://ada:secret@127.0.0.1:1/", *words)
+    assert isinstance(result.exception, GatewayError)
+    assert result.stdout == ""
+
+
+async def test_lost_broker_is_told_in_our_words_with_what_was_done(gateway_url: str) -> None:
+    bury_many(gateway_url, 60)
+    async with Proxy.to(gateway_url) as proxy:
+        words = ("requeue", "--all", "--yes", "--rate", "20/s")
+        with start(proxy.url, *words, stdout=subprocess.PIPE) as process:
+            await eventually(lambda: count(gateway_url, "telegram.normal") > 3)
+            proxy.is_refusing = True
+            proxy.cut()
+            _, stderr = await asyncio.to_thread(process.communicate, timeout=60)
+    assert process.returncode == 1
+    done, sentence = stderr.decode().splitlines()
+    assert re.fullmatch(r"Interrupted: \d+ dead letters requeued, no more\.", done)
+    assert "was lost: the broker or the network ended it; try again." in sentence
+    assert "Error" not in sentence
 
 
 def test_change_of_many_is_asked_about_with_counts_and_queues(url: str) -> None:

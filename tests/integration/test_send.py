@@ -218,6 +218,16 @@ def test_no_api_is_one_sentence() -> None:
     assert f"no API answers at http://127.0.0.1:{port}" in done.stderr
 
 
+async def test_api_that_breaks_off_is_told_without_a_librarys_words() -> None:
+    closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = str(closing.sockets[0].getsockname()[1])
+    async with closing:
+        env = environment(api_port=port)
+        done = await asyncio.to_thread(send, "telegram:1", "--text", "a", env=env)
+    assert done.code == 1
+    assert f"the API at http://127.0.0.1:{port} broke off: it may or may not" in done.stderr
+
+
 async def test_something_else_at_the_address_is_told() -> None:
     page = ScriptedHttp(http(404, "<html></html>", "text/html"))
     async with page.serving():
