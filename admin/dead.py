@@ -83,11 +83,12 @@ def show_command(
     url: Url = None,
 ) -> None:
     """Show one dead letter: its failure in full, its history and headers. Changes nothing."""
-    specimen = dead_letters.find(broker_url(url), letter_id)
-    if as_json:
-        view.print_json(dead_report.specimen_json(specimen, content=content))
-    else:
-        view.console().print(view.specimen_table(specimen, content=content))
+    with reading():
+        specimen = dead_letters.find(broker_url(url), letter_id)
+        if as_json:
+            view.print_json(dead_report.specimen_json(specimen, content=content))
+        else:
+            view.console().print(view.specimen_table(specimen, content=content))
 
 
 @app.command("export")

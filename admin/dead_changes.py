@@ -28,7 +28,7 @@ from admin.dead_options import (
     parse_rate,
     selection,
 )
-from admin.dead_progress import progress
+from admin.dead_progress import progress, reading
 from admin.dead_question import ask, queues_text
 from broker_topology import dead_archive
 from broker_topology.dead_import import ImportPlan, import_file, plan_import
@@ -73,7 +73,8 @@ def requeue_command(
     address = new_address(target, ids, redirect) if redirect is not None else None
     planned = None
     if dry_run or not (yes or len(wanted.ids) == 1):
-        planned = plan(target, wanted, limit=limit, accepts=is_decodable)
+        with reading():
+            planned = plan(target, wanted, limit=limit, accepts=is_decodable)
     if dry_run and planned:
         _say_plan(as_json, "requeue", "requeued", planned)
         return
@@ -131,7 +132,10 @@ def discard_command(
     expect_choice(wanted, everything)
     target = broker_url(url)
     kept_in = file or dead_archive.new_file(load_settings().state_directory, utc_now())
-    planned = plan(target, wanted, limit=limit) if dry_run or not yes else None
+    planned = None
+    if dry_run or not yes:
+        with reading():
+            planned = plan(target, wanted, limit=limit)
     if dry_run and planned:
         _say_plan(as_json, "discard", "discarded", planned)
         return
@@ -175,7 +179,10 @@ def import_command(
     code 130.
     """
     target = broker_url(url)
-    planned = plan_import(target, file, again=again) if dry_run or not yes else None
+    planned = None
+    if dry_run or not yes:
+        with reading():
+            planned = plan_import(target, file, again=again)
     if dry_run and planned:
         document: dict[str, JsonValue] = {"queues": {**planned.counts}}
         sentence = f"{queues_text(planned.counts)} would be imported{_left_out(planned)}."

@@ -24,9 +24,9 @@ def ask(verb: str, counts: Mapping[str, int], addition: str = "") -> None:
             f"{question} Standard input is no terminal to answer from, so nothing was done: "
             "--yes does it without asking."
         )
-    # Not by typer.confirm, which writes a blank to standard output: that is for JSON.
-    typer.echo(f"{question} [y/N]: ", err=True, nl=False)
     try:
+        # Not by typer.confirm, which writes a blank to standard output: that is for JSON.
+        typer.echo(f"{question} [y/N]: ", err=True, nl=False)
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         typer.echo("\nInterrupted; nothing was done.", err=True)

@@ -46,9 +46,9 @@ async def api(
 
 
 @pytest.fixture
-async def client(gateway_url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(gateway_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     bury_all(gateway_url, [(EMAIL, reason("550")), (CHAT, reason("429", "exhausted"))])
-    async with api(gateway_url) as client:
+    async with api(gateway_url, state=tmp_path) as client:
         yield client
 
 
@@ -186,13 +186,13 @@ async def test_malformed_body(client: httpx.AsyncClient) -> None:
     assert_problem(answer, "malformed_json")
 
 
-async def test_discard_keeps_a_file_where_the_state_is(gateway_url: str, tmp_path: Path) -> None:
-    bury_all(gateway_url, [(EMAIL, reason("550")), (CHAT, reason("429", "exhausted"))])
-    async with api(gateway_url, state=tmp_path) as client:
-        answer = await client.post(f"{PATH}/discard", json={"all": True, "limit": 1})
-        document = answer.json()
-        assert (document["discarded"], document["missing"]) == (1, [])
-        assert [one["id"] for one in await listed(client)] == [CHAT.id]
+async def test_discard_keeps_a_file_where_the_state_is(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    answer = await client.post(f"{PATH}/discard", json={"all": True, "limit": 1})
+    document = answer.json()
+    assert (document["discarded"], document["missing"]) == (1, [])
+    assert [one["id"] for one in await listed(client)] == [CHAT.id]
     [file] = (tmp_path / "dead-letters").iterdir()
     assert document["file"] == str(file)
     assert json.loads(file.read_text())["id"] == EMAIL.id

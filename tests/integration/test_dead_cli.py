@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -305,6 +306,30 @@ def test_interrupted_work_sums_up_what_it_did(gateway_url: str, number: signal.S
     assert moved - 1 <= report["requeued"] <= moved < 60
     assert f"Interrupted: {report['requeued']} dead letters requeued, no more." in stderr.decode()
     until(lambda: count(gateway_url, "telegram.dead") == 60 - moved)
+
+
+def test_interrupted_count_and_question_say_that_nothing_was_done(url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with start(f"amqp://127.0.0.1:{port}/", "requeue", "--all") as process:
+            connection, _ = silent.accept()
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+            connection.close()
+    assert (process.returncode, stderr) == (130, b"Interrupted; nothing was changed.\n")
+
+    terminal, its_end = pty.openpty()
+    with start(url, "requeue", "--all", stdin=its_end) as process:
+        os.close(its_end)
+        assert process.stderr is not None
+        asked = b""
+        while not asked.endswith(b"? [y/N]: "):
+            asked += process.stderr.read(1)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    os.close(terminal)
+    assert (process.returncode, stderr) == (130, b"\nInterrupted; nothing was done.\n")
+    assert (count(url, "email.dead"), count(url, "telegram.dead")) == (1, 1)
 
 
 @pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("export", "-")])
