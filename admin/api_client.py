@@ -63,9 +63,11 @@ def post_notification(url: str, key: str | None, request: dict[str, Any]) -> Ans
             "with --api"
         ) from error
     except httpx.HTTPError as error:
+        is_late = isinstance(error, httpx.TimeoutException)
+        fault = f"did not answer within {_TIMEOUT_S:.0f} s" if is_late else "broke off"
         raise ApiError(
-            f"the API at {url} broke off ({type(error).__name__}): it may or may not have accepted "
-            "the notification; its log tells"
+            f"the API at {url} {fault}: it may or may not have accepted the notification; its log "
+            "tells"
         ) from error
     try:
         body = response.json()

@@ -2,25 +2,52 @@
 
 import signal
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 import gateway_api.__main__
 import senders.__main__
-from admin import checks, dead, demo, doctor, send, topology, up
+from admin import checks, dead, demo, doctor, send, topology, up, wording
 from common.envelope import Channel
 from common.errors import GatewayError
 from deploy.sandbox.__main__ import main as run_sandbox
 
+_VERSION = "--version"
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"gateway {version('message-gateway')}")
+        raise typer.Exit
+
+
+wording.use()
 app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
-    help="One HTTP POST becomes an email, a Telegram message or a VK message, and is sent again "
-    "until it arrives.",
 )
+
+
+@app.callback()
+def gateway(
+    asks_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and end; after any command too.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """One HTTP POST becomes an email, a Telegram message or a VK message, sent until it arrives."""
+
+
 app.command("demo")(demo.demo)
 app.command("test", context_settings=checks.PASS_ON)(checks.run_tests)
 app.command("check")(checks.run_checks)
@@ -58,17 +85,24 @@ def sandbox(
 
 
 def main() -> None:
-    """Run the command line. A GatewayError is one sentence on stderr and exit code 1."""
+    """Run the command line. A GatewayError is one sentence on stderr and its exit code."""
     # A terminal that closes and a plain kill end everything in order, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    words = sys.argv[1:]
     try:
-        app(prog_name="gateway")
+        app([_VERSION] if _asks_version(words) else words, prog_name="gateway")
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _asks_version(words: list[str]) -> bool:
+    *before, last = words or [""]
+    names_no_value = not any(word.startswith("-") for word in before)
+    return last == _VERSION and names_no_value and before[:1] != ["test"]  # pytest has its own
 
 
 def _interrupt(*_: object) -> None:

@@ -7,35 +7,30 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import JsonValue
 
+from admin import dead_changes
 from admin import dead_view as view
 from admin.dead_options import (
-    All,
     AsJson,
     ChannelName,
     Class,
     Code,
-    Ids,
-    Limit,
     Since,
     Tag,
     To,
     Until,
     Url,
     broker_url,
-    expect_choice,
-    new_address,
-    parse_rate,
     selection,
 )
+from admin.dead_progress import progress, reading
 from broker_topology import dead_archive, dead_letters, dead_report
-from broker_topology.dead_queue import DeadLetterError
-from broker_topology.requeue import requeue
-from broker_topology.selection import Selection
-from common.envelope import utc_now
+from common.errors import ArgumentError
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: why deliveries failed, and what now.")
+app.command("requeue")(dead_changes.requeue_command)
+app.command("discard")(dead_changes.discard_command)
+app.command("import")(dead_changes.import_command)
 
 
 @app.command("list")
@@ -59,16 +54,16 @@ def list_command(
 ) -> None:
     """List dead letters, the oldest first in each queue; recipients are masked. Changes nothing.
 
-    JSON: list of {id, queue, channel, priority, to, class, code, failed_at, attempts, requeued,
-    accepted_at, tags, bytes, decodable}; with --group list of {queue, class, code, count,
-    first_failed_at, last_failed_at}.
+    Age, --since and --until are about the time of failure. JSON: list of {id, queue, channel,
+    priority, to, class, code, message, failed_at, attempts, requeued, accepted_at, tags, bytes,
+    decodable}; with --group list of {queue, class, code, count, first_failed_at, last_failed_at}.
     """
     if channel and channel_option and channel != channel_option:
-        raise DeadLetterError(f"Both {channel} and --channel {channel_option} are given; keep one.")
+        raise ArgumentError(f"Both {channel} and --channel {channel_option} are given; keep one.")
     wanted = selection(None, channel or channel_option, fail_class, code, since, until, tag, to)
     if ids_only and (as_json or grouped):
-        raise DeadLetterError("--ids goes neither with --json nor with --group.")
-    with closing(dead_letters.iterate(broker_url(url), wanted)) as found:
+        raise ArgumentError("--ids goes neither with --json nor with --group.")
+    with reading(), closing(dead_letters.iterate(broker_url(url), wanted)) as found:
         if grouped:
             view.print_groups(found, limit, as_json)
         elif ids_only:
@@ -88,119 +83,12 @@ def show_command(
     url: Url = None,
 ) -> None:
     """Show one dead letter: its failure in full, its history and headers. Changes nothing."""
-    specimen = dead_letters.find(broker_url(url), letter_id)
-    if as_json:
-        view.print_json(dead_report.specimen_json(specimen, content=content))
-    else:
-        view.console().print(view.specimen_table(specimen, content=content))
-
-
-@app.command("requeue")
-def requeue_command(
-    ids: Ids = None,
-    everything: All = False,
-    fail_class: Class = None,
-    code: Code = None,
-    channel: ChannelName = None,
-    since: Since = None,
-    until: Until = None,
-    tag: Tag = None,
-    to: To = None,
-    limit: Limit = None,
-    rate: Annotated[str | None, typer.Option(help="At most so many: 50/s, 1000/h.")] = None,
-    redirect: Annotated[
-        str | None,
-        typer.Option(metavar="NEWADDRESS", help="Send the one letter to this address instead."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only say how many it would be.")] = False,
-    as_json: AsJson = False,
-    url: Url = None,
-) -> None:
-    """Send dead letters again, as if they were new; senders may work meanwhile.
-
-    What dies while it runs is left alone. Killing it loses nothing and doubles at most one.
-    JSON: {requeued, undecodable, missing: list of ids}; exit code 1 when an id was not put back.
-    """
-    target = broker_url(url)
-    wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
-    expect_choice(wanted, everything)
-    pace = parse_rate(rate)
-    address = new_address(target, ids, redirect) if redirect is not None else None
-    if dry_run:
-        found = _count(target, wanted, limit)
-        view.say(
-            as_json, {"would_requeue": found}, f"{view.letters_text(found)} would be requeued."
-        )
-        return
-    with view.progress_bar("requeued", limit or len(wanted.ids) or None) as advance:
-        done = requeue(
-            target, wanted, limit=limit, rate=pace, redirect=address, on_progress=advance
-        )
-    result: dict[str, JsonValue] = {
-        "requeued": done.requeued,
-        "undecodable": done.undecodable,
-        "missing": [*done.missing],
-    }
-    view.say(as_json, result, f"{view.letters_text(done.requeued)} requeued.")
-    if done.undecodable:
-        typer.echo(
-            f"{view.letters_text(done.undecodable)} cannot be decoded, so no sender could send "
-            "them: they stay; export or discard them.",
-            err=True,
-        )
-    view.report_missing(done.missing)
-    if done.missing or (wanted.ids and done.undecodable):
-        raise typer.Exit(1)
-
-
-@app.command("discard")
-def discard_command(
-    ids: Ids = None,
-    everything: All = False,
-    fail_class: Class = None,
-    code: Code = None,
-    channel: ChannelName = None,
-    since: Since = None,
-    until: Until = None,
-    tag: Tag = None,
-    to: To = None,
-    limit: Limit = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(help=f"File that keeps them; one in {dead_archive.DISCARDED}/ if not given."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-    url: Url = None,
-) -> None:
-    """Take dead letters out of the broker; a file on this machine keeps them, see `dead import`.
-
-    JSON: {discarded, file, missing: list of ids}; exit code 1 when an id was not there.
-    """
-    target = broker_url(url)
-    wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
-    expect_choice(wanted, everything)
-    kept_in = file or dead_archive.new_file(utc_now())
-    if not yes:
-        found = _count(target, wanted, limit)
-        view.confirm(f"Discard {view.letters_text(found)}, kept in {kept_in}?")
-        # What arrives while the question stands was not asked about.
-        limit = found
-    if yes or limit:
-        with view.progress_bar("discarded", limit or len(wanted.ids) or None) as advance:
-            done = dead_archive.discard(target, wanted, kept_in, limit=limit, on_progress=advance)
-    else:
-        done = dead_archive.Discarded(0, sorted(wanted.ids))
-    result: dict[str, JsonValue] = {
-        "discarded": done.discarded,
-        "file": str(kept_in) if done.discarded else None,
-        "missing": [*done.missing],
-    }
-    place = f", kept in {kept_in}" if done.discarded else ""
-    view.say(as_json, result, f"{view.letters_text(done.discarded)} discarded{place}.")
-    view.report_missing(done.missing)
-    if done.missing:
-        raise typer.Exit(1)
+    with reading():
+        specimen = dead_letters.find(broker_url(url), letter_id)
+        if as_json:
+            view.print_json(dead_report.specimen_json(specimen, content=content))
+        else:
+            view.console().print(view.specimen_table(specimen, content=content))
 
 
 @app.command("export")
@@ -217,31 +105,10 @@ def export_command(
 ) -> None:
     """Write dead letters, contents and recipients included, as lines of JSON. Changes nothing."""
     wanted = selection(None, channel, fail_class, code, since, until, tag, to)
-    if str(file) == "-":
-        dead_archive.export(broker_url(url), wanted, sys.stdout)
-        return
-    written = dead_archive.export_to(broker_url(url), wanted, file)
+    place = "standard output" if str(file) == "-" else str(file)
+    with progress("written", None, f" to {place}") as advance:
+        if str(file) == "-":
+            dead_archive.export(broker_url(url), wanted, sys.stdout, advance)
+            return
+        written = dead_archive.export_to(broker_url(url), wanted, file, advance)
     typer.echo(f"{view.letters_text(written)} written to {file}.", err=True)
-
-
-@app.command("import")
-def import_command(
-    file: Annotated[Path, typer.Argument(help="What `dead export` or `dead discard` wrote.")],
-    skip: Annotated[int, typer.Option(min=0, help="Leave out so many lines.")] = 0,
-    as_json: AsJson = False,
-    url: Url = None,
-) -> None:
-    """Put the letters of a file back among the dead letters, to be looked at or requeued.
-
-    The whole file is checked first. JSON: {imported}.
-    """
-    total = sum(1 for _ in dead_archive.read_records(file))
-    records = islice(dead_archive.read_records(file), skip, None)
-    with view.progress_bar("imported", max(total - skip, 0)) as advance:
-        imported = dead_archive.put_back(broker_url(url), records, advance)
-    view.say(as_json, {"imported": imported}, f"{view.letters_text(imported)} imported.")
-
-
-def _count(url: str, wanted: Selection, limit: int | None) -> int:
-    with closing(dead_letters.iterate(url, wanted)) as found:
-        return sum(1 for _ in islice(found, limit))

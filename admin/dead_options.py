@@ -6,11 +6,13 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from broker_topology import dead_letters
+from broker_topology.connect import mask_url
 from broker_topology.dead_letter import FailedAs
-from broker_topology.dead_queue import DeadLetterError
 from broker_topology.selection import Selection, parse_moment
 from broker_topology.topology import CHANNELS, UNROUTED
+from common.broker.urls import urls_fault
 from common.envelope import utc_now
+from common.errors import ArgumentError
 from common.settings import Rate, RateText, load_settings
 from gateway_api.recipients import parse_recipient
 
@@ -37,12 +39,16 @@ Tag = Annotated[str | None, typer.Option(help="A tag of the notification.")]
 To = Annotated[
     str | None, typer.Option(help="Recipient, address or channel:address; * is any text.")
 ]
-All = Annotated[bool, typer.Option("--all", help="Every dead letter; also with --channel.")]
+All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, the oldest first.")]
 
 
 def broker_url(given: str | None) -> str:
-    """The URL that was given, or the setting."""
+    """The URL that was given, or the setting. Raises ArgumentError, SettingsError."""
+    if given and (fault := urls_fault(given)):
+        raise ArgumentError(f"--url {mask_url(given)} {fault}.")
     settings = load_settings()
     return settings.broker_url_of(given) if given else settings.operator_url
 
@@ -57,10 +63,10 @@ def selection(
     tag: str | None,
     to: str | None,
 ) -> Selection:
-    """The filters as they were given. Raises DeadLetterError for one that makes no sense."""
+    """The filters as they were given. Raises ArgumentError for one that makes no sense."""
     if channel not in (None, *CHANNELS, UNROUTED):
         known = ", ".join((*CHANNELS, UNROUTED))
-        raise DeadLetterError(f"{channel!r} is no channel: write one of {known}.")
+        raise ArgumentError(f"{channel!r} is no channel: write one of {known}.")
     now = utc_now()
     try:
         return Selection(
@@ -74,34 +80,39 @@ def selection(
             to=to,
         )
     except ValueError as error:
-        raise DeadLetterError(f"{error}.") from error
+        raise ArgumentError(f"{error}.") from error
 
 
 def expect_choice(wanted: Selection, everything: bool) -> None:
-    """Nobody means everything by saying nothing. Raises DeadLetterError."""
+    """Nobody means everything by saying nothing. Raises ArgumentError."""
     if everything and not wanted.is_everything:
-        raise DeadLetterError("--all goes with no ids and no filter but --channel.")
-    if wanted.is_everything and not everything:
-        raise DeadLetterError("Say which letters: ids, filters such as --code, or --all.")
+        raise ArgumentError("--all goes with no ids and no filter but --channel.")
+    if wanted == Selection() and not everything:
+        raise ArgumentError(
+            "Say which letters: ids, filters such as --channel or --code, or --all."
+        )
 
 
 def parse_rate(text: str | None) -> Rate | None:
-    """`50/s`. Raises DeadLetterError."""
+    """`50/s`. Raises ArgumentError."""
     if text is None:
         return None
     try:
         return TypeAdapter(RateText).validate_python(text)
     except ValidationError:
-        raise DeadLetterError(f"--rate {text!r} is no rate such as 50/s or 1000/h.") from None
+        raise ArgumentError(f"--rate {text!r} is no rate such as 50/s or 1000/h.") from None
 
 
 def new_address(url: str, ids: list[str] | None, redirect: str) -> str:
-    """The address to send one letter to, valid for its channel. Raises DeadLetterError."""
+    """The address to send one letter to, valid for its channel.
+
+    Raises ArgumentError, and DeadLetterError when there is no such letter.
+    """
     if ids is None or len(ids) != 1:
-        raise DeadLetterError("--redirect goes with exactly one id.")
+        raise ArgumentError("--redirect goes with exactly one id.")
     letter = dead_letters.find(url, ids[0]).letter
     prefix = f"{letter.channel}:"
     try:
         return parse_recipient(prefix + redirect.removeprefix(prefix)).address
     except ValueError as error:
-        raise DeadLetterError(f"--redirect: {error}.") from error
+        raise ArgumentError(f"--redirect: {error}.") from error

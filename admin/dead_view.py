@@ -1,52 +1,33 @@
 """What `gateway dead` prints: tables, JSON, sentences, a progress bar."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
 import typer
 from pydantic import JsonValue
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from broker_topology import dead_report
 from broker_topology.dead_letter import DeadLetter, Group, group
 from broker_topology.dead_letters import Specimen
-from broker_topology.dead_queue import DeadLetterError
 from broker_topology.dead_report import specimen_json
 from common.envelope import utc_now
 
 PAGE = 100
 _NARROWEST = 160
+_UNBOUNDED = 1000  # a table for a pipe or a wide terminal: one line for each letter
+_WORDS = 100  # of a reason in a list; `show` and --json have all of it
 _NOTHING = "–"
-
-
-def confirm(question: str) -> None:
-    """Ask on stderr. Raises DeadLetterError unless the answer is yes."""
-    try:
-        typer.confirm(question, abort=True, err=True)
-    except typer.Abort:
-        raise DeadLetterError("Nothing was done; --yes does it without asking.") from None
-
-
-@contextmanager
-def progress_bar(word: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """A bar on stderr when that is a terminal; yields what to tell how many are done."""
-    stderr = Console(stderr=True)
-    columns = (TextColumn(word), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as bar:
-        task = bar.add_task(word, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
     """Print tables of a page each; only a page is kept in memory."""
-    target, shown = console(), 0
+    shown = 0
     while page := list(islice(found, min(PAGE, limit - shown) if limit else PAGE)):
-        target.print(letters_table(page, utc_now()))
+        _print_page(page)
         shown += len(page)
         if limit and shown == limit:
             if next(found, None):
@@ -54,6 +35,17 @@ def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
             return
     if not shown:
         typer.echo("No dead letters.", err=True)
+
+
+def _print_page(page: list[DeadLetter]) -> None:
+    target, now = console(), utc_now()
+    table = letters_table(page, now)
+    if target.is_terminal and Console().width < target.measure(table).maximum:
+        for line in letters_lines(page, now):
+            target.print(line)
+    else:
+        target.width = _UNBOUNDED
+        target.print(table, crop=False)
 
 
 def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) -> None:
@@ -69,11 +61,12 @@ def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) 
 
 def stream_json(documents: Iterator[dict[str, JsonValue]]) -> None:
     """A JSON list, one item in a line, that never is in memory as a whole."""
-    typer.echo("[", nl=False)
-    for number, document in enumerate(documents):
-        separator = ",\n " if number else "\n "
+    # What begins the list is printed with its first item: an error before leaves nothing.
+    separator = "[\n "
+    for document in documents:
         typer.echo(separator + json.dumps(document, ensure_ascii=False), nl=False)
-    typer.echo("\n]")
+        separator = ",\n "
+    typer.echo("[]" if separator.startswith("[") else "\n]")
 
 
 def print_json(value: JsonValue | list[dict[str, JsonValue]]) -> None:
@@ -103,28 +96,63 @@ def letters_text(count: int) -> str:
 def console() -> Console:
     """Where tables are printed."""
     # Ids are for copying: a narrow terminal wraps the lines rather than cutting them.
-    target = Console(highlight=False, markup=False, soft_wrap=True)
+    target = _Console(highlight=False, markup=False, soft_wrap=True)
     target.width = max(target.width, _NARROWEST)
     return target
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave the exit code to the command."""
+        raise BrokenPipeError
+
+
 def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
     """A page of a list."""
-    table = _table("failed", "id", "to", "class", "code")
-    for name in ("attempts", "age", "requeued"):
+    table = _table("failed")
+    table.add_column("age", justify="right")
+    for name in ("id", "to", "class", "code"):
+        table.add_column(name)
+    for name in ("attempts", "requeued"):
         table.add_column(name, justify="right")
+    table.add_column("reason")
     for letter in letters:
         table.add_row(
             _local(letter.failed_at),
+            age(letter.failed_at, now),
             letter.id,
-            letter.masked_recipient or f"{letter.queue}: undecodable",
+            _recipient(letter),
             letter.failed_as,
             letter.code or _NOTHING,
             str(letter.attempts),
-            age(letter.accepted_at or letter.failed_at, now),
             str(letter.generation),
+            _words(letter),
         )
     return table
+
+
+def letters_lines(letters: Iterable[DeadLetter], now: datetime) -> Iterator[str]:
+    """The same for a terminal that is too narrow for a table: some lines for each letter."""
+    for letter in letters:
+        requeued = f", requeued {letter.generation}×" if letter.generation else ""
+        yield letter.id
+        yield f"  {_recipient(letter)}"
+        yield (
+            f"  {letter.failed_as} {letter.code}".rstrip()
+            + f", failed {age(letter.failed_at, now)} ago, attempts: {letter.attempts}{requeued}"
+        )
+        yield f"  {_words(letter)}"
+
+
+def _recipient(letter: DeadLetter) -> str:
+    return letter.masked_recipient or f"{letter.queue}: undecodable"
+
+
+def _words(letter: DeadLetter) -> str:
+    """The reason's own words in one line."""
+    words = " ".join(letter.without_recipient(letter.message).split())
+    shown = "".join(one if one.isprintable() else "·" for one in words)
+    return shown if len(shown) <= _WORDS else f"{shown[: _WORDS - 1]}…"
 
 
 def groups_table(groups: Iterable[Group]) -> Table:

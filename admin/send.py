@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from admin import send_options as options
 from admin.api_client import Answer, api_url, check_api_url, post_notification
 from admin.following import Course, Follower
 from common.envelope import Event, EventType, Priority
@@ -50,6 +51,23 @@ def send(
         str | None,
         typer.Option(help="The API's address; of GATEWAY_API_HOST and _PORT if not given."),
     ] = None,
+    expires_in_s: options.ExpiresInS = None,
+    tags: options.Tags = None,
+    metadata: options.Metadata = None,
+    from_name: options.FromName = None,
+    reply_to: options.ReplyTo = None,
+    cc: options.Cc = None,
+    bcc: options.Bcc = None,
+    headers: options.Headers = None,
+    parse_mode: options.ParseMode = None,
+    disable_notification: options.DisableNotification = False,
+    message_thread_id: options.MessageThreadId = None,
+    protect_content: options.ProtectContent = False,
+    link_preview: options.LinkPreview = None,
+    buttons: options.Buttons = None,
+    on_unknown: options.OnUnknown = None,
+    keyboard: options.Keyboard = None,
+    dont_parse_links: options.DontParseLinks = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Send a notification to one or more recipients; prints the id of each delivery.
@@ -59,6 +77,22 @@ def send(
     deliveries: list of {id, to, status, attempts, code, message}} or {result, problem}.
     """
     request = _request(to, subject, _content(text, html, file), priority)
+    request |= options.given(expires_in_s=expires_in_s, tags=tags, metadata=metadata)
+    request |= options.channel_options(
+        email=options.given(
+            from_name=from_name, reply_to=reply_to, cc=cc, bcc=bcc, headers=headers
+        ),
+        telegram=options.given(
+            parse_mode=parse_mode,
+            disable_notification=disable_notification,
+            message_thread_id=message_thread_id,
+            protect_content=protect_content,
+            link_preview=link_preview,
+            buttons=buttons,
+            on_unknown=on_unknown,
+        ),
+        vk=options.given(keyboard=keyboard, dont_parse_links=dont_parse_links),
+    )
     timeout_s = _timeout_s(timeout)
     settings = load_settings()
     try:

@@ -15,14 +15,14 @@ from rich.tree import Tree
 
 from broker_topology.apply import apply
 from broker_topology.check import check
-from broker_topology.connect import TopologyError, mask_url, vhost_of
+from broker_topology.connect import mask_url, vhost_of
 from broker_topology.difference import Diff
 from broker_topology.export import Account, definitions
 from broker_topology.members import GROW, grow
 from broker_topology.topology import Exchange, Topology, build
 from broker_topology.users import DEFAULT_PREFIX, BrokerUser, provide_users
-from common.broker.urls import split_urls
-from common.errors import GatewayError
+from common.broker.urls import split_urls, urls_fault
+from common.errors import ArgumentError, GatewayError
 from common.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="The broker's exchanges, queues and bindings.")
@@ -67,13 +67,13 @@ def apply_command(
     JSON: {created: list of names, exchanges, queues, bindings: how many there are, grown: list of
     {queue, node}}.
     """
-    target = _url(url)
+    target, management = _url(url), _management(management_url)
     applied = apply(target)
     if applied.created:
         # RabbitMQ 3.10 writes its list of quorum queues about 0.5 s late (measured): a crash before
         # that leaves a queue that nobody can reach. Who waits for this command is past it.
         time.sleep(SETTLE_S)
-    added = grow(target, management_url) if grow_queues else []
+    added = grow(target, management) if grow_queues else []
     if as_json:
         _print_json({**asdict(applied), "grown": [asdict(one) for one in added]})
         return
@@ -100,9 +100,9 @@ def check_command(
     missing|extra|changed, thing: exchange|queue|binding, name, argument, wanted, found, remedy},
     gaps: list of {queue, members, online, lacking: nodes that have no member of the queue}}.
     """
-    target = _url(url)
+    target, management = _url(url), _management(management_url)
     try:
-        diff = check(target, management_url)
+        diff = check(target, management)
     except GatewayError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_CANNOT_CHECK) from None
@@ -153,7 +153,7 @@ def export_command(
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise TopologyError(f"{output} cannot be written: {error.strerror}.") from error
+        raise ArgumentError(f"{output} cannot be written: {error.strerror}.") from error
     typer.echo(f"Wrote {output}.", err=True)
 
 
@@ -175,7 +175,7 @@ def users_command(
     unless --rotate, and get their rights set anew. JSON: list of {name, role, used_by, url,
     password: new|rotated|kept}; the url of a kept one is without password.
     """
-    users = provide_users(_url(url), management_url, prefix=prefix, rotate=rotate)
+    users = provide_users(_url(url), _management(management_url), prefix=prefix, rotate=rotate)
     if as_json:
         _print_json([user.to_json() for user in users])
     else:
@@ -183,16 +183,38 @@ def users_command(
 
 
 def _url(given: str | None) -> str:
+    if given and (fault := urls_fault(given)):
+        raise ArgumentError(f"--url {mask_url(given)} {fault}.")
     if given and not given.strip().startswith("amqps://"):
         return given
     settings = load_settings()
     return settings.broker_url_of(given) if given else settings.broker_url
 
 
+def _management(given: str | None) -> str | None:
+    """The management URLs as they were given. Raises ArgumentError."""
+    for url in [] if given is None else given.split(","):
+        if not _is_http(url.strip()):
+            raise ArgumentError(
+                f"--management-url {mask_url(url)!r} is no address such as "
+                "http://broker.example.com:15672."
+            )
+    return given
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # looked at, it raises
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in url
+
+
 def _account(url: str) -> Account:
     parts = urlsplit(split_urls(url)[0])
     if not parts.username or not parts.password:
-        raise TopologyError(f"{mask_url(url)} names no user and password to export.")
+        raise ArgumentError(f"{mask_url(url)} names no user and password to export.")
     return Account(unquote(parts.username), unquote(parts.password))
 
 

@@ -16,6 +16,7 @@ from pika.exceptions import (
     AMQPHeartbeatTimeout,
     AuthenticationError,
     ChannelClosedByBroker,
+    ConnectionClosedByBroker,
     IncompatibleProtocolError,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
@@ -30,6 +31,7 @@ CONNECT_TIMEOUT_S = 10.0
 NODE_TIMEOUT_S = 3.0
 # A broker that stops answering is noticed after two of these.
 HEARTBEAT_S = 10
+_NO_ANSWER = "it did not answer"
 
 # pika logs each refusal and failure that it raises as well; here they are raised on, or expected.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -84,7 +86,7 @@ class _ImpatientConnection(BlockingConnection):  # type: ignore[misc]
     def _flush_output(self, *waiters: Callable[[], bool]) -> None:
         """Every wait of the library comes through here."""
         # As for missed heartbeats, so that it comes out as every lost connection does.
-        sentence = f"it did not answer within {self._timeout_s:.1f} s"
+        sentence = f"{_NO_ANSWER} within {self._timeout_s:.1f} s"
         give_up = partial(self._impl._terminate_stream, AMQPHeartbeatTimeout(sentence))
         timer = self._impl._adapter_call_later(self._timeout_s, give_up)
         try:
@@ -163,7 +165,18 @@ def _close(opened: BlockingConnection | BlockingChannel) -> None:
 def _loss(error: AMQPError, node: str) -> TopologyError:
     if isinstance(error, ChannelClosedByBroker):
         return TopologyError(f"{mask_url(node)} refuses the work: {error.reply_text}.")
-    return TopologyError(f"The connection to {mask_url(node)} was lost: {error}")
+    return TopologyError(f"The connection to {mask_url(node)} was lost: {_ending(error)}.")
+
+
+def _ending(error: AMQPError) -> str:
+    match error:
+        case AMQPHeartbeatTimeout():
+            # Its text is ours if we gave up, and the library's if the broker sent no heartbeats.
+            ours = str(error.args[0]) if error.args else ""
+            return ours if ours.startswith(_NO_ANSWER) else "it sent no heartbeats any more"
+        case ConnectionClosedByBroker():
+            return f"the broker closed it, saying {error.reply_text!r}"
+    return "the broker or the network ended it; try again"
 
 
 def _nodes(url: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,20 +12,16 @@ from typing import Any, BinaryIO, TextIO
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from broker_topology.connect import connected
 from broker_topology.dead_letter import failure_headers
 from broker_topology.dead_letters import Specimen, specimen_of, specimens
 from broker_topology.dead_queue import PATIENT, DeadLetterError, Patience
 from broker_topology.dead_work import Worklist
-from broker_topology.requeue import Publisher
 from broker_topology.selection import Selection
 from broker_topology.topology import CHANNELS, UNROUTED, dead_queue
 from common.broker.consumer import clean_headers
+from common.errors import ArgumentError
 
 _KEEPING_QUEUES = frozenset({*(dead_queue(name) for name in CHANNELS), UNROUTED})
-
-
-DISCARDED = Path(".gateway/discarded")
 
 
 class Record(BaseModel):
@@ -60,9 +56,9 @@ class Discarded:
     missing: list[str]
 
 
-def new_file(now: datetime) -> Path:
+def new_file(state: Path, now: datetime) -> Path:
     """Where letters that are discarded now are kept, if nobody says otherwise."""
-    return DISCARDED / f"{now:%Y%m%dT%H%M%SZ}.jsonl"
+    return state / "dead-letters" / f"discarded-{now:%Y%m%dT%H%M%SZ}.jsonl"
 
 
 def discard(
@@ -73,74 +69,67 @@ def discard(
     limit: int | None = None,
     patience: Patience = PATIENT,
     on_progress: Callable[[int], object] = lambda _: None,
+    depths: Mapping[str, int] | None = None,
 ) -> Discarded:
     """Take the selected letters out of their queues; `file` has them all, on disk, before.
 
-    The file is made if need be, readable by its owner only, and appended to. Raises
-    DeadLetterError, and TopologyError when the broker cannot be reached or is lost.
+    depths: of a Plan, so that nothing else is touched. The file is made if need be, readable by its
+    owner only, and appended to. Raises DeadLetterError, and TopologyError when the broker cannot
+    be reached or is lost.
     """
-    work = Worklist(url, selection, limit, patience)
+    work = Worklist(url, selection, limit, patience, depths=depths)
     with _appended(file) as archive, closing(work.batches()) as batches:
         for batch in batches:
             _keep(archive, [_line(specimen_of(taken, letter)) for letter, taken in batch])
             for letter, taken in batch:
                 work.done(letter, taken)
-            on_progress(work.handled)
+                on_progress(work.handled)
     return Discarded(work.handled, work.missing)
 
 
-def export(url: str, selection: Selection, target: TextIO, *, patience: Patience = PATIENT) -> int:
+def export(
+    url: str,
+    selection: Selection,
+    target: TextIO,
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> int:
     """Write the selected letters as lines of JSON and leave them where they are; how many."""
     written = 0
-    with closing(specimens(url, selection, patience=patience)) as found:
-        for specimen in found:
+    with closing(specimens(url, selection)) as found:
+        for written, specimen in enumerate(found, 1):
             target.write(_line(specimen).decode())
-            written += 1
+            on_progress(written)
     return written
 
 
-def export_to(url: str, selection: Selection, file: Path) -> int:
+def export_to(
+    url: str,
+    selection: Selection,
+    file: Path,
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> int:
     """Write the selected letters into a new file, readable by its owner only; how many.
 
-    Raises DeadLetterError when there is such a file already, or it cannot be written.
+    Raises ArgumentError when there is such a file already, or it cannot be written.
     """
     try:
         with open(file, "x", encoding="utf-8", newline="\n", opener=_open_private) as target:
-            return export(url, selection, target)
+            return export(url, selection, target, on_progress)
     except OSError as error:
-        raise DeadLetterError(f"{file} cannot be written: {error.strerror}.") from error
+        raise ArgumentError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def read_records(file: Path) -> Iterator[Record]:
-    """Read a file's records one by one. Raises DeadLetterError that names the wrong line."""
+    """Read a file's records one by one.
+
+    Raises ArgumentError when it cannot be read, and DeadLetterError that names a wrong line.
+    """
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 yield _parse(line, f"{file}, line {number}")
     except OSError as error:
-        raise DeadLetterError(f"{file} cannot be read: {error.strerror}.") from error
-
-
-def put_back(
-    url: str, records: Iterable[Record], on_progress: Callable[[int], object] = lambda _: None
-) -> int:
-    """Publish records into the queues of dead letters they came from, each confirmed; how many.
-
-    Raises DeadLetterError that says how many are in already, when the broker takes no more.
-    """
-    number = 0
-    with connected(url) as connection:
-        publisher = Publisher(connection)
-        for number, record in enumerate(records, 1):
-            try:
-                # By the default exchange: the queue itself, or a failure.
-                publisher.publish(
-                    "", record.queue, record.body_bytes, dict(record.headers), record.message_id
-                )
-            except DeadLetterError as error:
-                raise DeadLetterError(f"{error} {number - 1} letters are back already.") from error
-            on_progress(number)
-    return number
+        raise ArgumentError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _record(specimen: Specimen) -> Record:
@@ -227,7 +216,10 @@ def _keep(archive: BinaryIO, lines: list[bytes]) -> None:
 
 def _unwritable(file: Path, error: OSError) -> DeadLetterError:
     reason = error.strerror or error
-    return DeadLetterError(f"{file} cannot be written, so no more is discarded: {reason}.")
+    return DeadLetterError(
+        f"{file} cannot be written, so no more is discarded: {reason}. Make its directory "
+        "writable, or name another in GATEWAY_STATE_DIR."
+    )
 
 
 def _open_private(path: str, flags: int) -> int:

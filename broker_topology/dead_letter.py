@@ -4,7 +4,9 @@ A sender writes the reason into headers (`gw-fail-*`). The broker makes dead let
 came back too often from a sender (`x-death`), and of what no queue wanted (queue `unrouted`).
 """
 
+import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from broker_topology.topology import UNROUTED
 from common.envelope import Channel, Delivery, Progress
 from common.errors import UndecodableError
 
-HIDDEN = "•••"
+_MARK_LETTERS = 4  # of 5 bits: two in a million look the same, and one may be any of thousands
 
 
 class FailedAs(StrEnum):
@@ -59,10 +61,17 @@ class DeadLetter:
 
     @property
     def masked_recipient(self) -> str | None:
-        """`email:a•••@example.com`, `telegram:4•••2`: enough to recognise, not to write to."""
+        """`email:a•k3fa•@example.com`: enough to recognise, not to write to."""
         if self.address is None:
             return None
         return f"{self.channel}:{mask_address(self.address)}"
+
+    def without_recipient(self, text: str) -> str:
+        """A text, such as a provider's words, with the recipient masked where it is quoted."""
+        if self.address is None:
+            return text
+        quoted = rf"(?<!\w){re.escape(self.address)}(?!\w)"
+        return re.sub(quoted, lambda _: mask_address(self.address or ""), text, flags=re.IGNORECASE)
 
 
 def read_letter(
@@ -123,17 +132,26 @@ def failure_headers(letter: DeadLetter) -> dict[str, int | str]:
 
 
 def mask_address(address: str) -> str:
-    """Hide the most of an address; what is left tells two apart that are looked at together."""
+    """Hide the most of an address, behind a mark that is its own and the same each time.
+
+    The mark is made of the address alone, letter case aside: who guesses an address can compare.
+    """
+    hidden = f"•{_mark(address)}•"
     scheme, separator, rest = address.partition("://")
     if separator:
-        return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}/{HIDDEN}"
+        return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}/{hidden}"
     name, at, domain = address.rpartition("@")
     if at and name:
-        return f"{name[0]}{HIDDEN}@{domain}"
+        return f"{name[0]}{hidden}@{domain}"
     if len(address) < 4:
-        return HIDDEN
+        return hidden
     shown = 2 if address[0] in "@-" else 1
-    return f"{address[:shown]}{HIDDEN}{address[-1]}"
+    return f"{address[:shown]}{hidden}{address[-1]}"
+
+
+def _mark(address: str) -> str:
+    digest = hashlib.sha256(address.casefold().encode(errors="surrogatepass")).digest()
+    return base64.b32encode(digest).decode().lower()[:_MARK_LETTERS]
 
 
 @dataclass(frozen=True, slots=True)

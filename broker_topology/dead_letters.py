@@ -61,11 +61,6 @@ def page(
     return letters[:limit], len(letters) > limit
 
 
-def count(url: str, selection: Selection, *, patience: Patience = PATIENT) -> int:
-    """How many letters are selected now."""
-    return sum(1 for _ in iterate(url, selection, patience=patience))
-
-
 def find(url: str, letter_id: str, *, patience: Patience = PATIENT) -> Specimen:
     """The first letter with this id. Raises NoSuchLetterError."""
     with closing(specimens(url, by_ids([letter_id]), patience=patience)) as found:

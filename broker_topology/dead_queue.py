@@ -97,11 +97,12 @@ class _Window:
 class DeadQueue:
     """A queue in the hand of one operator, who holds the lock on it; made by `opened`.
 
-    count: letters that were in it at the start; what comes later is not looked at.
+    count: letters that were in it at the start; what comes later is not looked at; connection:
+    the one that holds the lock.
     """
 
     def __init__(self, connection: BlockingConnection, name: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self._control = connection.channel()
         self.name = name
         self.count = self.ready()
@@ -116,7 +117,7 @@ class DeadQueue:
 
         After an error or Ctrl-C they go back too, but their order may suffer.
         """
-        walk = Walk(self._connection, self, at_most)
+        walk = Walk(self.connection, self, at_most)
         try:
             yield walk
         except GeneratorExit:  # a reader that has seen enough

@@ -2,11 +2,10 @@
 
 import json
 from datetime import datetime
-from typing import Any
 
 from pydantic import JsonValue
 
-from broker_topology.dead_letter import DeadLetter, Group, first_death, mask_address
+from broker_topology.dead_letter import DeadLetter, Group, first_death
 from broker_topology.dead_letters import Specimen
 from common.envelope import Delivery
 
@@ -21,6 +20,7 @@ def letter_json(letter: DeadLetter) -> dict[str, JsonValue]:
         "to": letter.masked_recipient,
         "class": letter.failed_as,
         "code": letter.code,
+        "message": letter.without_recipient(letter.message),
         "failed_at": _iso(letter.failed_at),
         "attempts": letter.attempts,
         "requeued": letter.generation,
@@ -47,15 +47,18 @@ def specimen_json(specimen: Specimen, *, content: bool) -> dict[str, JsonValue]:
     """One letter in full; the recipient's address and what was written only with `content`."""
     letter = specimen.letter
     shown = letter_json(letter) | {
-        "message": letter.message,
         "host": letter.host,
         "expires_at": _iso(letter.expires_at),
         "fault": letter.fault,
         "history": history(specimen),
-        "headers": shown_headers(specimen.headers, content=content),
+        "headers": shown_headers(specimen, content=content),
     }
     if content:
-        shown |= {"to": _recipient(letter), "content": _content(specimen)}
+        shown |= {
+            "to": _recipient(letter),
+            "message": letter.message,
+            "content": _content(specimen),
+        }
     return shown
 
 
@@ -78,13 +81,17 @@ def history(specimen: Specimen) -> list[JsonValue]:
     return [{"at": _iso(at), "what": what} for at, what in steps if at or what != "accepted"]
 
 
-def shown_headers(headers: dict[str, Any], *, content: bool) -> dict[str, JsonValue]:
-    """Headers as JSON, an address among them masked unless content is asked for."""
-    shown: dict[str, JsonValue] = json.loads(json.dumps(headers, default=str, sort_keys=True))
-    address = shown.get("gw-address")
-    if isinstance(address, str) and not content:
-        shown["gw-address"] = mask_address(address)
-    return shown
+def shown_headers(specimen: Specimen, *, content: bool) -> dict[str, JsonValue]:
+    """Headers as JSON, the recipient in them masked unless content is asked for."""
+    shown: dict[str, JsonValue] = json.loads(
+        json.dumps(specimen.headers, default=str, sort_keys=True)
+    )
+    if content:
+        return shown
+    return {
+        name: specimen.letter.without_recipient(value) if isinstance(value, str) else value
+        for name, value in shown.items()
+    }
 
 
 def _content(specimen: Specimen) -> JsonValue:

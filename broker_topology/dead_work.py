@@ -1,7 +1,7 @@
 """Working through selected dead letters: what requeue and discard share; pika."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from broker_topology.dead_letter import DeadLetter
@@ -17,7 +17,8 @@ _WIDEST_WINDOW = 4000
 Work = list[tuple[DeadLetter, Taken]]
 
 
-def _anything(_: DeadLetter) -> bool:
+def anything(_: DeadLetter) -> bool:
+    """Accept every letter."""
     return True
 
 
@@ -26,7 +27,8 @@ class Worklist:
     """The selected letters of one queue after the other, in batches; `done` acks one.
 
     limit: most letters in all; accepts: whether a selected letter can be worked on, else it is
-    counted as refused and stays; on_window: called now and then, for heartbeats elsewhere.
+    counted as refused and stays; on_window: called now and then, for heartbeats elsewhere;
+    depths: of a Plan, how many letters from the front of each queue may be looked at.
     What arrives meanwhile is not among them. An id is worked on once, however many letters have it.
     """
 
@@ -34,8 +36,9 @@ class Worklist:
     selection: Selection
     limit: int | None = None
     patience: Patience = PATIENT
-    accepts: Callable[[DeadLetter], bool] = _anything
+    accepts: Callable[[DeadLetter], bool] = anything
     on_window: Callable[[], object] = lambda: None
+    depths: Mapping[str, int] | None = None
     handled: int = 0
     seen: int = 0
     _refused: dict[str, int] = field(default_factory=dict)
@@ -90,6 +93,8 @@ class Worklist:
 
     def _through(self, queue: DeadQueue) -> Iterator[Work]:
         left = queue.count
+        if self.depths is not None:
+            left = min(left, self.depths.get(queue.name, 0))
         while left and not self.is_done:
             before = self.handled
             self._refused[queue.name] = 0

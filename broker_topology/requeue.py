@@ -1,7 +1,7 @@
 """Putting dead letters back to be sent again: publish, await the confirm, ack; pika."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -41,17 +41,19 @@ def requeue(
     redirect: str | None = None,
     patience: Patience = PATIENT,
     on_progress: Callable[[int], object] = lambda _: None,
+    depths: Mapping[str, int] | None = None,
 ) -> Requeued:
     """Put the selected letters back into their channel queues, as new generations.
 
     limit: most letters; redirect: the address to send to from now on; on_progress: told how many
-    are back. A letter is acked when the broker has confirmed its copy: being killed loses none and
-    doubles at most the one in hand. Raises DeadLetterError, TopologyError.
+    are back; depths: of a Plan, so that nothing else is touched. A letter is acked when the
+    broker has confirmed its copy: being killed loses none and doubles at most the one in hand.
+    Raises DeadLetterError, TopologyError.
     """
     with connected(url, patience.broker_s) as connection:
         publisher = Publisher(connection)
         pace = _Pace(rate)
-        work = Worklist(url, selection, limit, patience, accepts=_is_decodable)
+        work = Worklist(url, selection, limit, patience, accepts=is_decodable, depths=depths)
         work.on_window = publisher.breathe
         with closing(work.batches()) as batches:
             for batch in batches:
@@ -66,6 +68,11 @@ def requeue(
                     work.breathe()
                     on_progress(work.handled)
     return Requeued(work.handled, work.refused, work.missing)
+
+
+def is_decodable(letter: DeadLetter) -> bool:
+    """Whether a sender could make anything of it."""
+    return letter.fault is None
 
 
 def onward_headers(
@@ -157,10 +164,6 @@ class _Pace:
             return self._next_at - now
         self._next_at = max(self._next_at, now - self._interval_s) + self._interval_s
         return 0.0
-
-
-def _is_decodable(letter: DeadLetter) -> bool:
-    return letter.fault is None
 
 
 def _no_queue(queue: str) -> DeadLetterError:

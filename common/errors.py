@@ -2,10 +2,18 @@
 
 
 class GatewayError(Exception):
-    """Base of every error whose text is meant for a person; the command line prints it and exits 1.
+    """Base of every error whose text is meant for a person; the command line prints it.
 
     The text is one or two sentences without secrets: what is wrong, where, what to do.
     """
+
+    exit_code = 1
+
+
+class ArgumentError(GatewayError):
+    """A command was given arguments that make no sense, or lacks some; nothing was done."""
+
+    exit_code = 2
 
 
 class SettingsError(GatewayError):

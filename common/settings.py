@@ -259,6 +259,11 @@ class Settings(BaseModel):
         25.0, "how long a stopping process lets work in hand finish", gt=0, le=600
     )
 
+    state_dir: Path | None = _setting(
+        None,
+        "directory of files that are kept: discarded dead letters; `.gateway` of the checkout if "
+        "not given",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "least severe log line written"
     )
@@ -297,6 +302,11 @@ class Settings(BaseModel):
     def operator_url(self) -> str:
         """The address with which dead letters are worked on: the operator's, if there is one."""
         return self.broker_url_of((self.operator_amqp_url or self.amqp_url).get_secret_value())
+
+    @property
+    def state_directory(self) -> Path:
+        """Where files are kept: `state_dir`, or `.gateway` beside the code."""
+        return (self.state_dir or Path(__file__).resolve().parents[1] / ".gateway").absolute()
 
     def broker_url_of(self, url: str) -> str:
         """The same for another URL of the broker, such as one given on the command line."""

@@ -48,6 +48,7 @@ class DeadLetters:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.operator_url
+        self._state = settings.state_directory
         self._max_body_bytes = settings.max_body_bytes
         self._timeout_s = settings.publish_timeout_s
         self._threads = ThreadPoolExecutor(_AT_ONCE, "dead-letters")
@@ -93,7 +94,11 @@ class DeadLetters:
         """Take dead letters out of the broker; a file on the API's machine keeps them."""
         body = await read_json_body(request, self._max_body_bytes)
         order = read_body(DiscardRequest, body)
-        wanted, done, file = order.selection(), _Count(), dead_archive.new_file(utc_now())
+        wanted, done, file = (
+            order.selection(),
+            _Count(),
+            dead_archive.new_file(self._state, utc_now()),
+        )
         result = await self._in_thread(
             lambda patience: dead_archive.discard(
                 self._url,

@@ -29,7 +29,7 @@ KILLS = 20
 def start(url: str) -> subprocess.Popen[bytes]:
     """`gateway dead requeue --all` as a process."""
     command = "import sys; from admin.dead import app; app(sys.argv[1:])"
-    words = ["requeue", "--all", "--channel", "telegram", "--url", url]
+    words = ["requeue", "--channel", "telegram", "--yes", "--url", url]
     return subprocess.Popen(
         [sys.executable, "-c", command, *words],
         stdout=subprocess.DEVNULL,

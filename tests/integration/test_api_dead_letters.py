@@ -35,10 +35,13 @@ CHAT = make_delivery(address="4123452", tags=["orders"])
 
 @asynccontextmanager
 async def api(
-    url: str, key: str | None = KEY, timeout_s: float = 4
+    url: str, key: str | None = KEY, timeout_s: float = 4, state: Path | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(
-        amqp_url=SecretStr(url), api_key=SecretStr(KEY), publish_timeout_s=timeout_s
+        amqp_url=SecretStr(url),
+        api_key=SecretStr(KEY),
+        publish_timeout_s=timeout_s,
+        state_dir=state,
     )
     app = create_app(settings)
     transport = httpx.ASGITransport(app=app)
@@ -51,9 +54,9 @@ async def api(
 
 
 @pytest.fixture
-async def client(gateway_url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(gateway_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     bury_all(gateway_url, [(EMAIL, reason("550")), (CHAT, reason("429", "exhausted"))])
-    async with api(gateway_url) as client:
+    async with api(gateway_url, state=tmp_path) as client:
         yield client
 
 
@@ -85,7 +88,8 @@ async def test_key_is_needed(gateway_url: str) -> None:
 
 async def test_list_masks_filters_and_groups(client: httpx.AsyncClient) -> None:
     letters = await listed(client)
-    assert [one["to"] for one in letters] == ["email:a•••@example.com", "telegram:4•••2"]
+    assert [one["to"] for one in letters] == ["email:a•wx6i•@example.com", "telegram:4•bkj5•2"]
+    assert [one["message"] for one in letters] == ["the provider said 550", "the provider said 429"]
     assert [one["id"] for one in await listed(client, channel="telegram")] == [CHAT.id]
     assert [one["id"] for one in await listed(client, **{"class": "exhausted"})] == [CHAT.id]
     assert [one["id"] for one in await listed(client, tag="orders", since="2h")] == [CHAT.id]
@@ -209,15 +213,16 @@ async def test_malformed_body(client: httpx.AsyncClient) -> None:
     assert_problem(answer, "malformed_json")
 
 
-async def test_discard_keeps_a_file(
-    client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_discard_keeps_a_file_where_the_state_is(
+    client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     answer = await client.post(f"{PATH}/discard", json={"all": True, "limit": 1})
     document = answer.json()
     assert (document["discarded"], document["missing"]) == (1, [])
-    assert json.loads((tmp_path / document["file"]).read_text())["id"] == EMAIL.id
     assert [one["id"] for one in await listed(client)] == [CHAT.id]
+    [file] = (tmp_path / "dead-letters").iterdir()
+    assert document["file"] == str(file)
+    assert json.loads(file.read_text())["id"] == EMAIL.id
 
 
 async def test_busy_queue_is_a_conflict_with_retry_after(gateway_url: str) -> None:

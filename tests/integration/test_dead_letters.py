@@ -13,6 +13,7 @@ import pika
 import pytest
 
 from broker_topology import dead_archive, dead_letters, dead_queue
+from broker_topology.dead_import import import_file
 from broker_topology.dead_letter import group
 from broker_topology.dead_queue import (
     DeadLetterError,
@@ -24,6 +25,7 @@ from broker_topology.requeue import requeue
 from broker_topology.selection import Selection, by_ids
 from common.broker.consumer import clean_headers
 from common.envelope import Channel, Delivery, Priority, epoch_ms, utc_now
+from common.errors import ArgumentError
 from common.settings import Rate
 from senders.outcome import Rejected
 from tests.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
@@ -202,7 +204,7 @@ def test_garbage_is_shown_and_refused_and_survives_discard_and_import(
     assert count(gateway_url, DEAD) == 0
     assert file.stat().st_mode & 0o777 == 0o600
 
-    assert dead_archive.put_back(gateway_url, dead_archive.read_records(file)) == 2
+    assert import_file(gateway_url, file).total == 2
     assert [letter.id for letter in dead_letters.page(gateway_url, EVERYTHING, 9)[0]] == [
         letter.id for letter in letters
     ]
@@ -219,12 +221,38 @@ def test_imported_letter_is_what_was_exported(gateway_url: str, tmp_path: Path) 
     assert json.loads(file.read_text())["headers"] == reason()
     take(gateway_url, DEAD)
 
-    dead_archive.put_back(gateway_url, dead_archive.read_records(file))
+    import_file(gateway_url, file)
 
     after = dead_letters.find(gateway_url, delivery.id)
     assert (after.letter, after.body) == (before.letter, before.body)
-    with pytest.raises(DeadLetterError, match="cannot be written"):
+    with pytest.raises(ArgumentError, match="cannot be written"):
         dead_archive.export_to(gateway_url, EVERYTHING, file)
+
+
+def test_import_leaves_out_what_died_again_since_or_lies_in_another_queue(
+    gateway_url: str, tmp_path: Path
+) -> None:
+    died_again, moved, gone = make_delivery(), make_delivery(), make_delivery()
+    bury_all(gateway_url, [(one, reason()) for one in (died_again, moved, gone)])
+    file = tmp_path / "kept.jsonl"
+    dead_archive.discard(gateway_url, EVERYTHING, file)
+    bury(gateway_url, died_again, reason() | {"gw-generation": 1})
+    with amqp_channel(gateway_url) as channel:
+        properties = pika.BasicProperties(delivery_mode=2, message_id=moved.id)
+        channel.basic_publish("due", "1s.telegram.urgent", moved.encode(), properties)
+    done = import_file(gateway_url, file)
+    assert (done.total, done.present) == (1, 2)
+    assert sorted(listed(gateway_url)) == sorted([died_again.id, moved.id, gone.id])
+
+
+def test_letter_that_is_discarded_again_into_the_same_file_can_be_imported_again(
+    gateway_url: str, tmp_path: Path
+) -> None:
+    bury_many(gateway_url, 2)
+    file = tmp_path / "kept.jsonl"
+    for _ in range(3):
+        assert dead_archive.discard(gateway_url, EVERYTHING, file).discarded == 2
+        assert import_file(gateway_url, file).total == 2
 
 
 def test_letter_is_in_the_file_before_it_leaves_the_queue(

@@ -1,6 +1,7 @@
 """`gateway send` as an operator and as a script would use it, against the whole gateway."""
 
 import asyncio
+import inspect
 import json
 import os
 import re
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from admin.cli import app
+from admin.send import send as send_command
 from broker_topology.users import provide_users
+from common.envelope import EmailOptions, TelegramOptions, VkOptions
 from common.errors import GatewayError
 from deploy.broker import Node
 from tests.running import Gateway, running_gateway, until
@@ -137,6 +141,32 @@ def test_file_holds_the_text_and_html_stands_beside_it(gateway: Gateway, tmp_pat
     assert entry["text"].strip() == "from a file"
 
 
+def test_channel_options_are_those_of_the_api(gateway: Gateway) -> None:
+    words = ["email:options@example.com", "telegram:4010", "--subject", "Hi", "--text", "<b>hi</b>"]
+    words += ["--from-name", "The Shop", "--reply-to", "help@example.com", "--cc", "c@example.com"]
+    words += ["--parse-mode", "HTML", "--disable-notification", "--tags", "orders"]
+    words += ["--link-preview", '{"is_disabled": true}', "--expires-in-s", "600"]
+    done = send(*words, "--headers", '{"List-Id": "<news.example.com>"}', env=environment(gateway))
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout.count("queued") == 3  # the copy too
+    mail = str(until(lambda: gateway.inbox(recipient="options@example.com"))[0])
+    assert "The Shop" in mail
+    assert "help@example.com" in mail
+    chat = until(lambda: gateway.inbox(recipient="4010"))[0]
+    assert "'disable_notification'" in str(chat)
+
+
+def test_option_for_a_channel_that_nobody_is_on_is_refused(gateway: Gateway) -> None:
+    done = send("telegram:1", "--text", "a", "--cc", "c@example.com", env=environment(gateway))
+    assert done.code == 1
+    assert "/email: there is no email recipient for this" in done.stderr
+
+
+@pytest.mark.parametrize("model", [EmailOptions, TelegramOptions, VkOptions])
+def test_every_channel_option_of_the_api_can_be_sent(model: type[BaseModel]) -> None:
+    assert model.model_fields.keys() <= inspect.signature(send_command).parameters.keys()
+
+
 def test_refusal_names_every_fault(gateway: Gateway) -> None:
     done = send("telegram:x", "nowhere", "--text", "hello", env=environment(gateway))
     assert (done.code, done.stdout) == (1, "")
@@ -164,6 +194,7 @@ def test_wrong_key_is_refused(gateway: Gateway) -> None:
         (["telegram:1", "--file", "/"], "/ cannot be read: Is a directory"),
         (["telegram:1", "--text", "a", "--timeout", "5"], "is not a duration such as 30s"),
         (["telegram:1", "--text", "a", "--priority", "urgent"], "'high', 'normal', 'bulk'"),
+        (["vk:1", "--text", "a", "--keyboard", "{"], "'{' is not JSON"),
         (["telegram:1", "--text", "a", "--api", "localhost:8080"], "is no address such as"),
     ],
 )
@@ -185,6 +216,16 @@ def test_no_api_is_one_sentence() -> None:
     done = send("telegram:1", "--text", "a", env=environment(api_port=str(port)))
     assert (done.code, done.stderr.count("\n")) == (1, 1)
     assert f"no API answers at http://127.0.0.1:{port}" in done.stderr
+
+
+async def test_api_that_breaks_off_is_told_without_a_librarys_words() -> None:
+    closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = str(closing.sockets[0].getsockname()[1])
+    async with closing:
+        env = environment(api_port=port)
+        done = await asyncio.to_thread(send, "telegram:1", "--text", "a", env=env)
+    assert done.code == 1
+    assert f"the API at http://127.0.0.1:{port} broke off: it may or may not" in done.stderr
 
 
 async def test_something_else_at_the_address_is_told() -> None:

@@ -14,6 +14,7 @@ from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError
 from broker_topology.topology import build
+from common.errors import ArgumentError
 from deploy.broker import Node
 from deploy.broker_local import find_scripts
 
@@ -49,6 +50,24 @@ def test_unreachable_broker_is_told_in_one_sentence(
     assert sentence in outcome.stderr
     assert ":***@" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["apply", "--url", "nonsense"], "--url nonsense must begin with amqp:// or amqps://."),
+        (["users", "--url", "http://ada:secret@x"], "--url http://ada:***@x must begin with"),
+        (["check", "--management-url", "http://[::1"], "'http://[::1' is no address such as"),
+        (["users", "--management-url", "mq1:15672"], "'mq1:15672' is no address such as"),
+        (["export", "--with-user", "--url", "amqp://x"], "names no user and password"),
+        (["export", "--output", "/dev/null/x"], "cannot be written: Not a directory"),
+    ],
+)
+def test_wrong_arguments_are_exit_code_2_and_a_sentence(words: list[str], sentence: str) -> None:
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, ArgumentError)
+    assert error.exit_code == 2
+    assert sentence in str(error)
 
 
 def test_silent_port_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +134,7 @@ def test_picture_shows_every_queue_and_key() -> None:
 
 def test_unwritable_export_is_told_in_one_sentence(vhost_url: str, tmp_path: Path) -> None:
     outcome = CliRunner().invoke(app, ["export", "--url", vhost_url, "--output", str(tmp_path)])
-    assert isinstance(outcome.exception, TopologyError)
+    assert isinstance(outcome.exception, ArgumentError)
     assert "cannot be written" in str(outcome.exception)
 
 

@@ -44,6 +44,8 @@ def test_without_rabbitmq_and_root_it_says_what_to_install(
         (["send"], {}),
         (["check"], {}),
         (["demo", "--help"], {}),
+        (["demo", "-h"], {}),
+        (["up", "--version"], {}),
         (["up", "--init"], {}),
         (["demo", "--exit"], {"GATEWAY_AMQP_URL": "amqp://elsewhere"}),
         (["demo", "--exit"], {"GATEWAY_AMQP_URL_FILE": "/run/secrets/elsewhere"}),

@@ -22,17 +22,24 @@ DIED = datetime(2026, 1, 2, 3, 4, 5)
 @pytest.mark.parametrize(
     ("address", "masked"),
     [
-        ("ada@example.com", "a•••@example.com"),
-        ("a@example.com", "a•••@example.com"),
-        ("4123452", "4•••2"),
-        ("-1001234", "-1•••4"),
-        ("@newsroom", "@n•••m"),
-        ("42", "•••"),
-        ("https://user:secret@shop.example/hook?key=1", "https://shop.example/•••"),
+        ("ada@example.com", "a•wx6i•@example.com"),
+        ("Ada@Example.com", "A•wx6i•@Example.com"),
+        ("a@example.com", "a•bali•@example.com"),
+        ("4123452", "4•bkj5•2"),
+        ("-1001234", "-1•ozy6•4"),
+        ("@newsroom", "@n•spnu•m"),
+        ("42", "•ondv•"),
+        ("https://user:secret@shop.example/hook?key=1", "https://shop.example/•53rn•"),
     ],
 )
 def test_address_is_masked(address: str, masked: str) -> None:
     assert mask_address(address) == masked
+
+
+def test_masks_keep_recipients_apart_that_look_alike() -> None:
+    addresses = [f"4{number:05}2" for number in range(200)]
+    addresses += [f"a{number}@example.com" for number in range(200)]
+    assert len({mask_address(address) for address in addresses}) == len(addresses)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +160,20 @@ def test_recipient_and_content_are_shown_only_when_asked_for() -> None:
     assert "hello" not in str(masked)
     assert whole["to"] == "email:moved@example.com"
     assert "hello" in str(whole["content"])
+
+
+def test_reason_is_in_its_own_words_but_for_the_recipient_that_it_quotes() -> None:
+    said = "550 5.1.1 <ADA@example.com>: no such user as ada@example.com.au"
+    letter = read_letter("email.dead", DELIVERY.encode(), reason() | {"gw-fail-message": said})
+    masked = mask_address("Ada@example.com")
+    wanted = f"550 5.1.1 <{masked}>: no such user as {masked}.au"
+    assert letter_json(letter)["message"] == wanted
+    specimen = Specimen(
+        letter, {"gw-fail-message": said}, DELIVERY.encode(), "dead", "email.normal", None
+    )
+    shown = specimen_json(specimen, content=False)
+    assert (shown["message"], shown["headers"]) == (wanted, {"gw-fail-message": wanted})
+    assert specimen_json(specimen, content=True)["message"] == said
 
 
 def test_onward_headers_are_a_new_generation() -> None:

@@ -1,0 +1,59 @@
+"""What every command has, and how wrong values are told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from admin import cli
+from admin.cli import app
+
+WIDE = {"COLUMNS": "200", "GATEWAY_ENV_FILE": "/dev/null"}
+
+
+def all_commands() -> Iterator[list[str]]:
+    group: Any = typer.main.get_command(app)
+    yield []
+    for name in group.commands:
+        yield [name]
+        yield from ([name, inner] for inner in getattr(group.commands[name], "commands", {}))
+
+
+@pytest.mark.parametrize("words", [*all_commands()], ids=" ".join)
+def test_every_command_has_help_without_types_of_flags(words: list[str]) -> None:
+    short, long = (CliRunner().invoke(app, [*words, flag], env=WIDE) for flag in ("-h", "--help"))
+    assert (short.exit_code, short.output) == (0, long.output)
+    assert "<bool>" not in short.output
+    assert "Usage: " in short.output
+
+
+@pytest.mark.parametrize("words", [one for one in all_commands() if one != ["test"]], ids=" ".join)
+def test_every_command_tells_the_version(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gateway", *words, "--version"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("gateway 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["dead", "list", "--limit", "x"], "'x' is no whole number."),
+        (["dead", "list", "--limit", "-1"], "-1 is too small: at least 0."),
+        (["dead", "list", "--class", "sad"], "'--class': 'sad' is not one of 'rejected'"),
+        (["send", "vk:1", "--text", "a", "--priority", "urgent"], "'urgent' is not one of 'high'"),
+        (["sender", "fax"], "'fax' is not one of 'email'"),
+    ],
+)
+def test_wrong_value_is_told_in_our_words(words: list[str], sentence: str) -> None:
+    told = CliRunner().invoke(app, words, env=WIDE)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert sentence in told.stderr
+    assert "Value error" not in told.stderr
+    assert "Input should" not in told.stderr

@@ -1,0 +1,48 @@
+"""What a list of dead letters says of each: why, to whom, for how long."""
+
+from datetime import timedelta
+
+from rich.console import Console
+
+from admin.dead_view import letters_lines, letters_table
+from broker_topology.dead_letter import DeadLetter, read_letter
+from common.envelope import Channel, utc_now
+from tests.dead_letters import reason
+from tests.support import make_delivery
+
+NOW = utc_now()
+SAID = "no user ada@example.com\nhere \x1b[2J" + "or there " * 40
+
+
+def a_letter() -> DeadLetter:
+    """Accepted five days ago, dead for three hours."""
+    delivery = make_delivery(
+        channel=Channel.EMAIL, address="ada@example.com", accepted_at=NOW - timedelta(days=5)
+    )
+    headers = reason("550", at=NOW - timedelta(hours=3, minutes=1)) | {"gw-fail-message": SAID}
+    return read_letter("email.dead", delivery.encode(), headers)
+
+
+def table_text(letter: DeadLetter) -> str:
+    console = Console(width=1000)
+    with console.capture() as capture:
+        console.print(letters_table([letter], NOW), crop=False)
+    return capture.get()
+
+
+def test_age_is_since_it_failed() -> None:
+    assert "3h" in table_text(a_letter()).split()
+    assert "failed 3h ago" in "\n".join(letters_lines([a_letter()], NOW))
+
+
+def test_reason_is_told_in_one_clean_line_without_the_recipient() -> None:
+    for text in (table_text(a_letter()), "\n".join(letters_lines([a_letter()], NOW))):
+        assert "no user a•wx6i•@example.com here ·[2Jor there" in text
+        assert "\x1b" not in text
+        assert "ada@" not in text
+        assert max(len(line) for line in text.splitlines()) < 300
+
+
+def test_narrow_terminal_gets_lines_that_fit_but_for_the_reason() -> None:
+    lines = [*letters_lines([a_letter()], NOW)]
+    assert all(len(line) <= 60 for line in lines[:-1])
