@@ -50,6 +50,9 @@ class DeadLetter(Answer):
     """`rejected`, `exhausted`, `poison`, `broker`, `unrouted` or `unknown`."""
 
     code: str
+    message: str
+    """What the provider or the broker said, recipients masked."""
+
     failed_at: AwareDatetime | None
     attempts: int
     requeued: int
@@ -70,9 +73,6 @@ class DeadLetterStep(Answer):
 
 class DeadLetterInFull(DeadLetter):
     """One dead letter with all that is known of it."""
-
-    message: str
-    """What the provider or the broker said."""
 
     host: str | None
     expires_at: AwareDatetime | None

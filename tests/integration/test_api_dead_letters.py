@@ -141,9 +141,8 @@ async def test_wrong_question_about_one_letter_is_a_problem(
 
 
 async def test_answers_are_what_the_document_says(
-    client: httpx.AsyncClient, gateway_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, gateway_url: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     bury(gateway_url, b"garbage", reason("undecodable", "poison"))
 
     def expect(model: type[Answer], answer: httpx.Response) -> None:
