@@ -9,8 +9,6 @@ import typer
 
 from deploy.stack import checkout
 
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 _QUICK = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
