@@ -14,7 +14,7 @@ class Forecast:
     """A plugin of pytest's that measures each test and remembers it for the next run."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._cache = config.cache
+        self._cache: pytest.Cache | None = getattr(config, "cache", None)  # -p no:cacheprovider
         self._taken_s: dict[str, float] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
