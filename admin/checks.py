@@ -3,20 +3,25 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.stack import checkout
 
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+_Commands = Mapping[str, Sequence[str]]
 
-_QUICK = (
-    ("ruff", "check", "."),
-    ("ruff", "format", "--check", "."),
-    ("mypy",),
-    ("pytest", "-q", "tests/unit"),
-)
+_FORM: _Commands = {
+    "ruff check": ("ruff", "check", "."),
+    "ruff format": ("ruff", "format", "--check", "."),
+    "mypy": ("mypy",),
+}
+_DOCS: _Commands = {"the documents' tests": ("pytest", "-q", "tests/unit/test_docs.py")}
+_UNITS: _Commands = {"the unit tests": ("pytest", "-q", "tests/unit")}
+_SELECTING = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--co")
+_REPORT = ("--durations=10", "--durations-min=1")
 
 
 def run_tests(
@@ -25,20 +30,47 @@ def run_tests(
         bool, typer.Option("--all", help="Also the proofs that take minutes.")
     ] = False,
 ) -> None:
-    """Run all tests on private brokers; more arguments are pytest's (-k, -x, a path)."""
-    chosen = [] if everything else ["-m", "not long"]
+    """Run ruff, mypy and the documents' tests, then all tests on private brokers.
+
+    More arguments are pytest's; with a path, -k, -m, --lf or --sw only what they select is run.
+    """
     os.chdir(checkout())
+    if not selects(context.args):
+        typer.echo("First ruff, mypy and the documents, under a minute; then the tests.", err=True)
+        _pass({**_FORM, **_DOCS})
+    chosen = [] if everything else ["-m", "not long"]
+    command = [sys.executable, "-m", "pytest", *_REPORT, *chosen, *context.args]
     # In our place, so that Ctrl-C and signals reach pytest, which takes its brokers down.
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *chosen, *context.args])  # noqa: S606
+    os.execv(sys.executable, command)  # noqa: S606
 
 
 def run_checks() -> None:
     """Run ruff, mypy and the unit tests: under a minute."""
-    failed = [command[0] for command in _QUICK if _run(*command)]
+    os.chdir(checkout())
+    _pass({**_FORM, **_UNITS})
+
+
+def selects(words: Sequence[str]) -> bool:
+    """Whether these arguments of pytest's name some tests, and so not all are meant."""
+    return any(
+        word.startswith(_SELECTING)
+        if word.startswith("-")
+        else Path(word.partition("::")[0]).exists()
+        for word in words
+    )
+
+
+def _pass(checks: _Commands) -> None:
+    """Run all; one that fails ends in a sentence and exit code 1."""
+    failed = [name for name, command in checks.items() if _run(command)]
     if failed:
-        typer.echo(f"gateway: failed: {', '.join(failed)}", err=True)
+        typer.echo(
+            f"gateway: {', '.join(failed)} failed: mend what is said above "
+            "(`.venv/bin/ruff format .` puts files into form), then run this again",
+            err=True,
+        )
         raise typer.Exit(1)
 
 
-def _run(*command: str) -> int:
-    return subprocess.run([sys.executable, "-m", *command], cwd=checkout(), check=False).returncode
+def _run(command: Sequence[str]) -> int:
+    return subprocess.run([sys.executable, "-m", *command], check=False).returncode

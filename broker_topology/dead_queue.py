@@ -37,11 +37,13 @@ _BREATH_S = 2.0  # a few of them fit into the connection's heartbeat time-out
 class Patience:
     """How long to wait for another operator who has the queue, and for one answer of the broker.
 
-    broker_s: None is as long as it sends heartbeats.
+    broker_s: None is as long as it sends heartbeats. pass_s: how long letters are held before all
+    go back for a moment; the broker closes a channel that holds one for 30 min.
     """
 
     operator_s: float = 10.0
     broker_s: float | None = None
+    pass_s: float = 600.0
 
 
 PATIENT = Patience()

@@ -9,8 +9,6 @@ from broker_topology.dead_letters import letter_of
 from broker_topology.dead_queue import PATIENT, DeadQueue, Patience, Taken, Walk, opened
 from broker_topology.selection import Selection
 
-# The broker closes a channel that holds a letter for 30 min; after this all go back for a moment.
-_PASS_S = 600.0
 _WINDOW = 250
 _WIDEST_WINDOW = 4000
 
@@ -98,7 +96,7 @@ class Worklist:
         while left and not self.is_done:
             before = self.handled
             self._refused[queue.name] = 0
-            self._until = time.monotonic() + _PASS_S
+            self._until = time.monotonic() + self.patience.pass_s
             with queue.walk(left) as self._walk:
                 yield from self._pass(self._walk, queue.name)
                 is_through = self._walk.is_over and not self.is_late

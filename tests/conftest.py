@@ -9,8 +9,14 @@ import pytest
 
 from broker_topology.apply import apply
 from deploy.broker import Node
+from tests.forecast import Forecast
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Who waits for the tests is told how long."""
+    config.pluginmanager.register(Forecast(config))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[1]
 POLICY_FILE = "/usr/sbin/policy-rc.d"
 TOOLS = (
     *("cat", "chmod", "cksum", "cp", "dirname", "env", "flock", "grep"),
-    *("mkdir", "mv", "readlink", "rm", "sh", "sleep", "tail", "tee"),
+    *("mkdir", "mv", "readlink", "rm", "sed", "sh", "sleep", "sort", "tail", "tee", "tr"),
 )
 
-# Answers what the wrapper asks a Python, and plays venv, pip and the command line.
+# Answers what the wrapper asks a Python, and plays venv, pip, uv and the command line.
 FAKE_PYTHON = r"""#!/bin/sh
 here=$(dirname "$0")
 case "$*" in
@@ -29,16 +29,27 @@ esac
 case "$*" in
     *find_scripts*) [ -e "$FAKES/rabbitmq-server" ] || exit 3 ;;
     *find_engine*) [ -e "$FAKES/engine" ] || exit 3 ;;
-    *'import fcntl'*) exec "$REAL_PYTHON" "$@" ;;
+    *'import fcntl'* | *'import os, sys, time'*) exec "$REAL_PYTHON" "$@" ;;
     *'version_info <'*) exit "${FAKE_TOO_OLD:-0}" ;;
     *'import ensurepip'*) exit "${FAKE_NO_VENV:-0}" ;;
     *'print(sys.version)'*) echo '3.11.99 fake' ;;
     *'print("%d.%d"'*) echo 3.11 ;;
     '-m venv '*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    '-m pip config list') printf '%s\n' "${FAKE_PIP_CONFIG:-}" ;;
+    '-m pip '*' uv -c '*)
+        echo "$*" >>"$FAKES/pip"
+        echo Collecting uv
+        sleep "${FAKE_PIP_S:-0}"
+        if [ -n "${FAKE_NO_UV:-}" ]; then echo 'ERROR: uv: connection refused'; exit 1; fi
+        ;;
     '-m pip '*)
         echo "$*" >>"$FAKES/pip"
-        sleep "${FAKE_PIP_S:-0}"
         if [ -n "${FAKE_PIP_ERROR:-}" ]; then echo "ERROR: $FAKE_PIP_ERROR"; exit 1; fi
+        ;;
+    '-m uv '*)
+        echo "$*" >>"$FAKES/uv"
+        env | grep '^UV_\|^SSL_' | sort >>"$FAKES/uv"
+        if [ -n "${FAKE_UV_ERROR:-}" ]; then echo "error: $FAKE_UV_ERROR"; exit 2; fi
         ;;
     '-P -m admin'*) shift 3; echo "command line: $*"; sleep "${FAKE_ADMIN_S:-0}" ;;
     *) echo "unexpected: $*" >&2; exit 99 ;;

@@ -41,22 +41,13 @@ def listed(url: str, selection: Selection = EVERYTHING) -> list[str]:
         return [letter.id for letter in found]
 
 
-@pytest.fixture
-def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many windows with few letters, as 100,000 letters would need."""
-    monkeypatch.setattr("broker_topology.dead_queue._FIRST_LOOK", 7)
-    monkeypatch.setattr("broker_topology.dead_work._WINDOW", 5)
-    monkeypatch.setattr("broker_topology.dead_work._WIDEST_WINDOW", 20)
-
-
-@pytest.mark.usefixtures("small_windows")
 def test_looking_changes_neither_order_nor_count(gateway_url: str) -> None:
-    ids = bury_many(gateway_url, 300)
-    for look in range(25):
+    ids = bury_many(gateway_url, 4000)  # more than are taken at once
+    for look in (1, 3, 600, 4000) * 3:
         with closing(dead_letters.iterate(gateway_url, EVERYTHING)) as found:
-            seen = [letter.id for letter in islice(found, (1, 3, 60, 300)[look % 4])]
-        assert seen == ids[: len(seen)]
-        assert count(gateway_url, DEAD) == 300
+            seen = [letter.id for letter in islice(found, look)]
+        assert seen == ids[:look]
+        assert count(gateway_url, DEAD) == 4000
     assert ids_in(gateway_url) == ids
 
 
@@ -143,26 +134,23 @@ async def test_expired_dead_letter_that_is_requeued_is_sent(gateway_url: str) ->
     assert [(event.generation, event.attempt) for event in events.read()] == [(1, 1), (2, 1)]
 
 
-@pytest.mark.usefixtures("small_windows")
 def test_requeue_takes_only_what_is_selected_and_keeps_the_rest_in_order(gateway_url: str) -> None:
-    ids = bury_many(gateway_url, 90, ("403", "429", "500"))
+    ids = bury_many(gateway_url, 900, ("403", "429", "500"))  # more than are taken at once
     list(dead_letters.iterate(gateway_url, EVERYTHING))
     assert requeue(gateway_url, Selection(code="4*"), limit=10).requeued == 10
     wanted = [one for number, one in enumerate(ids) if number % 3 != 2]
-    assert requeue(gateway_url, Selection(code="403", to="telegram:4*")).requeued == 25
+    assert requeue(gateway_url, Selection(code="403", to="telegram:4*")).requeued == 295
     left = [one for number, one in enumerate(ids) if number % 3 == 2 or one in wanted[10:]]
     left = [one for one in left if ids.index(one) % 3 != 0]
     assert listed(gateway_url) == left
     assert ids_in(gateway_url) == left
 
 
-@pytest.mark.usefixtures("small_windows")
-def test_pass_that_takes_too_long_goes_on_from_the_front(
-    gateway_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("broker_topology.dead_work._PASS_S", 0.2)
+def test_pass_that_takes_too_long_goes_on_from_the_front(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 40, ("403", "429"))
-    done = requeue(gateway_url, Selection(code="403"), rate=Rate(30, 1))
+    done = requeue(
+        gateway_url, Selection(code="403"), rate=Rate(30, 1), patience=Patience(pass_s=0.2)
+    )
     assert done.requeued == 20
     assert ids_in(gateway_url, QUEUE) == ids[::2]
     assert ids_in(gateway_url) == ids[1::2]

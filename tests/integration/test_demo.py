@@ -13,25 +13,17 @@ import pytest
 
 from broker_topology.apply import apply, present
 from deploy.broker import Node
+from deploy.stack import checkout
+from tests.processes import working_for
 from tests.running import until
 from tests.support import count
 
 DEMO = [sys.executable, "-P", "-m", "admin", "demo"]
 
 
-def processes_of_the_demo() -> list[str]:
-    """Command lines of living processes that work for a demo of this checkout."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                environment = (entry / "environ").read_bytes()
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-            if b"TEST_MARK=demo" in environment and line:
-                found.append(line)
-    return found
+def processes_of_the_demo(directory: Path) -> list[str]:
+    """Command lines of living processes that work for a demo which was started in a directory."""
+    return working_for(directory, "TEST_MARK=demo", str(checkout() / ".gateway" / "demo"))
 
 
 @pytest.fixture
@@ -46,7 +38,7 @@ def started_demo(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A demo that has come as far as to say these words; killed at the end if it still runs."""
     with output.open("w") as sink:
-        demo = subprocess.Popen(DEMO, env=environment, stdout=sink, stderr=sink)
+        demo = subprocess.Popen(DEMO, env=environment, cwd=output.parent, stdout=sink, stderr=sink)
     try:
         until(lambda: words in output.read_text() or demo.poll() is not None, 90)
         assert demo.poll() is None, output.read_text()
@@ -56,15 +48,23 @@ def started_demo(
         demo.wait()
 
 
-def test_demo_shows_everything_arriving_and_leaves_nothing(environment: dict[str, str]) -> None:
+def test_demo_shows_everything_arriving_and_leaves_nothing(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     done = subprocess.run(
-        [*DEMO, "--exit"], env=environment, capture_output=True, text=True, timeout=110, check=False
+        [*DEMO, "--exit"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for words in ("Order shipped", "twice+al@example.com", "bot was blocked", "/docs"):
         assert words in done.stdout
     assert re.search(r"refused twice .*sent.*3 ", done.stdout)
-    until(lambda: not processes_of_the_demo(), 10)
+    until(lambda: not processes_of_the_demo(tmp_path), 10)
 
 
 @pytest.mark.parametrize(
@@ -74,17 +74,17 @@ def test_interrupted_demo_leaves_nothing(
     environment: dict[str, str], number: signal.Signals, tmp_path: Path
 ) -> None:
     with started_demo(environment, tmp_path / "output", "Press Ctrl-C") as demo:
-        assert len(processes_of_the_demo()) > 8
+        assert len(processes_of_the_demo(tmp_path)) > 8
         demo.send_signal(number)
         assert demo.wait(40) == 0
     assert "Traceback" not in (tmp_path / "output").read_text()
-    until(lambda: not processes_of_the_demo(), 10)
+    until(lambda: not processes_of_the_demo(tmp_path), 10)
 
 
 def test_demo_killed_outright_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:
     with started_demo(environment, tmp_path / "output", "Press Ctrl-C") as demo:
         demo.kill()
-    until(lambda: not processes_of_the_demo(), 15)
+    until(lambda: not processes_of_the_demo(tmp_path), 15)
 
 
 def test_demo_on_a_given_broker_takes_its_queues_away_again(

@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from deploy.broker import Node, free_port
+from tests.processes import working_for
 from tests.running import until
 
 COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
-MARK = "TEST_MARK=up"
 
 
 @dataclass
@@ -101,18 +101,6 @@ def environment(**env: str) -> dict[str, str]:
     return os.environ | {"TEST_MARK": "up", "COLUMNS": "200"} | env
 
 
-def processes() -> list[str]:
-    """Command lines of living processes that work for an `up` of these tests."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if MARK.encode() in (entry / "environ").read_bytes() and line:
-                    found.append(line)
-    return found
-
-
 @pytest.fixture
 def up(tmp_path: Path) -> Up:
     """A `.env` written by --init, on a free port."""
@@ -147,20 +135,20 @@ def test_what_dies_comes_back_and_ctrl_c_leaves_nothing_but_the_messages(up: Up)
         os.kill(up.pid("sender-email"), signal.SIGKILL)
         assert process.wait(60) == 0
     assert "Traceback" not in up.output
-    until(lambda: not processes(), 10)
+    until(lambda: not working_for(up.directory, "TEST_MARK=up"), 10)
 
     with up.running() as process:
         until(lambda: up.inbox("kept@example.com"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    until(lambda: not processes(), 10)
+    until(lambda: not working_for(up.directory, "TEST_MARK=up"), 10)
 
 
 @pytest.mark.long
 def test_killed_outright_leaves_nothing(up: Up) -> None:
     with up.running() as process:
         process.kill()
-    until(lambda: not processes(), 15)
+    until(lambda: not working_for(up.directory, "TEST_MARK=up"), 15)
 
 
 def test_your_broker_and_your_credentials_are_used(up: Up, vhost_url: str) -> None:

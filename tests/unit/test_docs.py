@@ -10,7 +10,8 @@ from common.settings import KNOWN_ELSEWHERE, Settings
 from tests.unit.deployments import parse_command
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+READMES = [ROOT / "README.md", ROOT / "README.ru.md"]
+PAGES = [*READMES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 WRAPPER_ONLY = {"test"}  # passes on what it does not know to pytest
 
 
@@ -39,5 +40,31 @@ def test_documented_settings_exist(page: Path) -> None:
     assert named - known == set()
 
 
-def test_operations_guide_is_read() -> None:
-    assert len(commands(ROOT / "docs" / "operations.md")) > 10
+def test_wrong_command_and_setting_in_a_page_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```sh\n./gateway send \\\n  --nonsense\n```\nGATEWAY_NONSENSE\n")
+    with pytest.raises(Exception, match="nonsense"):
+        test_documented_commands_parse(page)
+    with pytest.raises(AssertionError, match="GATEWAY_NONSENSE"):
+        test_documented_settings_exist(page)
+
+
+def code(page: Path) -> list[str]:
+    """A page's code blocks without their comments, and the code in its tables' first column."""
+    text = page.read_text()
+    blocks = re.findall(r"```\w*\n.*?```", text, re.DOTALL)
+    rows = re.findall(r"(?m)^\| (`.*?`) \|", text)
+    return [re.sub(r"(?m) +# .*$", "", block) for block in blocks] + rows
+
+
+def test_both_readmes_say_the_same_commands() -> None:
+    english, russian = (code(page) for page in READMES)
+    assert english == russian
+    assert "`./gateway up`" in english
+
+
+def test_both_readmes_have_the_same_sections_and_links() -> None:
+    english, russian = (page.read_text() for page in READMES)
+    assert len(re.findall(r"(?m)^## ", english)) == len(re.findall(r"(?m)^## ", russian))
+    links = [re.findall(r"\]\((docs/.*?|LICENSE)\)", text) for text in (english, russian)]
+    assert links[0] == links[1]

@@ -1,0 +1,60 @@
+"""Commands whose code is imported when they run, or when a help page lists them all."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import typer.main
+from typer.core import TyperGroup
+
+HOMES = {
+    "demo": "admin.demo:demo",
+    "test": "admin.checks:run_tests",
+    "check": "admin.checks:run_checks",
+    "doctor": "admin.doctor:doctor",
+    "send": "admin.send:send",
+    "up": "admin.up:up",
+    "api": "admin.processes:api",
+    "sender": "admin.processes:sender",
+    "sandbox": "admin.processes:sandbox",
+    "topology": "admin.topology:app",
+    "dead": "admin.dead:app",
+}
+"""Command → module and name of its function, or of its group of commands."""
+
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+_CONTEXT: dict[str, dict[str, Any]] = {"test": _PASS_ON}  # what it does not know is pytest's
+
+
+class _Commands(Mapping[str, Any]):
+    """What typer takes for all commands: names at once, each command when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = HOMES[name].partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)
+        else:
+            command = _single(name, found)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HOMES)
+
+    def __len__(self) -> int:
+        return len(HOMES)
+
+
+def _single(name: str, function: Any) -> Any:
+    alone = typer.Typer(add_completion=False)
+    alone.command(name, context_settings=_CONTEXT.get(name))(function)
+    return typer.main.get_command(alone)
+
+
+class OnDemand(TyperGroup):
+    """The group of all commands in HOMES."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: Any = _Commands()

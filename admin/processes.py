@@ -1,0 +1,38 @@
+"""`gateway api`, `sender`, `sandbox`: one process in the foreground, as units and containers do.
+
+Each imports its code only when it runs: an email sender holds no web framework in memory.
+"""
+
+from typing import Annotated
+
+import typer
+
+from common.envelope import Channel
+
+
+def api() -> None:
+    """Run the HTTP API in the foreground; needs nothing but settings."""
+    from gateway_api.__main__ import main
+
+    raise typer.Exit(main())
+
+
+def sender(channel: Annotated[Channel, typer.Argument(help="What it sends.")]) -> None:
+    """Run the sender of one channel in the foreground; needs nothing but settings."""
+    from senders.__main__ import main
+
+    raise typer.Exit(main(channel.value))
+
+
+def sandbox(
+    smtp_port: Annotated[
+        int, typer.Option(help="Port of the mail server; 0 is a free one.")
+    ] = 2525,
+    http_port: Annotated[
+        int, typer.Option(help="Port of Bot API, VK API and the inbox; 0 is a free one.")
+    ] = 8025,
+) -> None:
+    """Run the stand-in providers: mail server, Bot API and VK API, with an inbox to look at."""
+    from deploy.sandbox.__main__ import main
+
+    raise typer.Exit(main(["--smtp-port", str(smtp_port), "--http-port", str(http_port)]))

@@ -1,0 +1,107 @@
+"""`gateway test` holds a change to its form before it runs a test, and says how long it takes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFTEST = '''"""The forecast alone."""
+
+import pytest
+
+from tests.forecast import Forecast
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """As the tests of the gateway have it."""
+    config.pluginmanager.register(Forecast(config))
+'''
+TEST = '''"""One test."""
+
+
+def test_nothing() -> None:
+    """It passes."""
+'''
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The project with one test, and with mypy looking at the file `added.py` alone, for speed."""
+    for package in ("admin", "broker_topology", "common", "deploy", "gateway_api", "senders"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    settings = (ROOT / "pyproject.toml").read_text()
+    narrowed, count = re.subn(r"(?m)^files = .*$", 'files = ["added.py"]', settings)
+    assert count == 1
+    (tmp_path / "pyproject.toml").write_text(narrowed)
+    tests = tmp_path / "tests"
+    (tests / "unit").mkdir(parents=True)
+    (tests / "__init__.py").touch()
+    shutil.copy(ROOT / "tests" / "forecast.py", tests)
+    (tests / "conftest.py").write_text(CONFTEST)
+    (tests / "unit" / "test_docs.py").write_text(TEST)
+    (tmp_path / "added.py").write_text('"""Nothing."""\n')
+    return tmp_path
+
+
+def gateway_test(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "admin", "test", *words],
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def test_all_checks_come_first_and_then_all_tests_with_their_time(checkout: Path) -> None:
+    done = gateway_test(checkout)
+    assert done.returncode == 0, done
+    assert done.stderr.startswith("First ruff, mypy and the documents")
+    assert re.search(
+        r"All checks passed.*already formatted.*no issues found.*1 passed"
+        r".*\nTests: 1, about 1 s.*slowest 10 durations.*1 passed",
+        done.stdout,
+        re.DOTALL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "failed"),
+    [
+        ('"""Twice."""\n\n\ndef twice(number):\n    return number * 2\n', "mypy"),
+        ('"""Ugly."""\nNUMBER = {  1 }\n', "ruff format"),
+        ('"""Unused."""\n\nimport os\n', "ruff check"),
+        ('"""Both."""\nimport os\n', "ruff check, ruff format"),
+    ],
+)
+def test_change_out_of_form_is_told_before_any_test(checkout: Path, code: str, failed: str) -> None:
+    (checkout / "added.py").write_text(code)
+    done = gateway_test(checkout)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"gateway: {failed} failed: mend what is said")
+    assert "slowest" not in done.stdout
+
+
+@pytest.mark.parametrize("words", [["tests/unit/test_docs.py::test_nothing"], ["-k", "nothing"]])
+def test_some_tests_alone_are_run_at_once(checkout: Path, words: list[str]) -> None:
+    (checkout / "added.py").write_text("import os\n")
+    done = gateway_test(checkout, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 passed" in done.stdout
+
+
+def test_options_that_select_nothing_leave_the_checks_in(checkout: Path) -> None:
+    (checkout / "added.py").write_text("import os\n")
+    assert gateway_test(checkout, "-x", "--maxfail", "2").returncode == 1
+
+
+def test_time_is_guessed_once_and_then_known(checkout: Path) -> None:
+    first, second = (gateway_test(checkout, "tests").stdout for _ in range(2))
+    assert "Tests: 1, about 1 s (1 of them guessed: not run here yet)\n" in first
+    assert "Tests: 1, about 1 s\n" in second

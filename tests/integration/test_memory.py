@@ -1,0 +1,64 @@
+"""What the shipped commands hold in memory once they are ready: the figures of the docs."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.broker import free_port
+from deploy.stack import plain_environment, sandbox_settings
+from tests.running import until
+
+GATEWAY = Path(sys.executable).with_name("gateway")  # as containers and units start it
+
+
+@contextmanager
+def ready(
+    words: list[str], amqp_url: str, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """One process of the gateway that answers that it is ready."""
+    port = str(free_port())
+    environment = plain_environment() | {
+        **settings,
+        "GATEWAY_AMQP_URL": amqp_url,
+        "GATEWAY_API_PORT" if words == ["api"] else "GATEWAY_METRICS_PORT": port,
+        "GATEWAY_ENV_FILE": "/dev/null",
+    }
+    with subprocess.Popen([GATEWAY, *words], env=environment) as process:
+        try:
+            until(lambda: process.poll() is not None or is_ready(port))
+            yield process
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def is_ready(port: str) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("words", "most_mb"),
+    [
+        (["sender", "email"], 55),
+        (["sender", "telegram"], 70),
+        (["sender", "vk"], 70),
+        (["api"], 70),
+    ],
+    ids=["email", "telegram", "vk", "api"],
+)
+def test_ready_process_stays_within_its_memory(
+    gateway_url: str, words: list[str], most_mb: int
+) -> None:
+    with ready(words, gateway_url, sandbox_settings(free_port(), free_port())) as process:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    [resident_kb] = re.findall(r"VmRSS:\s+(\d+) kB", status)
+    assert int(resident_kb) / 1024 <= most_mb
