@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -95,15 +95,8 @@ class Client:
 
 
 @contextmanager
-def serving(
-    app: ASGIApp,
-    limits: Limits = LIMITS,
-    on_start: Callable[[uvicorn.Server], object] = lambda _: None,
-) -> Iterator[int]:
-    """The port of a server with our protocol around any application; ends a second after it must.
-
-    on_start: gets the server, to tell it to end.
-    """
+def serving(app: ASGIApp, limits: Limits = LIMITS) -> Iterator[int]:
+    """The port of a server with our protocol around any application."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         door = Door(limits)
         http = cast("type[Any]", partial(HttpConnection, door))
@@ -114,10 +107,8 @@ def serving(
             ws="none",
             lifespan="off",
             log_config=None,
-            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
-        on_start(server)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         until(lambda: server.started)

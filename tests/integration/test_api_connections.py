@@ -1,22 +1,18 @@
 """What one connection may do: hostile and odd clients, over real sockets."""
 
-import asyncio
 import json
 import select
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from common.settings import Settings
 from gateway_api import protocol
 from gateway_api.app import create_app
 from gateway_api.connections import Limits
-from gateway_api.stopping import AnswerWhenStopped
 from tests.raw_http import LIMITS, Client, seconds_until_hung_up, serving
 from tests.running import until
 
@@ -404,21 +400,3 @@ def test_connections_beyond_the_limit_are_refused_until_one_is_gone() -> None:
         assert others[-1].read_answer().code == "too_many_connections"
         for client in mine + others:
             client.socket.close()
-
-
-def test_what_is_not_answered_when_the_server_stops_gets_a_problem_document() -> None:
-    """The server cancels it at its deadline; until then it waits for the rest of the body."""
-    begun, servers = threading.Event(), list[uvicorn.Server]()
-
-    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
-        begun.set()
-        await asyncio.Event().wait()
-
-    app = AnswerWhenStopped(waiting)
-    with serving(app, on_start=servers.append) as port, Client(port) as client:
-        client.send(POST + b"Content-Length: 10\r\n\r\n12345")
-        assert begun.wait(10)
-        servers[0].should_exit = True
-        answer = client.read_answer()
-    assert (answer.status, answer.code) == (503, "stopping")
-    assert answer.headers["retry-after"] == "5"

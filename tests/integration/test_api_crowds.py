@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -103,3 +104,14 @@ def test_idle_connections_leave_others_served_and_memory_flat() -> None:
             crowd.enter_context(Client(api_.port, source=f"127.0.0.{2 + number % 5}"))
         assert api_.is_alive()
         assert api_.memory_mb < before_mb + 60
+
+
+def test_what_is_not_answered_at_the_stop_gets_a_problem_document() -> None:
+    half = HALF + b"alhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    with api(256, 512, GATEWAY_STOP_TIMEOUT_S="1") as api_, Client(api_.port) as client:
+        client.send(half)
+        assert api_.is_alive(), "which shows that the other was read too"
+        os.kill(api_.pid, signal.SIGTERM)
+        answer = client.read_answer()
+    assert (answer.status, answer.code) == (503, "stopping")
+    assert answer.headers["retry-after"] == "5"
