@@ -1,6 +1,9 @@
-"""Which processes work for something that a test has started, to see that none is left."""
+"""How a test starts what must end well, and which processes work for it, to see none left."""
 
 from pathlib import Path
+
+# Before a command: run it deaf to Ctrl-C, as `nohup`, a shell's `&` and many runners do.
+DEAF = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
 
 
 def working_for(directory: Path, *marks: str) -> list[str]:

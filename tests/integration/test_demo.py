@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from broker_topology.apply import apply, present
 from deploy.broker import Node
 from deploy.stack import checkout
-from tests.processes import working_for
+from tests.processes import DEAF, working_for
 from tests.running import until
 from tests.support import count
 
@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def started_demo(
-    environment: dict[str, str], output: Path, words: str
+    environment: dict[str, str], output: Path, words: str, before: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A demo that has come as far as to say these words; killed at the end if it still runs."""
     with output.open("w") as sink:
@@ -68,15 +68,33 @@ def test_demo_shows_everything_arriving_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+    ("number", "before"),
+    [
+        (signal.SIGINT, []),
+        pytest.param(signal.SIGTERM, DEAF, marks=pytest.mark.long),
+    ],
+    ids=["ctrl-c", "kill where ctrl-c is not heard"],
 )
 def test_interrupted_demo_leaves_nothing(
-    environment: dict[str, str], number: signal.Signals, tmp_path: Path
+    environment: dict[str, str], number: signal.Signals, before: list[str], tmp_path: Path
 ) -> None:
-    with started_demo(environment, tmp_path / "output", "Press Ctrl-C") as demo:
-        assert len(processes_of_the_demo(tmp_path)) > 8
+    with started_demo(environment, tmp_path / "output", "Press Ctrl-C", before) as demo:
+        running = processes_of_the_demo(tmp_path)
+        assert len(running) > 8
+        assert any(line.split()[0].endswith("/epmd") for line in running)
         demo.send_signal(number)
         assert demo.wait(40) == 0
+    assert "Traceback" not in (tmp_path / "output").read_text()
+    until(lambda: not processes_of_the_demo(tmp_path), 10)
+
+
+def test_demo_interrupted_while_its_broker_starts_leaves_nothing(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with started_demo(environment, tmp_path / "output", "Starting RabbitMQ") as demo:
+        until(lambda: any("rabbit boot" in line for line in processes_of_the_demo(tmp_path)))
+        demo.send_signal(signal.SIGINT)
+        demo.wait(40)
     assert "Traceback" not in (tmp_path / "output").read_text()
     until(lambda: not processes_of_the_demo(tmp_path), 10)
 

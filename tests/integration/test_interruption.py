@@ -5,12 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.processes import working_for
+from tests.processes import DEAF, working_for
 from tests.running import until
 
 ROOT = Path(__file__).resolve().parents[2]
-# As `nohup`, a shell's `&` and many runners start what they run.
-DEAF = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c"]
 PYTEST += [str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}"]
 
