@@ -88,7 +88,7 @@ def _run(console: Console, directory: Path, stack: ExitStack) -> None:
     settings = load_settings()
     if broker is not None and not _is_private(settings, broker):
         broker = None
-    plan = _plan(settings, broker)
+    plan = _plan(settings, broker, directory)
     for sentence in unknown_settings():
         console.print(f"Warning: {sentence}.", markup=False)
     _start_broker(console, settings, broker, stack)
@@ -120,10 +120,12 @@ def _start_broker(
         apply(settings.broker_url)
 
 
-def _plan(settings: Settings, broker: PrivateBroker | None) -> Plan:
+def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> Plan:
     """Raises GatewayError when the API could not listen."""
     check_exposure(settings)
     added: dict[str, str] = {}
+    if settings.state_dir is None:
+        added["GATEWAY_STATE_DIR"] = str(directory)
     if settings.api_port == 0:
         settings = settings.model_copy(update={"api_port": free_port()})
         added["GATEWAY_API_PORT"] = str(settings.api_port)

@@ -19,6 +19,7 @@ DIRECTIVES = {
     "Install": "WantedBy",
     "Service": """
         Type ExecStart EnvironmentFile Environment LoadCredential Restart RestartSec RemainAfterExit
+        StateDirectory
         TimeoutStopSec TimeoutStartSec LimitNOFILE DynamicUser UMask NoNewPrivileges
         CapabilityBoundingSet
         ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateUsers ProtectProc ProtectClock

@@ -145,6 +145,17 @@ def test_what_dies_comes_back_and_ctrl_c_leaves_nothing_but_the_messages(up: Up)
 
 
 @pytest.mark.long
+def test_discarded_letters_are_kept_with_its_state(up: Up) -> None:
+    at, key = f"{up.api}/v1/dead-letters", {"Authorization": f"Bearer {up.key}"}
+    with up.running():
+        up.post("telegram:900001001")
+        until(lambda: httpx.get(at, headers=key).json()["dead_letters"])
+        answer = httpx.post(f"{at}/discard", headers=key, json={"all": True}).json()
+    assert answer["discarded"] == 1
+    assert Path(answer["file"]).parent == up.state / "dead-letters"
+    assert Path(answer["file"]).is_file()
+
+
 def test_killed_outright_leaves_nothing(up: Up) -> None:
     with up.running() as process:
         process.kill()
