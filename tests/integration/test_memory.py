@@ -49,7 +49,7 @@ def is_ready(port: str) -> bool:
     ("words", "most_mb"),
     [
         (["sender", "email"], 55),
-        (["sender", "telegram"], 70),
+        (["sender", "telegram"], 75),
         (["sender", "vk"], 70),
         (["api"], 70),
     ],
