@@ -134,7 +134,7 @@ class Limiter:
         held_s = self._account_and_recipient_pause_s(address)
         if self.account.state.shut is not None:
             held_s = max(held_s, PROBE_WAIT_S)
-        if not limits.domain:
+        if not limits.domain or not self._paces.get(Scope.DOMAIN, limits.domain).interval_s:
             return held_s
         line = Line.URGENT if is_urgent else Line.RETURNED
         return max(held_s, self._stand_in_line(limits.domain, line))

@@ -211,6 +211,14 @@ def test_domain_gets_more_as_it_accepts_and_less_as_it_refuses(
     assert limiter.claim(SLOW, "b", 100, has_waited=False).wait_s == pytest.approx(60)
 
 
+def test_what_the_account_holds_up_stands_in_no_domains_line(clock: Clock) -> None:
+    paces = MemoryTable(Pace())
+    limiter = Limiter(paces=paces, clock=clock)
+    throttle(limiter, Throttled("429", after_s=30, scope=Scope.ACCOUNT))
+    assert limiter.hold_s(SLOW, "a@slow.example") == pytest.approx(30)
+    assert list(paces.items()) == []
+
+
 def test_pauses_are_told_with_reason_and_end(limiter: Limiter, clock: Clock) -> None:
     throttle(limiter, domain(after_s=30))
     throttle(limiter, Throttled("550 5.4.5", guess_s=300, scope=Scope.ACCOUNT))
