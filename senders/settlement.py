@@ -143,7 +143,8 @@ class Settlement:
             EventType.EXPIRED, case.delivery, case.progress, at=self._now(), outcome=over
         )
         telemetry.EXPIRED.labels(case.delivery.channel).inc()
-        await self._finish(case.received, fact)
+        await self._events.tell(fact)  # all that is left of it: untold it comes back
+        await case.received.ack()
 
     async def _replace(self, case: Case, replacement: Publication) -> None:
         """Confirm what takes the message's place: from then on a redelivery is only acked."""
