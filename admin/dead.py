@@ -19,11 +19,10 @@ from admin.dead_options import (
     Tag,
     To,
     Until,
-    Url,
-    broker_url,
     selection,
 )
 from admin.dead_progress import progress, reading
+from admin.here import EnvFile, Url, place_here
 from broker_topology import dead_archive, dead_letters, dead_report
 from common.errors import ArgumentError
 
@@ -51,6 +50,7 @@ def list_command(
     ] = None,
     as_json: AsJson = False,
     url: Url = None,
+    env_file: EnvFile = None,
 ) -> None:
     """List dead letters, the oldest first in each queue; recipients are masked. Changes nothing.
 
@@ -63,7 +63,8 @@ def list_command(
     wanted = selection(None, channel or channel_option, fail_class, code, since, until, tag, to)
     if ids_only and (as_json or grouped):
         raise ArgumentError("--ids goes neither with --json nor with --group.")
-    with reading(), closing(dead_letters.iterate(broker_url(url), wanted)) as found:
+    place = place_here(url, env_file, as_operator=True)
+    with reading(), closing(dead_letters.iterate(place.url, wanted)) as found:
         if grouped:
             view.print_groups(found, limit, as_json)
         elif ids_only:
@@ -81,10 +82,12 @@ def show_command(
     content: Annotated[bool, typer.Option("--content", help="Also recipient and content.")] = False,
     as_json: AsJson = False,
     url: Url = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Show one dead letter: its failure in full, its history and headers. Changes nothing."""
+    place = place_here(url, env_file, as_operator=True)
     with reading():
-        specimen = dead_letters.find(broker_url(url), letter_id)
+        specimen = dead_letters.find(place.url, letter_id)
         if as_json:
             view.print_json(dead_report.specimen_json(specimen, content=content))
         else:
@@ -102,13 +105,15 @@ def export_command(
     tag: Tag = None,
     to: To = None,
     url: Url = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Write dead letters, contents and recipients included, as lines of JSON. Changes nothing."""
     wanted = selection(None, channel, fail_class, code, since, until, tag, to)
-    place = "standard output" if str(file) == "-" else str(file)
-    with progress("written", None, f" to {place}") as advance:
+    place = place_here(url, env_file, as_operator=True)
+    goal = "standard output" if str(file) == "-" else str(file)
+    with progress("written", None, f" to {goal}") as advance:
         if str(file) == "-":
-            dead_archive.export(broker_url(url), wanted, sys.stdout, advance)
+            dead_archive.export(place.url, wanted, sys.stdout, advance)
             return
-        written = dead_archive.export_to(broker_url(url), wanted, file, advance)
+        written = dead_archive.export_to(place.url, wanted, file, advance)
     typer.echo(f"{view.letters_text(written)} written to {file}.", err=True)

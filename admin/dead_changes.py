@@ -20,9 +20,7 @@ from admin.dead_options import (
     Tag,
     To,
     Until,
-    Url,
     Yes,
-    broker_url,
     expect_choice,
     new_address,
     parse_rate,
@@ -30,12 +28,12 @@ from admin.dead_options import (
 )
 from admin.dead_progress import progress, reading
 from admin.dead_question import ask, queues_text
+from admin.here import EnvFile, Url, place_here
 from broker_topology import dead_archive
 from broker_topology.dead_import import ImportPlan, import_file, plan_import
 from broker_topology.dead_plan import Plan, plan
 from broker_topology.requeue import Requeued, is_decodable, requeue
 from common.envelope import utc_now
-from common.settings import load_settings
 
 
 def requeue_command(
@@ -58,6 +56,7 @@ def requeue_command(
     yes: Yes = False,
     as_json: AsJson = False,
     url: Url = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Send dead letters again, as if they were new; senders may work meanwhile.
 
@@ -69,7 +68,7 @@ def requeue_command(
     wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
     expect_choice(wanted, everything)
     pace = parse_rate(rate)
-    target = broker_url(url)
+    target = place_here(url, env_file, as_operator=True).url
     address = new_address(target, ids, redirect) if redirect is not None else None
     planned = None
     if dry_run or not (yes or len(wanted.ids) == 1):
@@ -121,6 +120,7 @@ def discard_command(
     yes: Yes = False,
     as_json: AsJson = False,
     url: Url = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Take dead letters out of the broker; a file on this machine keeps them, see `dead import`.
 
@@ -130,8 +130,9 @@ def discard_command(
     """
     wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
     expect_choice(wanted, everything)
-    target = broker_url(url)
-    kept_in = file or dead_archive.new_file(load_settings().state_directory, utc_now())
+    place = place_here(url, env_file, as_operator=True)
+    target = place.url
+    kept_in = file or dead_archive.new_file(place.settings.state_directory, utc_now())
     planned = None
     if dry_run or not yes:
         with reading():
@@ -169,6 +170,7 @@ def import_command(
     yes: Yes = False,
     as_json: AsJson = False,
     url: Url = None,
+    env_file: EnvFile = None,
 ) -> None:
     """Put the letters of a file back among the dead letters, to be looked at or requeued.
 
@@ -178,7 +180,7 @@ def import_command(
     --dry-run {would_import, …, queues: {name: count}}; interrupted {imported, interrupted}, exit
     code 130.
     """
-    target = broker_url(url)
+    target = place_here(url, env_file, as_operator=True).url
     planned = None
     if dry_run or not yes:
         with reading():

@@ -6,24 +6,14 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from broker_topology import dead_letters
-from broker_topology.connect import mask_url
 from broker_topology.dead_letter import FailedAs
 from broker_topology.selection import Selection, parse_moment
 from broker_topology.topology import CHANNELS, UNROUTED
-from common.broker.urls import urls_fault
 from common.envelope import utc_now
 from common.errors import ArgumentError
-from common.settings import Rate, RateText, load_settings
+from common.settings import Rate, RateText
 from gateway_api.recipients import parse_recipient
 
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        help="Broker, amqp://user:password@host/vhost, several nodes separated by commas; "
-        "GATEWAY_AMQP_URL if not given.",
-    ),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these letters.")]
 ChannelName = Annotated[
@@ -43,14 +33,6 @@ All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, the oldest first.")]
-
-
-def broker_url(given: str | None) -> str:
-    """The URL that was given, or the setting. Raises ArgumentError, SettingsError."""
-    if given and (fault := urls_fault(given)):
-        raise ArgumentError(f"--url {mask_url(given)} {fault}.")
-    settings = load_settings()
-    return settings.broker_url_of(given) if given else settings.operator_url
 
 
 def selection(

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from admin.demo_board import Board, Case, closing
+from admin.here import DEMO, announced, env_file_of
 from admin.one_machine import (
     INBOX_PORT,
     MANAGEMENT_PORT,
@@ -67,10 +69,10 @@ def demo(
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(exist_ok=True)
             console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
-            url, management = stack.enter_context(_broker(directory))
-            api, inbox = stack.enter_context(_gateway(directory, url))
-            board = _play(console, api, url)
-            console.print(*closing(board, api, inbox, management), sep="\n")
+            broker = stack.enter_context(_broker(directory))
+            api, inbox = stack.enter_context(_gateway(directory, broker))
+            board = _play(console, api, broker.url)
+            console.print(*closing(board, api, inbox, broker.page), sep="\n")
             if exit_:
                 if not board.is_as_expected:
                     raise DemoError(f"not every notification ended as it should; logs: {directory}")
@@ -83,9 +85,30 @@ def demo(
                 raise
 
 
+@dataclass(frozen=True)
+class _Broker:
+    """Where the demo's broker is; management_url: of a private one."""
+
+    url: str
+    management_url: str | None = None
+
+    @property
+    def page(self) -> str:
+        """Where its management page is, in words."""
+        if self.management_url is None:
+            return f"of {mask_url(self.url)}"
+        return f"{self.management_url}  (user demo, password {BROKER_PASSWORD})"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What who uses it needs to know."""
+        page = {"GATEWAY_MANAGEMENT_URL": self.management_url} if self.management_url else {}
+        return {"GATEWAY_AMQP_URL": self.url, **page}
+
+
 @contextmanager
-def _broker(directory: Path) -> Iterator[tuple[str, str]]:
-    """The broker's URL and a line about its management page.
+def _broker(directory: Path) -> Iterator[_Broker]:
+    """The broker that the demo runs on.
 
     A private node, or the broker of GATEWAY_AMQP_URL: there the demo declares its topology, and
     removes it at the end, only where no gateway lives yet.
@@ -98,7 +121,7 @@ def _broker(directory: Path) -> Iterator[tuple[str, str]]:
             )
         try:
             apply(given)
-            yield given, f"of {mask_url(given)}"
+            yield _Broker(given)
         finally:
             remove(given)
         return
@@ -109,9 +132,8 @@ def _broker(directory: Path) -> Iterator[tuple[str, str]]:
         )
 
     with start_node(create, MANAGEMENT_PORT) as node:
-        url = node.amqp_url()
-        apply(url)
-        yield url, f"{node.management_url}  (user demo, password {BROKER_PASSWORD})"
+        apply(node.amqp_url())
+        yield _Broker(node.amqp_url(), node.management_url)
 
 
 def _given_url() -> str | None:
@@ -123,22 +145,20 @@ def _given_url() -> str | None:
 
 
 @contextmanager
-def _gateway(directory: Path, url: str) -> Iterator[tuple[str, str]]:
+def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str]]:
     """Run sandbox, API and senders; yields the addresses of the API and of the inbox."""
     smtp_port, http_port, api_port = free_port(), port_or_free(INBOX_PORT), port_or_free(API_PORT)
-    settings = sandbox_settings(smtp_port, http_port) | {
-        "GATEWAY_AMQP_URL": url,
-        "GATEWAY_API_PORT": str(api_port),
-        "GATEWAY_RETRY_DELAYS": RETRY_DELAYS,
-        "GATEWAY_ENV_FILE": os.devnull,
-    }
+    known = sandbox_settings(smtp_port, http_port) | broker.settings
+    known |= {"GATEWAY_API_PORT": str(api_port), "GATEWAY_RETRY_DELAYS": RETRY_DELAYS}
+    settings = known | {"GATEWAY_ENV_FILE": os.devnull}
     services = [sandbox_service(smtp_port, http_port), *gateway_services(settings)]
     with Stack(directory, services) as stack:
         api = f"http://127.0.0.1:{api_port}"
         inbox = f"http://127.0.0.1:{http_port}"
         for name, address in (("sandbox", f"{inbox}/inbox.json"), ("api", f"{api}/readyz")):
             await_answer(address, name, stack)
-        yield api, inbox
+        with announced(DEMO, env_file_of(DEMO), known):
+            yield api, inbox
 
 
 def _play(console: Console, api: str, url: str) -> Board:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,10 +15,11 @@ from admin.doctor_broker import check_broker
 from admin.doctor_providers import check_email, check_telegram, check_vk
 from admin.doctor_settings import check_clock, check_disk, check_settings, configured_channels
 from admin.finding import Examination, Finding, State, skipped, wrong
+from admin.here import EnvFile, ManagementUrl, check_management, settings_here
 from broker_topology.rights import API, Rights, rights, sender
 from common.envelope import Channel
 from common.errors import SettingsError
-from common.settings import Settings, load_settings
+from common.settings import Settings
 from deploy.stack import checkout
 
 _MARKS = {State.OK: "[green]✓[/]", State.WRONG: "[red]✗[/]", State.SKIPPED: "[dim]–[/]"}
@@ -32,12 +34,8 @@ def doctor(
             f"{', '.join(_NAMES)}. By default {API} and the sender of each configured channel."
         ),
     ] = None,
-    management_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Management API; port 15672 of the broker's host, same account, if not given."
-        ),
-    ] = None,
+    management_url: ManagementUrl = None,
+    env_file: EnvFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Look at settings, broker, providers, clock and disk; send and change nothing.
@@ -49,7 +47,9 @@ def doctor(
         if name not in _NAMES:
             known = ", ".join(_NAMES)
             raise typer.BadParameter(f"{name!r} is not a role; the roles are {known}")
-    findings = _diagnose(role, management_url)
+    if management_url is not None:
+        check_management(management_url)
+    findings = _diagnose(role, management_url, env_file)
     is_well = all(finding.state is not State.WRONG for finding in findings)
     if as_json:
         report = {"ok": is_well, "checks": [finding.to_json() for finding in findings]}
@@ -59,16 +59,19 @@ def doctor(
     raise typer.Exit(0 if is_well else 1)
 
 
-def _diagnose(role: Sequence[str] | None, management_url: str | None) -> list[Finding]:
+def _diagnose(
+    role: Sequence[str] | None, management_url: str | None, env_file: Path | None
+) -> list[Finding]:
     disk = check_disk(checkout() / ".gateway")
     try:
-        settings = load_settings()
+        settings = settings_here(env_file)
         url = settings.broker_url
     except SettingsError as error:
         faults = [wrong("settings", fault) for fault in str(error).splitlines()]
         unseen = skipped("broker and providers", "not looked at: correct the settings first")
         return [*faults, unseen, disk]
     wanted = role or [API, *(sender(channel) for channel in configured_channels(settings))]
+    management_url = management_url or settings.management_api
     roles = [one for one in rights() if one.role in wanted]
     examinations = asyncio.run(_examine(settings, url, management_url, roles, is_chosen=bool(role)))
     clocks = [reading for one in examinations for reading in one.clocks]

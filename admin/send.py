@@ -11,6 +11,7 @@ import typer
 from admin import send_options as options
 from admin.api_client import Answer, api_url, check_api_url, post_notification
 from admin.following import Course, Follower
+from admin.here import EnvFile, settings_here
 from common.envelope import Event, EventType, Priority
 from common.settings import load_settings, parse_duration_s
 
@@ -68,6 +69,7 @@ def send(
     on_unknown: options.OnUnknown = None,
     keyboard: options.Keyboard = None,
     dont_parse_links: options.DontParseLinks = False,
+    env_file: EnvFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Send a notification to one or more recipients; prints the id of each delivery.
@@ -94,7 +96,7 @@ def send(
         vk=options.given(keyboard=keyboard, dont_parse_links=dont_parse_links),
     )
     timeout_s = _timeout_s(timeout)
-    settings = load_settings()
+    settings = load_settings() if api and env_file is None else settings_here(env_file)
     try:
         address = check_api_url(api) if api else api_url(settings)
     except ValueError as error:

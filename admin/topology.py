@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from admin.here import EnvFile, ManagementUrl, Url, place_here
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import mask_url, vhost_of
@@ -21,9 +22,8 @@ from broker_topology.export import Account, definitions
 from broker_topology.members import GROW, grow
 from broker_topology.topology import Exchange, Topology, build
 from broker_topology.users import DEFAULT_PREFIX, BrokerUser, provide_users
-from common.broker.urls import split_urls, urls_fault
+from common.broker.urls import split_urls
 from common.errors import ArgumentError, GatewayError
-from common.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="The broker's exchanges, queues and bindings.")
 
@@ -31,21 +31,6 @@ _CANNOT_CHECK = 2
 SETTLE_S = 1.0
 _EMPTY_KEY = "(any key)"
 
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        help="Broker, amqp://user:password@host/vhost, several nodes separated by commas; "
-        "GATEWAY_AMQP_URL if not given.",
-    ),
-]
-ManagementUrl = Annotated[
-    str | None,
-    typer.Option(
-        help="Management API, several nodes separated by commas; port 15672 of the broker's hosts, "
-        "same account, if not given."
-    ),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -60,6 +45,7 @@ def apply_command(
         ),
     ] = False,
     management_url: ManagementUrl = None,
+    env_file: EnvFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Declare what is missing; run it as often as you like.
@@ -67,13 +53,13 @@ def apply_command(
     JSON: {created: list of names, exchanges, queues, bindings: how many there are, grown: list of
     {queue, node}}.
     """
-    target, management = _url(url), _management(management_url)
-    applied = apply(target)
+    place = place_here(url, env_file, management_url)
+    applied = apply(place.url)
     if applied.created:
         # RabbitMQ 3.10 writes its list of quorum queues about 0.5 s late (measured): a crash before
         # that leaves a queue that nobody can reach. Who waits for this command is past it.
         time.sleep(SETTLE_S)
-    added = grow(target, management) if grow_queues else []
+    added = grow(place.url, place.management_url) if grow_queues else []
     if as_json:
         _print_json({**asdict(applied), "grown": [asdict(one) for one in added]})
         return
@@ -83,7 +69,7 @@ def apply_command(
     for one in added:
         console.print(f"added a member of queue {one.queue} on {one.node}")
     console.print(
-        f"{mask_url(target)} has the topology: {applied.exchanges} exchanges, "
+        f"{mask_url(place.url)} has the topology: {applied.exchanges} exchanges, "
         f"{applied.queues} queues, {applied.bindings} bindings."
     )
 
@@ -92,6 +78,7 @@ def apply_command(
 def check_command(
     url: Url = None,
     management_url: ManagementUrl = None,
+    env_file: EnvFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the broker with the topology: exit code 0 same, 1 differs, 2 cannot be checked.
@@ -100,16 +87,16 @@ def check_command(
     missing|extra|changed, thing: exchange|queue|binding, name, argument, wanted, found, remedy},
     gaps: list of {queue, members, online, lacking: nodes that have no member of the queue}}.
     """
-    target, management = _url(url), _management(management_url)
+    place = place_here(url, env_file, management_url)
     try:
-        diff = check(target, management)
+        diff = check(place.url, place.management_url)
     except GatewayError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_CANNOT_CHECK) from None
     if as_json:
         _print_json(diff.to_json())
     else:
-        _print_diff(diff, target)
+        _print_diff(diff, place.url)
     raise typer.Exit(0 if diff.same else 1)
 
 
@@ -135,6 +122,7 @@ def export_command(
         Path | None, typer.Option(help="File to write; standard output if not given.")
     ] = None,
     url: Url = None,
+    env_file: EnvFile = None,
     with_user: Annotated[
         bool, typer.Option(help="Add the URL's user as administrator, with a hashed password.")
     ] = False,
@@ -144,7 +132,7 @@ def export_command(
     A broker that boots from definitions creates no user of its own: add --with-user, or create
     users afterwards.
     """
-    target = _url(url)
+    target = place_here(url, env_file, is_asked=False).url
     account = _account(target) if with_user else None
     text = json.dumps(definitions(vhost_of(target), account), indent=2) + "\n"
     if output is None:
@@ -161,6 +149,7 @@ def export_command(
 def users_command(
     url: Url = None,
     management_url: ManagementUrl = None,
+    env_file: EnvFile = None,
     prefix: Annotated[
         str, typer.Option(help="Users are called PREFIX-api, PREFIX-sender-email and so on.")
     ] = DEFAULT_PREFIX,
@@ -175,40 +164,12 @@ def users_command(
     unless --rotate, and get their rights set anew. JSON: list of {name, role, used_by, url,
     password: new|rotated|kept}; the url of a kept one is without password.
     """
-    users = provide_users(_url(url), _management(management_url), prefix=prefix, rotate=rotate)
+    place = place_here(url, env_file, management_url)
+    users = provide_users(place.url, place.management_url, prefix=prefix, rotate=rotate)
     if as_json:
         _print_json([user.to_json() for user in users])
     else:
         _print_users(users)
-
-
-def _url(given: str | None) -> str:
-    if given and (fault := urls_fault(given)):
-        raise ArgumentError(f"--url {mask_url(given)} {fault}.")
-    if given and not given.strip().startswith("amqps://"):
-        return given
-    settings = load_settings()
-    return settings.broker_url_of(given) if given else settings.broker_url
-
-
-def _management(given: str | None) -> str | None:
-    """The management URLs as they were given. Raises ArgumentError."""
-    for url in [] if given is None else given.split(","):
-        if not _is_http(url.strip()):
-            raise ArgumentError(
-                f"--management-url {mask_url(url)!r} is no address such as "
-                "http://broker.example.com:15672."
-            )
-    return given
-
-
-def _is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # looked at, it raises
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in url
 
 
 def _account(url: str) -> Account:

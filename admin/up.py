@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +15,15 @@ from rich.live import Live
 from admin.api_client import api_url
 from admin.doctor_settings import configured_channels
 from admin.env_file import env_file, write_env_file
-from admin.one_machine import INBOX_PORT, alone, await_answer, port_or_free
+from admin.here import UP, announced, env_file_of, holder_of, texts_of
+from admin.one_machine import INBOX_PORT, OneMachineError, alone, await_answer, port_or_free
 from admin.up_board import Board, heading
 from admin.up_broker import PrivateBroker
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.rights import sender
 from common.envelope import Channel
+from common.errors import GatewayError
 from common.settings import PREFIX, Settings, load_settings, unknown_settings
 from deploy.broker import free_port
 from deploy.stack import (
@@ -42,11 +44,13 @@ _LOOK_S = 0.25
 class Plan:
     """What is started: services, the settings that they get beside yours, and the addresses.
 
-    inbox: address of the stand-in providers' inbox, None when every channel has credentials.
+    added: settings that are not yours; inbox: address of the stand-in providers' inbox, None when
+    every channel has credentials.
     """
 
     settings: Settings
     services: list[Service]
+    added: Mapping[str, str]
     api: str
     inbox: str | None
 
@@ -95,11 +99,22 @@ def _run(console: Console, directory: Path, stack: ExitStack) -> None:
     services = Stack(directory, plan.services, stop_timeout_s=settings.stop_timeout_s + 5)
     stack.enter_context(services)
     await_answer(f"{plan.api}/readyz", "api", services)
+    stack.enter_context(_announced(plan, broker, directory))
     places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
     console.print(
         *heading(plan.settings, plan.api, plan.inbox, places, broker, directory), sep="\n"
     )
     _watch(console, Board(services, broker), broker)
+
+
+def _announced(
+    plan: Plan, broker: PrivateBroker | None, directory: Path
+) -> AbstractContextManager[None]:
+    """Let other commands find what runs here."""
+    settings = texts_of(plan.settings) | dict(plan.added)
+    if broker is not None:
+        settings |= {"GATEWAY_MANAGEMENT_URL": broker.management_url}
+    return announced(UP, env_file_of(UP, directory), settings)
 
 
 def _is_private(settings: Settings, broker: PrivateBroker) -> bool:
@@ -116,7 +131,7 @@ def _start_broker(
         console.print("Starting the private RabbitMQ …")
         stack.callback(broker.stop)
         broker.start()
-    elif not check(settings.broker_url).same:
+    elif not check(settings.broker_url, settings.management_api).same:
         apply(settings.broker_url)
 
 
@@ -129,8 +144,7 @@ def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> 
     if settings.api_port == 0:
         settings = settings.model_copy(update={"api_port": free_port()})
         added["GATEWAY_API_PORT"] = str(settings.api_port)
-    for listener in listen(settings.api_host, settings.api_port):
-        listener.close()
+    _expect_free_port(settings, directory)
     if broker is not None and "amqp_url" not in settings.model_fields_set:
         added["GATEWAY_AMQP_URL"] = broker.account.url
     missing = [channel for channel in Channel if channel not in configured_channels(settings)]
@@ -141,7 +155,21 @@ def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> 
         inbox = f"http://127.0.0.1:{http_port}"
         added |= _stand_ins(missing, settings, sandbox_settings(smtp_port, http_port))
     services += [_with_yours(one, settings) for one in gateway_services(added)]
-    return Plan(settings, services, api_url(settings), inbox)
+    return Plan(settings, services, added, api_url(settings), inbox)
+
+
+def _expect_free_port(settings: Settings, directory: Path) -> None:
+    """Raises GatewayError when the API could not listen."""
+    try:
+        for listener in listen(settings.api_host, settings.api_port):
+            listener.close()
+    except GatewayError:
+        if holder := holder_of(settings.api_port, directory):
+            raise OneMachineError(
+                f"{holder} runs here and has port {settings.api_port}: stop it, or set "
+                "GATEWAY_API_PORT to another port (0 picks a free one)"
+            ) from None
+        raise
 
 
 def _stand_ins(

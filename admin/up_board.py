@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from admin.doctor_settings import CREDENTIALS
+from admin.here import UP, env_file_of
 from admin.one_machine import last_word
-from admin.up_broker import USER, PrivateBroker
+from admin.up_broker import URL_FILE, USER, PrivateBroker
 from broker_topology.connect import mask_url
 from common.envelope import Channel
 from common.settings import Settings
@@ -94,16 +95,21 @@ def heading(
     directory: Path,
 ) -> Iterator[str]:
     """What is where, and which channels are real; places: channel → where it really sends."""
-    key = "with the key in GATEWAY_API_KEY" if settings.api_key else "without a key, loopback only"
-    yield f"API          {api}/docs  ({key})"
+    file = env_file_of(UP, directory)
+    known_as = escape(shlex.quote(str(file)))
+    key = "" if settings.api_key else "  (without a key, loopback only)"
+    yield f"API          {api}/docs{key}"
+    if settings.api_key:
+        yield f"             . {known_as}  # sets GATEWAY_API_KEY for curl"
+    if file == env_file_of(UP):
+        yield "Commands     in another terminal find this gateway by themselves"
+    else:
+        yield f"Commands     in another terminal: --env-file {known_as}"
     if broker is None:
         yield f"Broker       {escape(mask_url(settings.amqp_url.get_secret_value()))}"
     else:
         yield f"Broker       private, its messages are kept in {escape(str(broker.directory))}"
-        yield f"             {broker.management_url}  (user {USER}, password in the file below)"
-        yield "             for other commands, in another terminal:"
-        url_file = escape(shlex.quote(str(broker.url_file)))
-        yield f"             export GATEWAY_AMQP_URL_FILE={url_file}"
+        yield f"             {broker.management_url}  (user {USER}, password in {URL_FILE} there)"
     for channel in Channel:
         if channel in places:
             yield f"{channel:<12} {escape(places[channel])}"

@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from common.broker.urls import urls_fault
+from common.broker.urls import is_http, urls_fault
 from common.envelope import Priority
 from common.errors import SettingsError
 from common.faults import sentence_of
@@ -148,6 +148,12 @@ class Settings(BaseModel):
         None,
         "the same broker as its operator user, for dead letters: `/v1/dead-letters` and "
         "`gateway dead`; without it these use GATEWAY_AMQP_URL",
+    )
+    management_url: SecretStr | None = _setting(
+        None,
+        "the broker's management API, `http://user:password@host:15672`, of several nodes "
+        "separated by commas; without it port 15672 (15671 for `amqps://`) of the broker's hosts; "
+        "without an account the broker's",
     )
     publish_timeout_s: float = _setting(
         4.0, "how long the API waits for the broker's confirm before it answers 503", gt=0, le=30
@@ -304,6 +310,11 @@ class Settings(BaseModel):
         return self.broker_url_of((self.operator_amqp_url or self.amqp_url).get_secret_value())
 
     @property
+    def management_api(self) -> str | None:
+        """Where the broker's management API was said to be."""
+        return self.management_url.get_secret_value() if self.management_url else None
+
+    @property
     def state_directory(self) -> Path:
         """Where files are kept: `state_dir`, or `.gateway` beside the code."""
         return (self.state_dir or Path(__file__).resolve().parents[1] / ".gateway").absolute()
@@ -348,6 +359,13 @@ def _broker_contradictions(settings: Settings) -> list[str]:
         for name in ("amqp_url", "operator_amqp_url")
         if (urls := getattr(settings, name)) and (fault := urls_fault(urls.get_secret_value()))
     ]
+    management = settings.management_url
+    if management and not all(
+        is_http(one.strip()) for one in management.get_secret_value().split(",")
+    ):
+        problems.append(
+            "GATEWAY_MANAGEMENT_URL is no address such as http://broker.example.com:15672"
+        )
     is_plain = settings.amqp_url.get_secret_value().strip().startswith("amqp://")
     if is_plain and (settings.amqp_ca_file or settings.amqp_cert_file):
         variable = "GATEWAY_AMQP_CA_FILE" if settings.amqp_ca_file else "GATEWAY_AMQP_CERT_FILE"

@@ -1,5 +1,6 @@
 """`gateway demo` as a newcomer runs it, with its whole tree of processes."""
 
+import json
 import os
 import re
 import signal
@@ -65,6 +66,29 @@ def test_demo_shows_everything_arriving_and_leaves_nothing(
         assert words in done.stdout
     assert re.search(r"refused twice .*sent.*3 ", done.stdout)
     until(lambda: not processes_of_the_demo(tmp_path), 10)
+
+
+def test_commands_in_another_terminal_use_the_demo(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    def gateway(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "admin", *words]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert "gateway: using the demo that runs here" in done.stderr
+        return done
+
+    with started_demo(environment, tmp_path / "output", "Press Ctrl-C") as demo:
+        sent = gateway("send", "telegram:42", "--text", "hi", "--wait", "--json")
+        assert (sent.returncode, json.loads(sent.stdout)["result"]) == (0, "sent")
+        [letter] = json.loads(gateway("dead", "list", "--json").stdout)
+        assert letter["message"] == "Forbidden: bot was blocked by the user"
+        assert gateway("topology", "check").returncode == 0
+        doctor = json.loads(gateway("doctor", "--json").stdout)
+        assert {one["check"] for one in doctor["checks"] if one["state"] == "wrong"} == set()
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(40) == 0
 
 
 @pytest.mark.parametrize(

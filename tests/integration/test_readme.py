@@ -1,23 +1,18 @@
 """What the README tells a newcomer to type works as it stands."""
 
 import re
-import shlex
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import typer.main
 
 from admin.cli import app
 from deploy.broker import Node
+from tests.readme import README, curl_commands, run_curl
 from tests.running import Gateway, running_gateway, until
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-API = "http://127.0.0.1:8080"
 
 
 @pytest.fixture(scope="module")
@@ -26,32 +21,11 @@ def gateway(broker: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield gateway
 
 
-def curl_commands() -> list[str]:
-    """Every curl command of the README's shell blocks, over all its lines."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    commands = [command for block in blocks for command in re.split(r"\n(?=curl )", block)]
-    return [command.strip() for command in commands if command.startswith("curl ")]
-
-
-def run(command: str) -> str:
-    """Run a curl command; where there is no curl, send the same request by its words."""
-    if shutil.which("curl"):
-        words = shlex.split(command)
-        return subprocess.run(
-            [*words, "-sS", "--fail-with-body"], capture_output=True, text=True, check=True
-        ).stdout
-    words = shlex.split(command)[1:]
-    header, _, value = words[words.index("-H") + 1].partition(": ")
-    body = words[words.index("-d") + 1]
-    answer = httpx.post(words[0], headers={header: value}, content=body)
-    return answer.raise_for_status().text
-
-
 def test_curl_lines_run_as_they_stand(gateway: Gateway) -> None:
     commands = curl_commands()
     assert len(commands) == 2
     for command in commands:
-        assert '"status":"queued"' in run(command.replace(API, str(gateway.api.base_url)))
+        assert '"status":"queued"' in run_curl(command, str(gateway.api.base_url))
     until(lambda: gateway.inbox(recipient="ada@example.com"))
     until(lambda: len(gateway.inbox(recipient="42")) == 2)
     until(lambda: gateway.inbox(recipient="123"))

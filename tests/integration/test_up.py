@@ -1,9 +1,11 @@
 """`gateway up` as its operator runs it: own settings, things that die, an orderly end."""
 
 import contextlib
+import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,8 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from admin.here import UP, announced, env_file_of
 from deploy.broker import Node, free_port
 from tests.processes import working_for
+from tests.readme import curl_commands, run_curl
 from tests.running import until
 
 COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
@@ -154,6 +158,50 @@ def test_discarded_letters_are_kept_with_its_state(up: Up) -> None:
     assert answer["discarded"] == 1
     assert Path(answer["file"]).parent == up.state / "dead-letters"
     assert Path(answer["file"]).is_file()
+
+
+def test_commands_and_the_readme_lines_use_what_runs(up: Up) -> None:
+    def gateway(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "admin", *words],
+            cwd=up.directory,  # its .env has the key
+            env=environment(GATEWAY_STATE_DIR=str(up.state)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    with up.running() as process:
+        record = up.state / "up.env"
+        assert f"--env-file {record}" in up.output
+        failed = gateway("send", "telegram:900001001", "--text", "a", "--wait")
+        assert (failed.returncode, "failed" in failed.stdout) == (1, True), failed.stderr
+        assert "using `gateway up` that runs here" in failed.stderr
+        listed = gateway("dead", "list", "--json", "--env-file", str(record))
+        assert [one["code"] for one in json.loads(listed.stdout)] == ["403"]
+        for words in (["topology", "check"], ["doctor"]):
+            well = gateway(*words)
+            assert well.returncode == 0, well.stdout + well.stderr
+        sourced = ["sh", "-ec", f". '{record}'; printf %s \"$GATEWAY_API_KEY\""]
+        key = subprocess.run(sourced, capture_output=True, text=True, check=True).stdout
+        for command in curl_commands():
+            assert '"status":"queued"' in run_curl(command, up.api, key)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert not record.exists()
+
+
+def test_port_of_a_gateway_that_runs_here_is_named(up: Up, vhost_url: str) -> None:
+    up.state.mkdir()
+    other = {"GATEWAY_AMQP_URL": vhost_url, "GATEWAY_API_PORT": up.api.rpartition(":")[2]}
+    with (
+        socket.create_server(("127.0.0.1", int(other["GATEWAY_API_PORT"]))),
+        announced(UP, env_file_of(UP, up.state), other),
+    ):
+        done = up.run()
+    assert done.returncode == 1
+    assert "`gateway up` runs here and has port" in done.stderr
 
 
 def test_killed_outright_leaves_nothing(up: Up) -> None:

@@ -1,0 +1,241 @@
+"""Which gateway a command works on: the one that is named, or the one that runs here.
+
+`gateway demo` and `gateway up` keep a file of settings beside their state while they run, written
+like `.env`. A command that no broker is named to takes its settings from there.
+"""
+
+import fcntl
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from broker_topology.connect import mask_url
+from common.broker.urls import is_http, split_urls, urls_fault
+from common.errors import ArgumentError, GatewayError, SettingsError
+from common.settings import PREFIX, Settings, load_settings
+from deploy.stack import checkout
+
+DEMO, UP = "demo", "up"
+_NAMES = {DEMO: "the demo", UP: "`gateway up`"}
+_NAMED = {"amqp_url", "operator_amqp_url"}
+_ANNOUNCED = (
+    *("amqp_url", "amqp_ca_file", "amqp_cert_file", "amqp_key_file", "operator_amqp_url"),
+    *("management_url", "api_host", "api_port", "api_key"),
+)
+
+EnvFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Settings of the gateway to work on, in a file like .env; nothing else is read then. "
+        "If not given: .env and the environment, and where these name no broker the gateway that "
+        "runs from this checkout."
+    ),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="Broker, amqp://user:password@host/vhost, several nodes separated by commas; "
+        "GATEWAY_AMQP_URL if not given.",
+    ),
+]
+ManagementUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="Management API, several nodes separated by commas; GATEWAY_MANAGEMENT_URL if not "
+        "given."
+    ),
+]
+
+
+class NothingHereError(GatewayError):
+    """No gateway runs here, no broker answers where one is looked for, and none is named."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The broker that a command works on, and all settings that go with it."""
+
+    settings: Settings
+    url: str
+    management_url: str | None
+
+
+def env_file_of(name: str, directory: Path | None = None) -> Path:
+    """Where a running demo or `up` keeps its settings; directory: its state, if not the usual."""
+    return (directory or checkout() / ".gateway") / f"{name}.env"
+
+
+def texts_of(settings: Settings) -> dict[str, str]:
+    """Variable → text of what other commands need of the settings that were given."""
+    texts = {}
+    for name in _ANNOUNCED:
+        if name in settings.model_fields_set:
+            value = getattr(settings, name)
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            text = text.absolute() if isinstance(text, Path) else text
+            texts[PREFIX + name.upper()] = "" if text is None else str(text)
+    return texts
+
+
+@contextmanager
+def announced(name: str, file: Path, settings: Mapping[str, str]) -> Iterator[None]:
+    """While the block runs, other commands find this gateway by its settings.
+
+    name: `demo` or `up`; file: of `env_file_of`. Raises SettingsError when it cannot be written.
+    """
+    lines = [f"# Settings of {_NAMES[name]} while it runs; --env-file takes this file.\n"]
+    lines += [f"{variable}={_quoted(value)}\n" for variable, value in settings.items()]
+    draft = file.with_suffix(".new")
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        # Whoever is killed outright leaves the file, but not the lock.
+        fcntl.flock(written, fcntl.LOCK_EX)
+        written.writelines(lines)
+        written.flush()
+        draft.replace(file)
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def settings_here(env_file: Path | None = None) -> Settings:
+    """The settings of the gateway that a command works on; says on stderr when it has found it.
+
+    Raises SettingsError, and ArgumentError when two gateways run here or the file is not there.
+    """
+    if env_file is not None:
+        return _read(env_file)
+    own = load_settings()
+    found = _running(own.state_directory)
+    if _NAMED & own.model_fields_set:  # may be that of one that runs here: all of it then
+        found = [one for one in found if one.settings.amqp_url == own.amqp_url]
+    if not found:
+        return own
+    if len(found) > 1:
+        files = " or ".join(f"--env-file {shlex.quote(str(one.file))}" for one in found)
+        raise ArgumentError(f"The demo and `gateway up` both run here: say which, with {files}.")
+    [one] = found
+    print(f"gateway: using {one.name} that runs here; --env-file names another", file=sys.stderr)
+    return one.settings.model_copy(
+        update={name: getattr(own, name) for name in own.model_fields_set}
+    )
+
+
+def holder_of(port: int, directory: Path) -> str | None:
+    """Which gateway that runs here has its API at a port; directory: where `up` keeps its state."""
+    found = _running(directory)
+    return next((one.name for one in found if one.settings.api_port == port), None)
+
+
+def place_here(
+    url: str | None,
+    env_file: Path | None = None,
+    management_url: str | None = None,
+    *,
+    as_operator: bool = False,
+    is_asked: bool = True,
+) -> Place:
+    """The broker that a command works on: that of the URL, or of `settings_here`.
+
+    as_operator: with the operator's URL, if there is one; is_asked: whether the broker has to
+    answer. Raises SettingsError, ArgumentError, and NothingHereError.
+    """
+    if url and (fault := urls_fault(url)):
+        raise ArgumentError(f"--url {mask_url(url)} {fault}.")
+    if management_url is not None:
+        check_management(management_url)
+    if url:
+        settings = load_settings() if env_file is None else _read(env_file)
+        return Place(settings, settings.broker_url_of(url), management_url)
+    settings = settings_here(env_file)
+    if is_asked and not _NAMED & settings.model_fields_set:
+        expect_usual_broker(settings)
+    return Place(
+        settings,
+        settings.operator_url if as_operator else settings.broker_url,
+        management_url or settings.management_api,
+    )
+
+
+def check_management(given: str) -> None:
+    """Raise ArgumentError unless these are addresses of management APIs."""
+    for url in given.split(","):
+        if not is_http(url.strip()):
+            raise ArgumentError(
+                f"--management-url {mask_url(url)!r} is no address such as "
+                "http://broker.example.com:15672."
+            )
+
+
+@dataclass(frozen=True)
+class _Running:
+    name: str
+    file: Path
+    settings: Settings
+
+
+def _running(directory: Path) -> list[_Running]:
+    """The gateways that run here, the demo first; directory: where `up` may keep its state."""
+    files = {DEMO: env_file_of(DEMO), UP: env_file_of(UP)}
+    if _is_held(elsewhere := env_file_of(UP, directory)):
+        files[UP] = elsewhere
+    return [
+        _Running(_NAMES[name], file, _read(file)) for name, file in files.items() if _is_held(file)
+    ]
+
+
+def _is_held(file: Path) -> bool:
+    """Whether the one who wrote it lives."""
+    try:
+        with file.open() as opened:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except PermissionError:
+        raise SettingsError(
+            f"{file} belongs to another user, who may run a gateway here: work as that user, "
+            "remove the file, or name a gateway with --env-file"
+        ) from None
+    except OSError:
+        return False
+    return False
+
+
+def _read(file: Path) -> Settings:
+    """The settings of a file like `.env`, and no others."""
+    if not file.is_file():
+        raise ArgumentError(f"--env-file {file}: there is no such file.")
+    return load_settings({name: text for name, text in dotenv_values(file).items() if text})
+
+
+def expect_usual_broker(settings: Settings) -> None:
+    """Raise NothingHereError when no broker is where it is looked for that nobody has named."""
+    parts = urlsplit(split_urls(settings.amqp_url.get_secret_value())[0])
+    address = (parts.hostname or "127.0.0.1", parts.port or 5672)
+    with suppress(OSError), socket.create_connection(address, timeout=2):
+        return
+    raise NothingHereError(
+        f"No gateway runs here, and no broker answers at {address[0]}:{address[1]}: start "
+        f"`gateway demo` or `gateway up`, or name a broker with GATEWAY_AMQP_URL or --env-file."
+    )
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

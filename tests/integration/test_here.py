@@ -1,0 +1,157 @@
+"""Commands that no gateway is named to find the one that runs here, and say so."""
+
+import contextlib
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner, Result
+
+from admin import here
+from admin.cli import app
+from broker_topology.connect import mask_url
+from common.settings import Settings
+from deploy.broker import Node, free_port
+from tests.dead_letters import bury, ids_in
+from tests.support import make_delivery
+
+DEAD = "telegram.dead"
+FOUND = "gateway: using {} that runs here; --env-file names another\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of its own, in which nothing runs yet, and the directory to work in."""
+    root = tmp_path / "a checkout"
+    (root / ".gateway").mkdir(parents=True)
+    monkeypatch.setattr(here, "checkout", lambda: root)
+    monkeypatch.chdir(tmp_path)
+    return root
+
+
+@contextlib.contextmanager
+def running(name: str, url: str, **more: str) -> Iterator[Path]:
+    """A gateway on this broker has announced itself; yields its file."""
+    file = here.env_file_of(name)
+    texts = {f"GATEWAY_{key.upper()}": text for key, text in more.items()}
+    with here.announced(name, file, {"GATEWAY_AMQP_URL": url} | texts):
+        yield file
+
+
+def run(*words: str | Path, env: Mapping[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], env=env)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [(here.DEMO, "the demo"), (here.UP, "`gateway up`")], ids=["demo", "up"]
+)
+@pytest.mark.parametrize(
+    "words",
+    [["dead", "list"], ["topology", "check"], ["doctor"], ["topology", "apply"]],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("checkout")
+def test_commands_use_what_runs_here_and_say_so(
+    name: str, shown: str, words: list[str], gateway_url: str, broker: Node
+) -> None:
+    with running(name, gateway_url, management_url=broker.management_url):
+        done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.startswith(FOUND.format(shown))
+    if words[0] != "dead":
+        assert mask_url(gateway_url) in done.stdout
+
+
+@pytest.mark.usefixtures("checkout")
+def test_its_management_api_is_used_too(gateway_url: str, broker: Node) -> None:
+    with running(here.DEMO, gateway_url, management_url=broker.management_url):
+        done = run("topology", "check")
+    assert "as far as AMQP can tell" not in done.stdout
+
+
+def test_what_is_named_wins_and_nothing_is_said(checkout: Path, gateway_url: str) -> None:
+    elsewhere = f"amqp://demo:wrong@127.0.0.1:{free_port()}/"
+    with running(here.DEMO, elsewhere) as file:
+        by_environment = run("dead", "list", env={"GATEWAY_AMQP_URL": gateway_url})
+        by_option = run("dead", "list", "--url", gateway_url)
+        Path(".env").write_text(f"GATEWAY_AMQP_URL={gateway_url}\n")
+        by_env_file = run("dead", "list")
+        named = run("dead", "list", "--env-file", file)
+    for done in (by_environment, by_option, by_env_file):
+        assert (done.exit_code, done.stderr) == (0, "No dead letters.\n"), done.output
+    # The file that is named has the last word, over .env and the environment.
+    assert named.exit_code != 0
+    assert checkout.is_dir()
+
+
+@pytest.mark.usefixtures("checkout")
+def test_broker_of_the_own_settings_brings_the_rest_of_what_runs_on_it(
+    gateway_url: str, broker: Node
+) -> None:
+    with running(here.UP, gateway_url, management_url=broker.management_url):
+        done = run("topology", "check", env={"GATEWAY_AMQP_URL": gateway_url})
+    assert done.stderr == FOUND.format("`gateway up`")
+    assert "as far as AMQP can tell" not in done.stdout
+
+
+def test_two_that_run_here_are_a_question_with_its_answers(
+    checkout: Path, gateway_url: str, vhost_url: str
+) -> None:
+    bury(gateway_url, make_delivery())
+    with running(here.DEMO, vhost_url) as demo, running(here.UP, gateway_url) as up:
+        done = run("dead", "discard", "--all", "--yes")
+        assert (done.exit_code, type(done.exception).__name__) == (1, "ArgumentError")
+        for file in (demo, up):
+            assert f"--env-file {shlex.quote(str(file))}" in str(done.exception)
+        assert len(ids_in(gateway_url, DEAD)) == 1
+        answered = run("dead", "discard", "--all", "--yes", "--env-file", up)
+    assert answered.exit_code == 0, answered.output
+    assert ids_in(gateway_url, DEAD) == []
+    assert not list((checkout / ".gateway").glob("*.env"))
+
+
+@pytest.mark.usefixtures("checkout")
+def test_what_was_killed_is_not_found() -> None:
+    left = here.env_file_of(here.DEMO)
+    left.write_text(f"GATEWAY_AMQP_URL=amqp://127.0.0.1:{free_port()}/\n")
+    assert "amqp_url" not in here.settings_here().model_fields_set
+
+
+def test_nothing_here_and_nothing_named_says_what_to_start() -> None:
+    port = free_port()
+    nobody = Settings(amqp_url=SecretStr(f"amqp://guest:guest@127.0.0.1:{port}/"))
+    with pytest.raises(here.NothingHereError) as caught:
+        here.expect_usual_broker(nobody)
+    assert str(caught.value) == (
+        f"No gateway runs here, and no broker answers at 127.0.0.1:{port}: start `gateway demo` or "
+        "`gateway up`, or name a broker with GATEWAY_AMQP_URL or --env-file."
+    )
+
+
+@pytest.mark.usefixtures("checkout")
+def test_state_directory_of_an_up_elsewhere_leads_to_it(tmp_path: Path, gateway_url: str) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    with here.announced(
+        here.UP, here.env_file_of(here.UP, state), {"GATEWAY_AMQP_URL": gateway_url}
+    ):
+        done = run("dead", "list", env={"GATEWAY_STATE_DIR": str(state)})
+    assert done.stderr == FOUND.format("`gateway up`") + "No dead letters.\n"
+
+
+def test_file_that_is_not_there_is_one_sentence(checkout: Path) -> None:
+    done = run("dead", "list", "--env-file", checkout / "nobody.env")
+    assert str(done.exception) == f"--env-file {checkout / 'nobody.env'}: there is no such file."
+
+
+@pytest.mark.usefixtures("checkout")
+def test_announcement_is_for_its_owner_and_for_any_value(vhost_url: str) -> None:
+    values = {"api_key": 'it\'s \\ a "key" # of many letters', "telegram_token": "1:a b"}
+    with running(here.DEMO, vhost_url, **values) as file:
+        assert file.stat().st_mode & 0o777 == 0o600
+        found = here.settings_here()
+    assert found.api_key is not None
+    assert found.api_key.get_secret_value() == values["api_key"]
+    assert not file.exists()
