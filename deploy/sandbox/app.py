@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from deploy.sandbox.faults import FAULTS, Channel
 from deploy.sandbox.inbox import Inbox
 from deploy.sandbox.page import POLICY, render_attempt, render_list, render_message
+from deploy.sandbox.problems import add_problems
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.style import SCRIPT, STYLE
 from deploy.sandbox.telegram import BotApi
@@ -37,6 +38,7 @@ def create_app(inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi) -> 
     _add_inbox(app, inbox)
     _add_faults(app, faults)
     _add_page(app, inbox)
+    add_problems(app)
     return app
 
 

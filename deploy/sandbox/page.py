@@ -102,6 +102,16 @@ def render_attempt(attempt: Attempt, thread: Thread) -> str:
     return _thread_page(f"Attempt {attempt.n}", attempt.channel, facts, "", thread, "")
 
 
+def render_error(status: int, title: str, what: str) -> str:
+    """Return the page that says what is wrong and where to go."""
+    return _page(
+        title,
+        f'{_BACK}<main><h1>{escape(title)}</h1><p dir="auto">{escape(what)}</p>'
+        '<p>All that arrived, and all that was refused, is in <a href="/inbox">the inbox</a>.</p>'
+        f'<p class="soft">HTTP status {status}</p></main>',
+    )
+
+
 _UNKNOWN_ID: Final = "not said by the client"
 
 
