@@ -29,6 +29,7 @@ from senders.email_connection import (
     read_mail_server,
 )
 from senders.email_message import Email, Sender, UnsendableAddressError, wire_address, write_email
+from senders.endpoint import DELIVERY_HEADER, is_tellable
 from senders.outcome import About, Misconfigured, Outcome, Rejected, Sent, Transient
 from senders.redaction import redact
 
@@ -134,6 +135,8 @@ class EmailTransmitter:
         options = []
         if smtp.supports_extension("size"):
             options.append(f"SIZE={len(email.content)}")
+        if smtp.supports_extension(DELIVERY_HEADER) and is_tellable(email.delivery_id):
+            options.append(f"{DELIVERY_HEADER}={email.delivery_id}")  # only a stand-in offers it
         with at(Stage.MAIL):
             if email.needs_smtputf8:
                 _require_smtputf8(smtp)

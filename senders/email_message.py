@@ -37,11 +37,13 @@ class Sender:
 class Email:
     """One email ready for one SMTP transaction; the domains of both addresses are in ASCII.
 
+    delivery_id: of this very delivery; a copy's message_id is of what it is a copy of.
     needs_smtputf8: some address has a local part that ASCII cannot express (RFC 6531).
     """
 
     sender: str
     recipient: str
+    delivery_id: str
     message_id: str
     content: bytes
     needs_smtputf8: bool
@@ -79,7 +81,7 @@ def write_email(delivery: Delivery, sender: Sender) -> Email:
     content = "\r\n".join(lines).encode() + write_body(delivery.text, delivery.html, boundary)
     shows_utf8 = not "".join([sender_address, to, *cc, *reply_to]).isascii()
     needs_smtputf8 = shows_utf8 or not recipient.isascii()
-    return Email(sender_address, recipient, message_id, content, needs_smtputf8)
+    return Email(sender_address, recipient, delivery.id, message_id, content, needs_smtputf8)
 
 
 def wire_address(address: str) -> str:

@@ -6,6 +6,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
@@ -21,7 +22,7 @@ from common.envelope import Delivery, TelegramOptions
 from common.errors import SettingsError
 from common.settings import Rate, Settings
 from senders.channel import Limits
-from senders.endpoint import parse_api_url
+from senders.endpoint import DELIVERY_HEADER, is_tellable, parse_api_url
 from senders.outcome import Outcome, Scope, Sent, Unknown
 from senders.redaction import redact
 from senders.telegram_codes import (
@@ -36,6 +37,8 @@ CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 25.0
 MOST_ANSWER_BYTES: Final = 1024 * 1024  # an answer repeats the message, in long escapes at worst
 _REMEMBERED_CHATS: Final = 10_000
+
+_delivery_id: ContextVar[str] = ContextVar("delivery_id")  # of the call that this task makes
 
 
 class _Request(HTTPXRequest):
@@ -75,6 +78,12 @@ async def _bound(response: httpx.Response) -> None:
         raise httpx.ReadError("the answer is compressed, which was not asked for")
     if isinstance(response.stream, httpx.AsyncByteStream):
         response.stream = _Bounded(response.stream)
+
+
+async def _tell_id(request: httpx.Request) -> None:
+    """Say which delivery a call is for; the library's own calls have no place for a header."""
+    if is_tellable(delivery_id := _delivery_id.get("")):
+        request.headers[DELIVERY_HEADER] = delivery_id
 
 
 class RecentSends:
@@ -128,7 +137,10 @@ class TelegramChannel:
             httpx_kwargs={
                 "trust_env": url.may_use_proxy,
                 "headers": {"Accept-Encoding": "identity"},
-                "event_hooks": {"response": [_bound]},
+                "event_hooks": {
+                    "request": [_tell_id] if url.is_told_ids else [],
+                    "response": [_bound],
+                },
             },
         )
         # The same for updates, which are never fetched: a pool of their own costs 5 MB.
@@ -169,6 +181,7 @@ class TelegramTransmitter:
         """Send one text message."""
         options = delivery.telegram or TelegramOptions()
         self._recent.note(delivery.address)
+        _delivery_id.set(delivery.id)
         try:
             message = await self._bot.send_message(**write_message(delivery))
         except AnswerError as error:

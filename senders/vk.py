@@ -25,7 +25,7 @@ from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from senders.channel import Limits
-from senders.endpoint import ApiUrl, parse_api_url
+from senders.endpoint import DELIVERY_HEADER, ApiUrl, is_tellable, parse_api_url
 from senders.outcome import Outcome, Sent
 from senders.redaction import redact
 from senders.vk_codes import ALARMING, classify_exception, read_answer
@@ -117,7 +117,7 @@ class VkTransmitter:
         line = self._line = self._line or _Line(self._account)
         fields = write_fields(delivery)
         try:
-            answer = await line.call("messages.send", fields)
+            answer = await line.call("messages.send", fields, delivery.id)
         except asyncio.CancelledError:
             self._line = None
             line.abandon()
@@ -142,6 +142,7 @@ class _Line:
     def __init__(self, account: Account) -> None:
         self._session = requests.Session()
         self._session.trust_env = account.url.may_use_proxy
+        self._is_told_ids = account.url.is_told_ids
         self._session.max_redirects = 0
         self._adapter = _Adapter(account.url.base, account.timeouts_s)
         self._session.mount(_LIBRARY_URL, self._adapter)
@@ -156,8 +157,11 @@ class _Line:
         self._api.error_handlers.clear()  # the one for code 6 recurses without bound
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vk")
 
-    async def call(self, method: str, fields: dict[str, Any]) -> Any:
-        """Call a method of the API in the line's thread."""
+    async def call(self, method: str, fields: dict[str, Any], delivery_id: str) -> Any:
+        """Call a method of the API in the line's thread, which is idle."""
+        self._session.headers.pop(DELIVERY_HEADER, None)
+        if self._is_told_ids and is_tellable(delivery_id):
+            self._session.headers[DELIVERY_HEADER] = delivery_id
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._api.method, method, fields)
 

@@ -9,16 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from deploy.sandbox.faults import FAULTS, Channel
 from deploy.sandbox.inbox import Inbox
-from deploy.sandbox.page import SCRIPT, STYLE, render_list, render_message
+from deploy.sandbox.page import POLICY, render_attempt, render_list, render_message
+from deploy.sandbox.problems import add_problems
 from deploy.sandbox.rules import Faults
+from deploy.sandbox.style import SCRIPT, STYLE
 from deploy.sandbox.telegram import BotApi
 from deploy.sandbox.vk import VkApi
-
-# The page shows strangers' HTML: nothing but our own two files and inline styles may load.
-_POLICY = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self'; connect-src 'self'; img-src data:; frame-src 'self'"
-}
 
 
 class FailNext(BaseModel):
@@ -42,6 +38,7 @@ def create_app(inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi) -> 
     _add_inbox(app, inbox)
     _add_faults(app, faults)
     _add_page(app, inbox)
+    add_problems(app)
     return app
 
 
@@ -58,8 +55,10 @@ def _add_providers(app: FastAPI, bot_api: BotApi, vk_api: VkApi) -> None:
 def _add_inbox(app: FastAPI, inbox: Inbox) -> None:
     @app.get("/inbox.json")
     async def show_inbox(channel: str = "", recipient: str = "") -> dict[str, Any]:
+        attempts = inbox.attempts(channel, recipient)
         return {
             "entries": jsonable_encoder(inbox.entries(channel, recipient)),
+            "refused": jsonable_encoder([one for one in attempts if one.is_refused]),
             "duplicates": inbox.duplicates,
             "refused_duplicates": inbox.refused_duplicates,
         }
@@ -99,14 +98,21 @@ def _add_page(app: FastAPI, inbox: Inbox) -> None:
     @app.get("/")
     @app.get("/inbox")
     async def show_list(channel: Annotated[str, Query()] = "", recipient: str = "") -> HTMLResponse:
-        return HTMLResponse(render_list(inbox, channel, recipient), headers=_POLICY)
+        return HTMLResponse(render_list(inbox, channel, recipient), headers=POLICY)
 
     @app.get("/inbox/{n}")
     async def show_message(n: int) -> HTMLResponse:
         entry = inbox.entry(n)
         if entry is None:
             raise HTTPException(404, f"There is no message {n} in the inbox.")
-        return HTMLResponse(render_message(entry), headers=_POLICY)
+        return HTMLResponse(render_message(entry, inbox.thread(entry)), headers=POLICY)
+
+    @app.get("/attempts/{n}")
+    async def show_attempt(n: int) -> HTMLResponse:
+        attempt = inbox.attempt(n)
+        if attempt is None:
+            raise HTTPException(404, f"There is no attempt {n} in the inbox.")
+        return HTMLResponse(render_attempt(attempt, inbox.thread(attempt)), headers=POLICY)
 
     @app.get("/page.css")
     async def style() -> Response:

@@ -60,6 +60,18 @@ class Fault:
             return f"{self.code} {self.words}"
         return f"{self.act} ({self.delay_s:g} s)" if self.delay_s else str(self.act)
 
+    @property
+    def answer(self) -> str:
+        """What a client that met this fault was answered, or why it was not."""
+        return _ANSWERS.get(self.act) or self.summary
+
+
+_ANSWERS: Final = {
+    Act.RESET_BEFORE: "no answer: the connection was reset",
+    Act.ACCEPT_THEN_RESET: "no answer: accepted, then the connection was reset",
+    Act.ACCEPT_THEN_HANG: "no answer: accepted, then silence",
+}
+
 
 def _named(*faults: Fault) -> dict[str, Fault]:
     return {fault.name: fault for fault in faults}

@@ -5,14 +5,17 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Final
 
-from deploy.sandbox.inbox import Message
+from deploy.sandbox.records import DELIVERY_HEADER, Message, read_delivery_id
 
 # `<notification id>-<n>@domain`, the gateway's Message-ID.
 _DELIVERY_ID: Final = re.compile(r"<([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+)@")
 
 
-def read_mail(content: bytes, recipient: str) -> Message:
-    """Return one recipient's copy of an email as the inbox keeps it."""
+def read_mail(content: bytes, recipient: str, delivery_id: str | None = None) -> Message:
+    """Return one recipient's copy of an email as the inbox keeps it.
+
+    delivery_id: what MAIL said; without it the email's own headers say it.
+    """
     mail = message_from_bytes(content, policy=policy.default)
     message_id = str(mail.get("Message-ID", "")).strip()
     found = _DELIVERY_ID.match(message_id)
@@ -23,8 +26,10 @@ def read_mail(content: bytes, recipient: str) -> Message:
         subject=str(mail["Subject"]) if "Subject" in mail else None,
         text=_body(mail, "plain") or "",
         html=_body(mail, "html"),
-        delivery_id=mail.get("X-Gateway-Delivery") or (found[1] if found else None),
-        headers=[(name, _clean(str(value))) for name, value in mail.items()],
+        delivery_id=delivery_id
+        or read_delivery_id(mail.get(DELIVERY_HEADER))
+        or (found[1] if found else None),
+        headers=[(name, str(value)) for name, value in mail.items()],
         attachments=[part.get_filename() or "unnamed" for part in mail.iter_attachments()],
         identity=message_id,
     )
@@ -41,7 +46,3 @@ def _body(mail: EmailMessage, kind: str) -> str | None:
     except LookupError:  # a charset that nobody knows
         text = content.decode("latin-1")
     return text.replace("\r\n", "\n")
-
-
-def _clean(value: str) -> str:
-    return value.encode("utf-8", "replace").decode()

@@ -2,8 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Final
 
 from deploy.sandbox.faults import FAULTS, Channel, Fault, Stage, find_magic
+
+MAX_REMEMBERED: Final = 100_000  # magic recipients that had their turn; the oldest have it again
 
 
 @dataclass
@@ -97,4 +100,6 @@ class Faults:
         if magic.times is not None and self._met[key] >= magic.times:
             return None
         self._met[key] += 1
+        if len(self._met) > MAX_REMEMBERED:
+            del self._met[next(iter(self._met))]
         return FAULTS[channel][magic.fault]

@@ -7,6 +7,7 @@ import pytest
 from common.errors import SettingsError
 from common.settings import load_settings
 from senders.email import EmailChannel
+from senders.endpoint import parse_api_url
 from senders.process import make_channel
 from tests.support import make_delivery
 
@@ -90,3 +91,23 @@ def test_vk_counts_against_the_account_alone() -> None:
     limits = channel.limits(make_delivery())
 
     assert (channel.rate, limits.recipient, limits.domain) == (settings.vk_rate, None, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_told"),
+    [
+        ("https://api.telegram.org", False),
+        ("HTTPS://api.vk.ru/", False),
+        ("https://127.0.0.1:8025", False),
+        ("http://127.0.0.1:8025", True),
+        ("HTTP://sandbox:8025/", True),
+    ],
+)
+def test_delivery_ids_are_told_over_plain_http_alone(url: str, is_told: bool) -> None:
+    assert parse_api_url("GATEWAY_VK_API_URL", url).is_told_ids is is_told
+
+
+def test_providers_own_addresses_are_told_no_delivery_ids() -> None:
+    settings = load_settings({})
+    for url in (settings.telegram_api_url, settings.vk_api_url):
+        assert not parse_api_url("…", url).is_told_ids

@@ -1,0 +1,63 @@
+"""What an error looks like: a page to a browser, JSON to any other client."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from deploy.sandbox.page import POLICY, render_error
+
+_WORDS: Final = {
+    404: "There is nothing at {path}.",
+    405: "{path} cannot be asked with {method}.",
+    500: "The sandbox failed at {path} and goes on; its own output says where.",
+}
+
+
+def add_problems(app: FastAPI) -> None:
+    """Let an application answer every error as its client can read it."""
+
+    @app.exception_handler(HTTPException)
+    async def refuse(request: Request, error: HTTPException) -> Response:
+        is_bare = error.detail == HTTPStatus(error.status_code).phrase
+        detail = _words(request, error.status_code) if is_bare else error.detail
+        return _answer(request, error.status_code, detail, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def explain(request: Request, error: RequestValidationError) -> Response:
+        faults = error.errors()
+        if any(fault["loc"][0] == "path" for fault in faults):  # /inbox/x: no such page
+            return _answer(request, 404, _words(request, 404))
+        if not _is_browser(request):
+            return await request_validation_exception_handler(request, error)
+        lines = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        return _answer(request, 422, "; ".join(lines))
+
+    @app.exception_handler(Exception)
+    async def admit(request: Request, error: Exception) -> Response:
+        return _answer(request, 500, _words(request, 500))
+
+
+def _words(request: Request, status: int) -> str:
+    phrase = HTTPStatus(status).phrase
+    words = _WORDS.get(status, phrase)
+    return words.format(path=request.url.path, method=request.method)
+
+
+def _answer(
+    request: Request, status: int, what: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    given = {**(headers or {}), "Vary": "Accept"}
+    if not _is_browser(request):
+        return JSONResponse({"detail": what}, status, given)
+    page = render_error(status, HTTPStatus(status).phrase, what)
+    return HTMLResponse(page, status, given | POLICY)
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "").lower()
