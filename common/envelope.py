@@ -6,16 +6,14 @@ Readers ignore fields they do not know, so that a newer API can run beside older
 that older readers must not misread raises `WIRE_VERSION`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -57,22 +55,12 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-# The C0 controls, DEL, and what Python's email package takes for a line break.
-_CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
-
-
-def _without_controls(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError("control characters and line breaks are not allowed here")
-    return text
-
-
-OneLine = Annotated[str, AfterValidator(_without_controls)]
-"""Text that may become a header: no CR, LF, NUL or other control character."""
-
-
 class WireModel(BaseModel):
-    """Frozen; unknown fields are refused from clients and ignored from the wire (`decode`)."""
+    """Frozen; fields that we do not know are ignored from the wire (`decode`).
+
+    Nothing here limits lengths or values: those are the door's, and may be tightened while messages
+    of yesterday still wait. What no provider would take, its channel tells.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -95,59 +83,49 @@ class WireModel(BaseModel):
             ) from None
 
 
-class EmailOptions(WireModel):
-    """What only an email has. `headers` come from the allow-list of the ingress."""
+class WireEmail(WireModel):
+    """What only an email has; a copy (cc, bcc) has no bcc."""
 
-    from_name: OneLine | None = Field(
-        None, max_length=128, description="display name of the sender"
-    )
-    reply_to: OneLine | None = Field(None, max_length=320)
-    cc: list[OneLine] = Field([], max_length=50)
-    bcc: list[OneLine] = Field([], max_length=50)
-    headers: dict[OneLine, OneLine] = Field({}, max_length=20)
+    from_name: str | None = None
+    reply_to: str | None = None
+    cc: list[str] = []
+    bcc: list[str] = []
+    headers: dict[str, str] = {}
 
 
-class Button(WireModel):
+class WireButton(WireModel):
     """One inline button under a Telegram message; it opens a URL."""
 
-    text: OneLine = Field(min_length=1, max_length=64)
-    url: OneLine = Field(min_length=1, max_length=2048, pattern=r"^(https?|tg)://")
+    text: str
+    url: str
 
 
-class LinkPreview(WireModel):
+class WireLinkPreview(WireModel):
     """How Telegram previews a link in the text (Bot API `LinkPreviewOptions`)."""
 
     is_disabled: bool = False
-    url: OneLine | None = Field(None, max_length=2048)
+    url: str | None = None
     prefer_small_media: bool = False
     prefer_large_media: bool = False
     show_above_text: bool = False
 
 
-class TelegramOptions(WireModel):
+class WireTelegram(WireModel):
     """What only a Telegram message has, in the Bot API's words."""
 
-    parse_mode: Literal["HTML", "MarkdownV2", "Markdown"] | None = None
+    parse_mode: str | None = None
     disable_notification: bool = False
-    message_thread_id: int | None = Field(None, ge=1, le=2**53)
+    message_thread_id: int | None = None
     protect_content: bool = False
-    link_preview: LinkPreview | None = None
-    buttons: list[Annotated[list[Button], Field(max_length=100)]] = Field(
-        [],
-        max_length=100,
-        description="rows of 1 to 8 inline buttons, at most 100 in all",
-    )
-    on_unknown: Literal["resend", "fail"] = Field(
-        "resend",
-        description="when it cannot be known whether Telegram took the message: "
-        "send again (perhaps twice) or fail (perhaps never)",
-    )
+    link_preview: WireLinkPreview | None = None
+    buttons: list[list[WireButton]] = []
+    on_unknown: str = Field("resend", description="`fail`: never send again what may have arrived")
 
 
-class VkOptions(WireModel):
+class WireVk(WireModel):
     """What only a VK message has, in the VK API's words."""
 
-    keyboard: dict[str, JsonValue] | None = Field(None, description="VK keyboard object")
+    keyboard: dict[str, JsonValue] | None = None
     dont_parse_links: bool = False
 
 
@@ -176,9 +154,9 @@ class Delivery(WireModel):
     subject: str | None = None
     text: str | None = None
     html: str | None = None
-    email: EmailOptions | None = None
-    telegram: TelegramOptions | None = None
-    vk: VkOptions | None = None
+    email: WireEmail | None = None
+    telegram: WireTelegram | None = None
+    vk: WireVk | None = None
     copy_of: CopyOf | None = None
     tags: list[str] = Field(default_factory=list)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from common.envelope import Channel, CopyOf, Delivery
+from pydantic import BaseModel
+
+from common.envelope import Channel, CopyOf, Delivery, WireEmail, WireModel, WireTelegram, WireVk
 from gateway_api.problems import Problem
 from gateway_api.recipients import Recipient
 from gateway_api.validation import ValidNotification
@@ -80,13 +82,19 @@ def _content(notification: ValidNotification, channel: Channel) -> dict[str, Any
     request = notification.request
     match channel:
         case Channel.EMAIL:
-            return {"text": request.text, "html": request.html, "email": notification.email}
+            email = _wire(WireEmail, notification.email)
+            return {"text": request.text, "html": request.html, "email": email}
         case Channel.TELEGRAM:
             has_text = bool(request.text and not request.text.isspace())
             return {
                 "text": request.text if has_text else None,
                 "html": None if has_text else request.html,
-                "telegram": request.telegram,
+                "telegram": _wire(WireTelegram, request.telegram),
             }
         case Channel.VK:
-            return {"text": request.text, "vk": request.vk}
+            return {"text": request.text, "vk": _wire(WireVk, request.vk)}
+
+
+def _wire(model: type[WireModel], options: BaseModel | None) -> WireModel | None:
+    """A channel's options as they travel."""
+    return None if options is None else model.model_validate(options.model_dump())

@@ -13,7 +13,8 @@ from pydantic import (
     Tag,
 )
 
-from common.envelope import EmailOptions, OneLine, Priority, TelegramOptions, VkOptions
+from common.envelope import Priority
+from gateway_api.options import EmailOptions, OneLine, TelegramOptions, VkOptions
 
 MAX_RECIPIENTS = 100
 MAX_EXPIRES_IN_S = 2_592_000

@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from common.envelope import Channel, EmailOptions
+from common.envelope import Channel
 from common.faults import sentence_of
 from gateway_api.content import content_faults
 from gateway_api.email_headers import header_faults
+from gateway_api.options import EmailOptions
 from gateway_api.problems import Fault, Problem, pointer
 from gateway_api.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.request import UNION_TAGS, NotificationRequest

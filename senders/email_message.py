@@ -9,7 +9,7 @@ from typing import Final
 
 import idna
 
-from common.envelope import Delivery, EmailOptions
+from common.envelope import Delivery, WireEmail
 from senders.email_body import write_body
 from senders.email_headers import address_header, program_header, text_header
 
@@ -54,7 +54,7 @@ def write_email(delivery: Delivery, sender: Sender) -> Email:
 
     A copy (cc, bcc) carries the very bytes of the email that it is a copy of.
     """
-    options = delivery.email or EmailOptions()
+    options = delivery.email or WireEmail()
     original_id = delivery.copy_of.delivery_id if delivery.copy_of else delivery.id
     shown_to = delivery.copy_of.address if delivery.copy_of else delivery.address
     sender_address = wire_address(sender.address)

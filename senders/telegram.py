@@ -18,7 +18,7 @@ from telegram.helpers import escape_markdown
 from telegram.request import HTTPXRequest
 
 from common.envelope import Channel as ChannelName
-from common.envelope import Delivery, TelegramOptions
+from common.envelope import Delivery, WireTelegram
 from common.errors import SettingsError
 from common.settings import Rate, Settings
 from senders.channel import Limits
@@ -179,7 +179,7 @@ class TelegramTransmitter:
 
     async def send(self, delivery: Delivery) -> Outcome:
         """Send one text message."""
-        options = delivery.telegram or TelegramOptions()
+        options = delivery.telegram or WireTelegram()
         self._recent.note(delivery.address)
         _delivery_id.set(delivery.id)
         try:
@@ -192,7 +192,7 @@ class TelegramTransmitter:
         else:
             return Sent(str(message.message_id))
         if isinstance(outcome, Unknown):
-            outcome = replace(outcome, resend=options.on_unknown == "resend")
+            outcome = replace(outcome, resend=options.on_unknown != "fail")
         return redact(outcome, *self._secrets)
 
     async def close(self) -> None:
@@ -201,7 +201,7 @@ class TelegramTransmitter:
 
 def write_message(delivery: Delivery) -> dict[str, Any]:
     """The arguments of `Bot.send_message`; the subject, if any, stands above the text."""
-    options = delivery.telegram or TelegramOptions()
+    options = delivery.telegram or WireTelegram()
     is_html_only = delivery.text is None and delivery.html is not None
     parse_mode = "HTML" if is_html_only else options.parse_mode
     text = (delivery.html if is_html_only else delivery.text) or ""

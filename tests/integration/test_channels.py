@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from common.envelope import TelegramOptions
+from common.envelope import WireTelegram
 from common.settings import Settings, load_settings
 from deploy.sandbox import Sandbox
 from deploy.sandbox.smtp import PASSWORD
@@ -287,7 +287,7 @@ async def test_cancelled_vk_call_does_not_hold_up_the_next() -> None:
 async def test_telegram_resends_an_unknown_only_when_wished(wish: Any, resend: bool) -> None:
     server = ScriptedHttp(Deed.DROP)
     async with server.serving(), lane_of(telegram(server)) as lane:
-        outcome = await lane.send(make_delivery(telegram=TelegramOptions(on_unknown=wish)))
+        outcome = await lane.send(make_delivery(telegram=WireTelegram(on_unknown=wish)))
 
     assert isinstance(outcome, Unknown)
     assert outcome.resend is resend

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from admin.cli import app
 from admin.send import send as send_command
 from broker_topology.users import provide_users
-from common.envelope import EmailOptions, TelegramOptions, VkOptions
 from common.errors import GatewayError
 from deploy.broker import Node
+from gateway_api.options import EmailOptions, TelegramOptions, VkOptions
 from tests.running import Gateway, running_gateway, until
 from tests.scripted_servers import ScriptedHttp, http
 from tests.support import count

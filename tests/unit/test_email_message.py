@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from common.envelope import Channel, CopyOf, Delivery, EmailOptions
+from common.envelope import Channel, CopyOf, Delivery, WireEmail
 from senders.email_message import Sender, UnsendableAddressError, wire_address, write_email
 from tests.support import make_delivery
 
@@ -70,7 +70,7 @@ def test_headers_of_a_plain_email() -> None:
 
 
 def test_options_become_headers_and_bcc_never_does() -> None:
-    options = EmailOptions(
+    options = WireEmail(
         from_name="Shop",
         reply_to="help@example.com",
         cc=["bob@example.org", "eve@example.org"],
@@ -129,7 +129,7 @@ def test_unsubscribe_headers_are_never_folded() -> None:
     link = f"<https://example.com/u?{'token' * 100}>, <mailto:u@example.com>"
     headers = {"List-Unsubscribe": link, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
-    lines = raw_headers(mail(text="a", email=EmailOptions(headers=headers)))
+    lines = raw_headers(mail(text="a", email=WireEmail(headers=headers)))
 
     assert f"List-Unsubscribe: {link}" in lines
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in lines
@@ -148,9 +148,7 @@ def test_unsubscribe_headers_are_never_folded() -> None:
     ],
 )
 def test_subject_and_sender_name_survive_folding(text: str) -> None:
-    delivery = mail(
-        text="a", subject=text.strip(), email=EmailOptions(from_name=text[:128].strip())
-    )
+    delivery = mail(text="a", subject=text.strip(), email=WireEmail(from_name=text[:128].strip()))
 
     # the older reader: the newer one puts spaces between encoded words of a name
     message = email.message_from_bytes(write_email(delivery, SENDER).content)
@@ -165,7 +163,7 @@ def test_many_long_cc_addresses_survive_folding() -> None:
     cc = [f"somebody-with-a-long-name-{n}@subdomain.example.org" for n in range(50)]
 
     assert [
-        one.addr_spec for one in parse(mail(text="a", email=EmailOptions(cc=cc)))["Cc"].addresses
+        one.addr_spec for one in parse(mail(text="a", email=WireEmail(cc=cc)))["Cc"].addresses
     ] == cc
 
 
@@ -181,8 +179,8 @@ def test_domain_is_in_ascii_and_needs_no_smtputf8() -> None:
     "changes",
     [
         {"address": "ада@example.org"},
-        {"email": EmailOptions(cc=["ада@example.org"])},
-        {"email": EmailOptions(reply_to="ада@example.org")},
+        {"email": WireEmail(cc=["ада@example.org"])},
+        {"email": WireEmail(reply_to="ада@example.org")},
     ],
 )
 def test_unicode_local_part_needs_smtputf8(changes: dict[str, Any]) -> None:

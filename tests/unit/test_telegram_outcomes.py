@@ -9,7 +9,7 @@ import pytest
 from telegram import InlineKeyboardMarkup, LinkPreviewOptions
 from telegram.error import NetworkError, TelegramError, TimedOut
 
-from common.envelope import Button, LinkPreview, TelegramOptions
+from common.envelope import WireButton, WireLinkPreview, WireTelegram
 from common.settings import Rate
 from senders.outcome import (
     About,
@@ -185,19 +185,19 @@ def test_throttle_is_the_chats_when_it_outran_its_budget(
             {"text": "1 &lt; 2\n\n<b>a</b>", "parse_mode": "HTML"},
         ),
         (
-            {"text": "*a*", "subject": "1.", "telegram": TelegramOptions(parse_mode="MarkdownV2")},
+            {"text": "*a*", "subject": "1.", "telegram": WireTelegram(parse_mode="MarkdownV2")},
             {"text": "1\\.\n\n*a*", "parse_mode": "MarkdownV2"},
         ),
         (
             {
-                "telegram": TelegramOptions(
+                "telegram": WireTelegram(
                     disable_notification=True, message_thread_id=7, protect_content=True
                 )
             },
             {"disable_notification": True, "message_thread_id": 7, "protect_content": True},
         ),
         (
-            {"telegram": TelegramOptions(link_preview=LinkPreview(is_disabled=True))},
+            {"telegram": WireTelegram(link_preview=WireLinkPreview(is_disabled=True))},
             {"link_preview_options": LinkPreviewOptions(is_disabled=True)},
         ),
     ],
@@ -209,9 +209,9 @@ def test_delivery_becomes_arguments(changes: dict[str, Any], expected: dict[str,
 
 
 def test_buttons_become_an_inline_keyboard() -> None:
-    rows = [[Button(text="Open", url="https://example.com")]]
+    rows = [[WireButton(text="Open", url="https://example.com")]]
 
-    keyboard = write_message(make_delivery(telegram=TelegramOptions(buttons=rows)))["reply_markup"]
+    keyboard = write_message(make_delivery(telegram=WireTelegram(buttons=rows)))["reply_markup"]
 
     assert isinstance(keyboard, InlineKeyboardMarkup)
     assert keyboard.to_dict() == {

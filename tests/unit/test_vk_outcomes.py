@@ -8,7 +8,7 @@ import requests
 import vk_api
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from common.envelope import VkOptions
+from common.envelope import WireVk
 from senders.outcome import (
     About,
     Misconfigured,
@@ -134,8 +134,8 @@ def test_random_id_is_an_int32_of_the_delivery_alone() -> None:
     [
         ({"text": "a"}, {"peer_id": "42", "message": "a"}),
         ({"text": "a", "subject": "Subject"}, {"message": "Subject\n\na"}),
-        ({"vk": VkOptions(keyboard={"buttons": ["ё"]})}, {"keyboard": '{"buttons": ["ё"]}'}),
-        ({"vk": VkOptions(dont_parse_links=True)}, {"dont_parse_links": 1}),
+        ({"vk": WireVk(keyboard={"buttons": ["ё"]})}, {"keyboard": '{"buttons": ["ё"]}'}),
+        ({"vk": WireVk(dont_parse_links=True)}, {"dont_parse_links": 1}),
     ],
 )
 def test_delivery_becomes_fields(changes: dict[str, Any], expected: dict[str, Any]) -> None:
