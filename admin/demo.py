@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,10 +11,13 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
-from admin.demo_board import Board, Case, closing
+from admin.demo_board import Board, Case
+from admin.demo_closing import print_closing
+from admin.demo_live import show_live
+from admin.following import Following
 from admin.here import DEMO, announced, env_file_of
 from admin.one_machine import (
     INBOX_PORT,
@@ -25,9 +27,9 @@ from admin.one_machine import (
     port_or_free,
     start_node,
 )
+from admin.screen import is_painted
 from broker_topology.apply import apply, present, remove
 from broker_topology.connect import mask_url
-from broker_topology.events import listen
 from common.errors import GatewayError
 from common.settings import load_settings
 from deploy.broker import Node, free_port
@@ -71,14 +73,16 @@ def demo(
             console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
             broker = stack.enter_context(_broker(directory))
             api, inbox = stack.enter_context(_gateway(directory, broker))
-            board = _play(console, api, broker.url)
-            console.print(*closing(board, api, inbox, broker.page), sep="\n")
+            board = Board(CASES)
+            following = stack.enter_context(Following(broker.url, board.note, with_queued=True))
+            _play(console, board, following, api)
+            print_closing(console, board.failures(), api, inbox, broker.page)
             if exit_:
                 if not board.is_as_expected:
                     raise DemoError(f"not every notification ended as it should; logs: {directory}")
                 return
-            console.print("\nEverything stays up. Press Ctrl-C to stop.")
-            threading.Event().wait()
+            console.print("\nEverything stays up. Press Ctrl-C to stop.\n")
+            show_live(console, board, following)
         except KeyboardInterrupt:
             console.print("\nStopping …")
             if exit_:
@@ -93,11 +97,11 @@ class _Broker:
     management_url: str | None = None
 
     @property
-    def page(self) -> str:
-        """Where its management page is, in words."""
+    def page(self) -> list[str]:
+        """Where its management page is, in lines."""
         if self.management_url is None:
-            return f"of {mask_url(self.url)}"
-        return f"{self.management_url}  (user demo, password {BROKER_PASSWORD})"
+            return [f"of {mask_url(self.url)}"]
+        return [self.management_url, f"user demo, password {BROKER_PASSWORD}"]
 
     @property
     def settings(self) -> dict[str, str]:
@@ -161,19 +165,10 @@ def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str]]:
             yield api, inbox
 
 
-def _play(console: Console, api: str, url: str) -> Board:
-    """POST every case and follow the events until each has ended, or the time is over."""
-    board = Board(CASES)
-    stopping, ready = threading.Event(), threading.Event()
-
-    def follow() -> None:
-        for event in listen(url, stopping, ready=ready):
-            board.note(event)
-
-    follower = threading.Thread(target=follow, daemon=True)
-    follower.start()
-    if not ready.wait(10):
-        raise DemoError("the broker did not answer within 10 s")
+def _play(console: Console, board: Board, following: Following, api: str) -> None:
+    """POST every case and show how far each has come until all have ended, or the time is over."""
+    if fault := following.await_ready(10):
+        raise DemoError(f"what becomes of notifications cannot be followed: {fault}")
     with httpx.Client(base_url=api, timeout=10) as client:
         for case in CASES:
             answer = client.post("/v1/notifications", json=case.request())
@@ -181,13 +176,21 @@ def _play(console: Console, api: str, url: str) -> Board:
                 raise DemoError(f"POST /v1/notifications answered {answer.text}")
             board.accepted(case, answer.json()["deliveries"][0]["id"])
     _show_until_done(console, board)
-    stopping.set()
-    follower.join()
-    return board
 
 
 def _show_until_done(console: Console, board: Board) -> None:
     deadline = time.monotonic() + DEADLINE_S
-    with Live(console=console, get_renderable=board.table, refresh_per_second=8):
+
+    def picture() -> RenderableType:
+        return board.table(console.width)
+
+    def wait() -> None:
         while not board.is_done and time.monotonic() < deadline:
             time.sleep(0.05)
+
+    if not is_painted(console):
+        wait()
+        console.print(picture())
+        return
+    with Live(console=console, get_renderable=picture, refresh_per_second=8):
+        wait()

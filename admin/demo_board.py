@@ -1,27 +1,21 @@
-"""What the demo shows: the cases, how far each has come, and what arrived."""
+"""What the demo shows: its own notifications, then whatever else is sent while it is up."""
 
-import threading
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from rich import box
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from common.envelope import Event, EventType
+from admin.deliveries import MOST, Deliveries, Known
+from admin.delivery_view import LOOKS, address
+from broker_topology.events import Fact
+from common.envelope import Event, Status, utc_now
 
-_LOOKS = {
-    "queued": "[cyan]queued[/]",
-    "retrying": "[yellow]retrying[/]",
-    "delayed": "[yellow]delayed[/]",
-    "sent": "[green]sent[/]",
-    "failed": "[red]dead letter[/]",
-    "expired": "[red]expired[/]",
-}
-_FINAL = {EventType.SENT, EventType.FAILED, EventType.EXPIRED}
+_WITH_TITLES = 80
 
 
 @dataclass(frozen=True)
@@ -40,114 +34,84 @@ class Case:
         return request | ({"subject": self.subject} if self.subject else {})
 
 
-@dataclass
-class Course:
-    """How far one case has come; times in monotonic seconds."""
-
-    delivery_id: str
-    began_at: float = field(default_factory=time.monotonic)
-    ended_at: float | None = None
-    events: list[Event] = field(default_factory=list)
-
-    @property
-    def status(self) -> str:
-        """The last thing that became true."""
-        return self.events[-1].type.value if self.events else "queued"
-
-    @property
-    def tries(self) -> int:
-        """Attempts made so far."""
-        return self.events[-1].attempt if self.events else 0
-
-
 class Board:
-    """The courses of all cases; events come from another thread than the one that looks."""
+    """How far everything has come; facts come from another thread than the one that looks."""
 
     def __init__(self, cases: Sequence[Case]) -> None:
         self._cases = cases
-        self._courses: dict[Case, Course] = {}
-        self._early: list[Event] = []
-        self._lock = threading.Lock()
+        self._ids: dict[Case, str] = {}
+        self._deliveries = Deliveries()
+        self._news: deque[Known] = deque(maxlen=MOST)
+        self._left_out = 0
 
     def accepted(self, case: Case, delivery_id: str) -> None:
         """The API answered 202 for this case."""
-        with self._lock:
-            self._courses[case] = Course(delivery_id)
-            early, self._early = self._early, []
-        for event in early:
-            self.note(event)
+        self._ids[case] = delivery_id
 
-    def note(self, event: Event) -> None:
-        """Take in an event; one that outran its 202 is kept for later."""
-        with self._lock:
-            for course in self._courses.values():
-                if course.delivery_id == event.delivery_id:
-                    course.events.append(event)
-                    if event.type in _FINAL:
-                        course.ended_at = time.monotonic()
-                    return
-            self._early.append(event)
+    def note(self, fact: Fact) -> None:
+        """Take in a fact, of a case or not."""
+        if news := self._deliveries.hear(fact):
+            self._left_out += len(self._news) == MOST
+            self._news.append(news)
 
     @property
     def is_done(self) -> bool:
         """Whether every case has ended."""
-        courses = [self._courses.get(case) for case in self._cases]
-        return all(course is not None and course.ended_at for course in courses)
+        return all((known := self.known(case)) and known.is_ended for case in self._cases)
 
     @property
     def is_as_expected(self) -> bool:
         """Whether every case has ended as it should."""
-        return self.is_done and all(self._courses[case].status == case.ends for case in self._cases)
+        return all(
+            (known := self.known(case)) and known.status == case.ends for case in self._cases
+        )
 
-    def course(self, case: Case) -> Course | None:
+    def known(self, case: Case) -> Known | None:
         """How far a case has come."""
-        return self._courses.get(case)
+        return self._deliveries.get(self._ids.get(case, ""))
 
     def failures(self) -> list[Event]:
-        """The events that made dead letters."""
-        courses = list(self._courses.values())
-        return [e for course in courses for e in course.events if e.type is EventType.FAILED]
+        """What made dead letters of cases."""
+        found = [self.known(case) for case in self._cases]
+        return [one.last for one in found if one and one.last and one.status is Status.FAILED]
 
-    def table(self) -> RenderableType:
-        """The picture of this moment."""
+    def news(self) -> Iterator[Known]:
+        """What has changed since the last call; of more than can be kept, the latest."""
+        while self._news:
+            if not self._is_of_a_case(known := self._news.popleft()):
+                yield known
+
+    def left_out(self) -> int:
+        """How many changes came too fast to be kept, and are not among the news."""
+        count, self._left_out = self._left_out, 0
+        return count
+
+    def under_way(self) -> list[Known]:
+        """What has not ended yet; the one of which something was heard last is the last."""
+        return [known for known in self._deliveries.under_way() if not self._is_of_a_case(known)]
+
+    def table(self, width: int) -> RenderableType:
+        """The cases at this moment."""
+        has_titles = width >= _WITH_TITLES
         table = Table(title="On their way", title_justify="left", box=box.SIMPLE_HEAD)
-        for heading in ("notification", "to", "status"):
-            table.add_column(heading, no_wrap=True)
+        if has_titles:
+            table.add_column("notification", no_wrap=True)
+        table.add_column("to", overflow="fold")
+        table.add_column("status", no_wrap=True)
         for heading in ("tries", "time"):
             table.add_column(heading, justify="right", no_wrap=True)
         for case in self._cases:
-            if course := self._courses.get(case):
-                took_s = (course.ended_at or time.monotonic()) - course.began_at
-                look = _LOOKS[course.status]
-                table.add_row(case.title, case.to, look, str(course.tries), f"{took_s:.1f} s")
+            if known := self.known(case):
+                title = [Text(case.title)] if has_titles else []
+                table.add_row(*title, *_cells(case, known))
         return table
 
+    def _is_of_a_case(self, known: Known) -> bool:
+        """Whether the table of cases has it; one that was put back has left that behind."""
+        return known.generation == 0 and known.id in self._ids.values()
 
-def closing(board: Board, api: str, inbox: str, management: str) -> list[RenderableType]:
-    """What arrived, read back from the inbox, the dead letter, and where to look further."""
-    arrived = Table(
-        title="What arrived, read from the providers' inbox",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-    )
-    for heading in ("channel", "to", "subject", "text"):
-        arrived.add_column(heading)
-    arrived.columns[1].no_wrap = True
-    entries = httpx.get(f"{inbox}/inbox.json", timeout=10).json()["entries"]
-    for entry in entries:
-        words = (entry["channel"], entry["recipient"], entry["subject"], entry["text"])
-        arrived.add_row(*((word or "").strip() for word in words))
-    dead = [
-        f"[red]Dead letter[/] in queue {event.channel}.dead, {event.attempt} try: {event.message}"
-        for event in board.failures()
-    ]
-    return [
-        "",
-        arrived,
-        "",
-        *dead,
-        "",
-        f"API docs             {api}/docs",
-        f"Inbox                {inbox}/",
-        f"RabbitMQ management  {management}",
-    ]
+
+def _cells(case: Case, known: Known) -> tuple[Text, ...]:
+    to = address(known) if known.to else case.to
+    status = Text(known.status.value, LOOKS[known.status])
+    return Text(to), status, Text(str(known.tries)), Text(f"{known.took_s(utc_now()):.1f} s")

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from admin.api_client import api_url
 from admin.doctor_settings import configured_channels
 from admin.env_file import env_file, write_env_file
+from admin.following import Following
 from admin.here import UP, announced, env_file_of, holder_of, texts_of
 from admin.one_machine import INBOX_PORT, OneMachineError, alone, await_answer, port_or_free
+from admin.screen import fold, is_painted
+from admin.tally import Tally
 from admin.up_board import Board, heading
 from admin.up_broker import PrivateBroker
 from broker_topology.apply import apply
@@ -96,15 +100,17 @@ def _run(console: Console, directory: Path, stack: ExitStack) -> None:
     for sentence in unknown_settings():
         console.print(f"Warning: {sentence}.", markup=False)
     _start_broker(console, settings, broker, stack)
+    tally = Tally()
+    url = settings.broker_url if broker is None else broker.account.url
+    following = stack.enter_context(Following(url, tally.hear, lost=tally.miss))
     services = Stack(directory, plan.services, stop_timeout_s=settings.stop_timeout_s + 5)
     stack.enter_context(services)
     await_answer(f"{plan.api}/readyz", "api", services)
     stack.enter_context(_announced(plan, broker, directory))
     places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
-    console.print(
-        *heading(plan.settings, plan.api, plan.inbox, places, broker, directory), sep="\n"
-    )
-    _watch(console, Board(services, broker), broker)
+    for line in heading(plan.settings, plan.api, plan.inbox, places, broker, directory):
+        console.print(line)
+    _watch(Console(highlight=False), Board(services, broker, tally, following), broker)
 
 
 def _announced(
@@ -211,11 +217,14 @@ def _watch(console: Console, board: Board, broker: PrivateBroker | None) -> None
             broker.keep_up()
         time.sleep(_LOOK_S)
 
-    if console.is_terminal:
-        with Live(console=console, get_renderable=board.table, refresh_per_second=4):
+    def picture() -> RenderableType:
+        return board.picture(console.width)
+
+    if is_painted(console):
+        with Live(console=console, get_renderable=picture, refresh_per_second=4):
             while True:
                 look()
     while True:
         for line in board.news():
-            console.print(line, markup=False)
+            console.print(Text(fold(console, line)), soft_wrap=True)
         look()

@@ -1,56 +1,41 @@
-"""What `gateway up` shows: where everything is, and one status line per process."""
+"""What `gateway up` shows: where everything is, each process, and how each channel fares."""
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from rich.markup import escape
-from rich.table import Table
+from rich.console import RenderableType
+from rich.text import Text
 
+from admin import up_view
 from admin.doctor_settings import CREDENTIALS
+from admin.following import Following
 from admin.here import UP, env_file_of
 from admin.one_machine import last_word
+from admin.tally import Tally
 from admin.up_broker import URL_FILE, USER, PrivateBroker
+from admin.up_digest import Digest
+from admin.up_view import Line
 from broker_topology.connect import mask_url
-from common.envelope import Channel
+from broker_topology.rights import sender
+from common.envelope import Channel, utc_now
 from common.settings import Settings
 from deploy.stack import Service, Stack
 
 
-@dataclass(frozen=True)
-class Line:
-    """How one process is: `word` is running or ended; reason: its last sentence, if it ended."""
-
-    name: str
-    word: str
-    starts: int
-    reason: str = ""
-    restart_in_s: float = 0.0
-
-    @property
-    def restarts(self) -> str:
-        """How often it had to be started again, in words; "" if never."""
-        times = self.starts - 1
-        return "" if times < 1 else f"restarted {times} {'time' if times == 1 else 'times'}"
-
-    @property
-    def remark(self) -> str:
-        """What else there is to say."""
-        if self.word == "running":
-            return self.restarts
-        again = f"starts again in {max(self.restart_in_s, 0):.0f} s"
-        return f"{self.reason}; {again}" if self.reason else again
-
-
 class Board:
-    """The processes of a stack, and the private broker if there is one."""
+    """The processes of a stack, the private broker if there is one, and how each channel fares."""
 
-    def __init__(self, stack: Stack, broker: PrivateBroker | None) -> None:
+    def __init__(
+        self, stack: Stack, broker: PrivateBroker | None, tally: Tally, following: Following
+    ) -> None:
         self._stack = stack
         self._broker = broker
+        self._tally = tally
+        self._following = following
         self._told: dict[str, tuple[str, int]] = {}
+        self._digests = {channel: Digest(channel) for channel in Channel}
 
     def lines(self) -> Iterator[Line]:
         """One per process, the broker first."""
@@ -60,15 +45,12 @@ class Board:
         for service in self._stack.services:
             yield self._line(service)
 
-    def table(self) -> Table:
-        """The picture of this moment, for a terminal."""
-        table = Table.grid(padding=(0, 2))
-        for line in self.lines():
-            is_running = line.word == "running"
-            mark = "[green]●[/]" if is_running else "[red]●[/]"
-            table.add_row(mark, line.name, line.word, escape(line.remark))
-        table.add_row("", "[dim]Ctrl-C stops everything[/]")
-        return table
+    def picture(self, width: int) -> RenderableType:
+        """How all is at this moment, for a terminal."""
+        now = utc_now()
+        fates = {sender(channel): self._tally.fate(channel, now) for channel in Channel}
+        rows = ((line, fates.get(line.name)) for line in self.lines())
+        return up_view.picture(rows, self._following.fault, now, width)
 
     def news(self) -> Iterator[str]:
         """Sentences about what has changed since the last call."""
@@ -76,7 +58,9 @@ class Board:
             now = line.word, line.starts
             if self._told.get(line.name) != now:
                 self._told[line.name] = now
-                yield f"{line.name}: {line.word}{f', {line.remark}' if line.remark else ''}"
+                yield f"{line.name}: {line.how}"
+        for channel, digest in self._digests.items():
+            yield from digest.news(self._tally.fate(channel, utc_now()), monotonic())
 
     def _line(self, service: Service) -> Line:
         if service.is_running:
@@ -93,30 +77,40 @@ def heading(
     places: Mapping[Channel, str],
     broker: PrivateBroker | None,
     directory: Path,
-) -> Iterator[str]:
+) -> Iterator[Text]:
     """What is where, and which channels are real; places: channel → where it really sends."""
     file = env_file_of(UP, directory)
-    known_as = escape(shlex.quote(str(file)))
-    key = "" if settings.api_key else "  (without a key, loopback only)"
-    yield f"API          {api}/docs{key}"
-    if settings.api_key:
-        yield f"             . {known_as}  # sets GATEWAY_API_KEY for curl"
+    known_as = shlex.quote(str(file))
+    key = f". {known_as}  # the key, for curl" if settings.api_key else "no key, loopback only"
+    yield from _named("API", f"{api}/docs", key)
     if file == env_file_of(UP):
-        yield "Commands     in another terminal find this gateway by themselves"
+        yield from _named("Commands", "in another terminal find this by themselves")
     else:
-        yield f"Commands     in another terminal: --env-file {known_as}"
+        yield from _named("Commands", "in another terminal:", f"--env-file {known_as}")
     if broker is None:
-        yield f"Broker       {escape(mask_url(settings.amqp_url.get_secret_value()))}"
+        yield from _named("Broker", mask_url(settings.amqp_url.get_secret_value()))
     else:
-        yield f"Broker       private, its messages are kept in {escape(str(broker.directory))}"
-        yield f"             {broker.management_url}  (user {USER}, password in {URL_FILE} there)"
+        yield from _named(
+            "Broker",
+            "private; its messages are kept in",
+            str(broker.directory),
+            broker.management_url,
+            f"user {USER}, password in {URL_FILE} there",
+        )
     for channel in Channel:
         if channel in places:
-            yield f"{channel:<12} {escape(places[channel])}"
+            yield from _named(channel, places[channel])
         else:
             variable = f"GATEWAY_{CREDENTIALS[channel].upper()}"
-            yield f"{channel:<12} [yellow]stand-in[/]: {variable} is not set"
+            stand_in = Text.assemble(("stand-in", "yellow"), f": {variable} is not set")
+            yield from _named(channel, stand_in)
     if inbox is not None:
-        yield f"Inbox        {inbox}/  (of the stand-in providers)"
-    yield f"Logs         {escape(str(directory / 'logs'))}"
-    yield ""
+        yield from _named("Inbox", f"{inbox}/", "of the stand-in providers")
+    yield from _named("Logs", str(directory / "logs"))
+    yield Text()
+
+
+def _named(name: str, *lines: str | Text) -> Iterator[Text]:
+    """A name, and what there is to say of it: a line for each, so that addresses can be copied."""
+    for number, line in enumerate(lines):
+        yield Text.assemble(f"{'' if number else name:<12} ", line)

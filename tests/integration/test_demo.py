@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from broker_topology.apply import apply, present
@@ -18,6 +19,7 @@ from deploy.stack import checkout
 from tests.processes import DEAF, working_for
 from tests.running import until
 from tests.support import count
+from tests.terminal import at_terminal, too_wide
 
 DEMO = [sys.executable, "-P", "-m", "admin", "demo"]
 
@@ -110,6 +112,60 @@ def test_interrupted_demo_leaves_nothing(
         assert demo.wait(40) == 0
     assert "Traceback" not in (tmp_path / "output").read_text()
     until(lambda: not processes_of_the_demo(tmp_path), 10)
+
+
+def api_of(output: str) -> str:
+    found = re.search(r"API docs +(\S+)/docs", output)
+    assert found, output
+    return found[1]
+
+
+def post(api: str, to: str) -> str:
+    """POST a notification; the id of its delivery."""
+    request = {"to": to, "text": "hello", "subject": "Hello"}
+    delivery_id: str = httpx.post(f"{api}/v1/notifications", json=request).json()["deliveries"][0][
+        "id"
+    ]
+    return delivery_id
+
+
+def test_terminal_of_60_columns_shows_what_else_is_sent(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with at_terminal(DEMO, environment, tmp_path, 60) as terminal:
+        until(lambda: "What you send appears here" in terminal.text, 90)
+        assert "What to try next" in terminal.text
+        api = api_of(terminal.text)
+        dead = post(api, "telegram:900001001")
+        post(api, "email:twice+you@example.com")
+        until(lambda: f"./gateway dead show {dead}\n" in terminal.text)
+        until(lambda: re.search(r"twice\+you@example.com +retrying +1 try", terminal.text))
+        until(lambda: re.search(r"twice\+you@example.com +sent +3 tries", terminal.text))
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(40) == 0
+    assert "refused before: 451" in terminal.text
+    assert too_wide(terminal.text, 60) == []
+
+
+def test_pipe_gets_a_line_for_each_thing_that_becomes_true(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    del environment["COLUMNS"]
+    with started_demo(environment, tmp_path / "output", "Press Ctrl-C") as demo:
+        output = tmp_path / "output"
+        api = api_of(output.read_text())
+        dead = post(api, "telegram:900001001")
+        until(lambda: "telegram:900001001  failed" in output.read_text())
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(40) == 0
+    assert "\nWhat arrived" in output.read_text()
+    lines = [one for one in output.read_text().splitlines() if one.startswith("telegram:900001001")]
+    assert re.fullmatch(r"telegram:900001001  queued  0 tries  \d\.\d s", lines[0])
+    assert re.fullmatch(
+        r"telegram:900001001  failed  1 try  \d\.\d s  "
+        rf"403 Forbidden: bot was blocked by the user; \./gateway dead show {dead}",
+        lines[1],
+    )
 
 
 def test_demo_interrupted_while_its_broker_starts_leaves_nothing(

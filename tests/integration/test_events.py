@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from broker_topology.events import listen
+from broker_topology.events import Fact, listen
 from common.envelope import Event, EventType, event_id, utc_now
 from tests.support import amqp_channel, make_delivery
 
@@ -27,7 +27,7 @@ def test_event_that_only_a_newer_gateway_knows_is_skipped_and_told_once(
     )
     newer = [json.loads(known.encode()) | change for change in ({"type": "read"}, {"channel": "x"})]
     bodies = [*(json.dumps(one).encode() for one in (*newer, *newer)), b"\xff", known.encode()]
-    stopping, ready, heard = threading.Event(), threading.Event(), list[Event]()
+    stopping, ready, heard = threading.Event(), threading.Event(), list[Fact]()
 
     def hear() -> None:
         heard.extend(islice(listen(gateway_url, stopping, ready=ready), 1))

@@ -3,12 +3,11 @@
 import contextlib
 import json
 import os
-import pty
+import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from deploy.broker import Node, free_port
 from tests.processes import working_for
 from tests.readme import curl_commands, run_curl
 from tests.running import until
+from tests.terminal import at_terminal, too_wide
 
 COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
 
@@ -243,39 +243,34 @@ def test_service_that_cannot_start_says_why_and_is_tried_again(up: Up, vhost_url
         assert process.wait(60) == 0
 
 
-def test_terminal_shows_one_line_per_process(up: Up, vhost_url: str) -> None:
+def test_terminal_of_60_columns_shows_processes_and_how_channels_fare(
+    up: Up, vhost_url: str
+) -> None:
     up.set(amqp_url=vhost_url)
-    leader, follower = pty.openpty()
-    shown = bytearray()
+    with at_terminal(up.command(), environment(), up.directory, 60) as terminal:
+        until(lambda: "Ctrl-C stops everything" in terminal.text)
+        up.post("telegram:900001001")
+        up.post("telegram:5004")
+        until(lambda: re.search(r"sender-telegram running +1 +0 +1\b", terminal.text))
+        until(lambda: "403 Forbidden: bot was blocked by the user (" in terminal.text)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(60) == 0
+    for name in ("sandbox", "api", "sender-email", "sender-vk"):
+        assert re.search(rf"● {name} +running", terminal.text)
+    assert too_wide(terminal.text, 60) == []
 
-    def read() -> None:
-        with contextlib.suppress(OSError):  # the terminal is closed when the last writer is gone
-            while piece := os.read(leader, 4096):
-                shown.extend(piece)
 
-    process = subprocess.Popen(
-        up.command(),
-        cwd=up.directory,
-        env=environment(TERM="xterm"),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        start_new_session=True,
-    )
-    os.close(follower)
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        until(lambda: b"Ctrl-C stops everything" in shown)
+def test_pipe_gets_a_line_about_refusals_and_not_one_for_each(up: Up, vhost_url: str) -> None:
+    up.set(amqp_url=vhost_url)
+    with up.running(COLUMNS="60") as process:
+        for _ in range(20):
+            up.post("telegram:900001001")
+        until(lambda: "telegram: sent 0, retrying 0, refused 20;" in up.output)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(10)
-        os.close(leader)
-    for name in (b"sandbox", b"api", b"sender-email", b"sender-telegram", b"sender-vk"):
-        assert name in shown
+    assert "last reason:" in up.output
+    assert 1 <= up.output.count("telegram: sent") <= 3
+    assert too_wide(up.output, 60) == []
 
 
 def test_init_never_overwrites(up: Up) -> None:

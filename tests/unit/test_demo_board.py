@@ -1,0 +1,143 @@
+"""What the demo shows of its own notifications and of what else is sent."""
+
+import io
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from admin.deliveries import MOST, Known
+from admin.delivery_view import line, rows
+from admin.demo_board import Board, Case
+from common.envelope import Channel, Event, EventType, utc_now
+from tests.happenings import BEGAN, HOSTILE, event, queued
+from tests.support import make_delivery
+
+GOOD = Case("good", "telegram:42", "sent")
+BAD = Case("bad", "telegram:43", "failed")
+FIRST, SECOND = make_delivery(accepted_at=BEGAN), make_delivery(accepted_at=BEGAN, address="43")
+SENT, FAILED = event(FIRST, EventType.SENT), event(SECOND, EventType.FAILED)
+
+
+def shown(picture: RenderableType, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    with console.capture() as capture:
+        console.print(picture)
+    return capture.get()
+
+
+def a_failure(**changes: Any) -> Known:
+    known = Known(SECOND.id, BEGAN, "telegram:43", last=event(SECOND, EventType.FAILED, **changes))
+    assert isinstance(known.last, Event)
+    return known
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["good", "bad", "sent", "failed"])))
+def test_cases_end_as_expected_whichever_is_heard_first(order: tuple[str, ...]) -> None:
+    board = Board((GOOD, BAD))
+    steps = {
+        "good": lambda: board.accepted(GOOD, FIRST.id),
+        "bad": lambda: board.accepted(BAD, SECOND.id),
+        "sent": lambda: board.note(SENT),
+        "failed": lambda: board.note(FAILED),
+    }
+    for step in order:
+        assert not board.is_done
+        steps[step]()
+        steps[step]()
+    assert board.is_done
+    assert board.is_as_expected
+    assert board.failures() == [FAILED]
+
+
+def test_case_that_ends_otherwise_is_not_as_expected() -> None:
+    board = Board((BAD,))
+    board.accepted(BAD, FIRST.id)
+    board.note(SENT)
+    assert board.is_done
+    assert not board.is_as_expected
+
+
+def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
+    board, other = Board((BAD,)), make_delivery()
+    for fact in (FAILED, queued(other), event(other, EventType.SENT)):
+        board.note(fact)
+    board.accepted(BAD, SECOND.id)
+    board.note(queued(SECOND, generation=1))
+    assert [(known.id, known.generation) for known in board.news()] == [
+        (other.id, 0),
+        (other.id, 0),
+        (SECOND.id, 1),
+    ]
+    assert [known.id for known in board.under_way()] == [SECOND.id]
+    assert list(board.news()) == []
+
+
+def test_flood_is_bounded_and_what_is_left_out_is_counted() -> None:
+    board = Board(())
+    for _ in range(MOST + 100):
+        board.note(queued(make_delivery()))
+    assert len(list(board.news())) == MOST
+    assert (board.left_out(), board.left_out()) == (100, 0)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_nothing_is_wider_than_the_terminal_and_nothing_needed_is_cut(width: int) -> None:
+    board = Board((GOOD, BAD))
+    board.accepted(GOOD, FIRST.id)
+    board.accepted(BAD, SECOND.id)
+    for fact in (queued(FIRST), queued(SECOND), SENT, FAILED):
+        board.note(fact)
+    mail = make_delivery(channel=Channel.EMAIL, address="twice+somebody.with.a.name@example.com")
+    to = f"email:{mail.address}"
+    retrying = event(mail, EventType.RETRYING, next_at=utc_now() + timedelta(seconds=9.5))
+    pictures = [
+        board.table(width),
+        rows(a_failure(), utc_now(), width),
+        rows(Known(mail.id, BEGAN, to, last=retrying), utc_now(), width),
+    ]
+    texts = [shown(picture, width) for picture in pictures]
+    assert all(len(one) <= width for text in texts for one in text.splitlines())
+    table, failure, waiting = ("".join(text.split()) for text in texts)
+    for words in ("telegram:42", "sent", "telegram:43", "failed"):
+        assert words in table
+    assert f"550nosuchuser./gatewaydeadshow{SECOND.id}" in failure
+    assert "retrying" in waiting
+    assert "againin9s" in waiting or "againin10s" in waiting
+    for piece in ("twice+somebody", "@example.com"):
+        assert piece in waiting or width < 80  # folded there
+
+
+def test_dead_letter_has_a_command_that_can_be_copied_at_60_columns() -> None:
+    assert f"  ./gateway dead show {SECOND.id}" in shown(rows(a_failure(), BEGAN, 60), 60).split(
+        "\n"
+    )
+
+
+@pytest.mark.parametrize("width", [40, 60, 200])
+def test_hostile_words_are_shown_and_not_obeyed(width: int) -> None:
+    failure = a_failure(message=HOSTILE)
+    known = Known(failure.id, BEGAN, f"telegram:{HOSTILE}", last=failure.last)
+    painted, piped = shown(rows(known, BEGAN, width), width), line(known, BEGAN)
+    assert "[red]" in painted.replace("\n", "")
+    assert "[red]" in piped
+    assert painted.count("\n") < 20
+    for text in (*painted.splitlines(), piped):
+        assert text.isprintable()
+
+
+def test_line_for_a_pipe_says_all() -> None:
+    text = line(a_failure(), utc_now())
+    assert text == (
+        f"telegram:43  failed  1 try  1.0 s  550 no such user; ./gateway dead show {SECOND.id}"
+    )
+
+
+def test_sent_after_refusals_says_why_it_was_refused_before() -> None:
+    refusal = event(FIRST, EventType.RETRYING, 1)
+    known = Known(
+        FIRST.id, BEGAN, "telegram:42", last=event(FIRST, EventType.SENT, 2), refusal=refusal
+    )
+    assert line(known, utc_now()).endswith("sent  2 tries  2.0 s  refused before: 550 no such user")
