@@ -6,7 +6,8 @@ import textwrap
 from pathlib import Path
 
 from common.errors import SettingsError
-from common.settings import ENV_FILE, PREFIX, Settings
+from common.given import PREFIX
+from common.settings import Settings
 
 _KEY_BYTES = 24
 _WIDTH = 96
@@ -15,11 +16,6 @@ Settings of the gateway. Remove the # before what you set; the environment wins 
 A channel without credentials is sent to the stand-in providers by `gateway up`.
 Each may also be given as <name>_FILE, the path of a file that holds the value.
 """
-
-
-def env_file() -> Path:
-    """The file that settings are read from: `.env` here, or what GATEWAY_ENV_FILE names."""
-    return Path(os.environ.get(ENV_FILE) or ".env")
 
 
 def write_env_file(path: Path) -> None:

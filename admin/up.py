@@ -14,7 +14,7 @@ from rich.live import Live
 
 from admin.api_client import api_url
 from admin.doctor_settings import configured_channels
-from admin.env_file import env_file, write_env_file
+from admin.env_file import write_env_file
 from admin.one_machine import INBOX_PORT, alone, await_answer, port_or_free
 from admin.up_board import Board, heading
 from admin.up_broker import PrivateBroker
@@ -22,7 +22,8 @@ from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.rights import sender
 from common.envelope import Channel
-from common.settings import PREFIX, Settings, load_settings, unknown_settings
+from common.given import PREFIX, env_file
+from common.settings import Settings, load_settings, unknown_settings
 from deploy.broker import free_port
 from deploy.stack import (
     Service,

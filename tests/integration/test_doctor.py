@@ -243,10 +243,10 @@ async def test_wrong_clock_is_noticed_by_an_answers_date(gateway_url: str) -> No
 
 
 async def test_settings_at_odds_are_each_a_sentence(gateway_url: str) -> None:
-    settings = {"AMQP_URL": gateway_url, "EMIAL_URL": SECRET, "VK_LANES": "high:0"}
+    settings = {"AMQP_URL": gateway_url, "NONSENSE": SECRET, "VK_LANES": "high:0"}
     outcome = await run(settings)
     assert outcome.exit_code == 1
-    assert "✗  settings     GATEWAY_EMIAL_URL is not a setting; did you mean" in outcome.stdout
+    assert "✗  settings     GATEWAY_NONSENSE in the environment is not a" in outcome.stdout
     assert "✗  settings     GATEWAY_VK_LANES has no lane" in outcome.stdout
 
 
@@ -254,6 +254,11 @@ async def test_unreadable_settings_leave_the_rest_unseen() -> None:
     checks = await examine({"AMQP_URL": "http://x", "API_PORT": "many"})
     assert checks["settings"]["state"] == "wrong"
     assert checks["broker and providers"]["state"] == "skipped"
+
+
+async def test_misspelt_setting_is_named() -> None:
+    checks = await examine({"EMIAL_URL": SECRET})
+    assert "did you mean GATEWAY_EMAIL_URL?" in checks["settings"]["detail"]
 
 
 async def test_unknown_role_is_a_usage_error() -> None:

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from common.errors import SettingsError
 from common.faults import UNNAMED
-from common.settings import PREFIX, Settings, load_settings
+from common.given import PREFIX
+from common.settings import Settings, load_settings
 from gateway_api.dead_letter_request import (
     DiscardRequest,
     LetterQuery,

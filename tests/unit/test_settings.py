@@ -119,7 +119,7 @@ def test_environment_wins_over_dot_env(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_unknown_variable_is_reported_with_the_nearest_name() -> None:
     assert unknown_settings({"GATEWAY_EMIAL_URL": "x", "GATEWAY_PYTHON": "python3"}) == [
-        "GATEWAY_EMIAL_URL is not a setting; did you mean GATEWAY_EMAIL_URL?"
+        "GATEWAY_EMIAL_URL in the environment is not a setting; did you mean GATEWAY_EMAIL_URL?"
     ]
 
 
