@@ -40,8 +40,8 @@ async def check_email(settings: Settings) -> Examination:
         return _only(skipped("email", "not configured: GATEWAY_EMAIL_URL is not set"))
     try:
         server = read_mail_server(settings, _SMTP_TIMEOUTS)
-    except SettingsError as error:
-        return _only(wrong("email", str(error)))
+    except SettingsError:
+        return _only(_unseen(Channel.EMAIL))
     place = f"{server.host}:{server.port}"
     try:
         async with asyncio.timeout(PROVIDER_TIMEOUT_S):
@@ -66,8 +66,8 @@ async def check_telegram(settings: Settings) -> Examination:
     token = settings.telegram_token.get_secret_value()
     try:
         url = parse_api_url("GATEWAY_TELEGRAM_API_URL", settings.telegram_api_url)
-    except SettingsError as error:
-        return _only(wrong("telegram", str(error)))
+    except SettingsError:
+        return _only(_unseen(Channel.TELEGRAM))
     called = await _call(Channel.TELEGRAM, url, f"/bot{token}/getMe", None)
     if isinstance(called, Finding):
         return _only(called)
@@ -82,8 +82,8 @@ async def check_vk(settings: Settings) -> Examination:
     fields = {"access_token": settings.vk_token.get_secret_value(), "v": API_VERSION}
     try:
         url = parse_api_url("GATEWAY_VK_API_URL", settings.vk_api_url)
-    except SettingsError as error:
-        return _only(wrong("vk", str(error)))
+    except SettingsError:
+        return _only(_unseen(Channel.VK))
     called = await _call(Channel.VK, url, "/method/groups.getById", fields)
     if isinstance(called, Finding):
         return _only(called)
@@ -93,6 +93,10 @@ async def check_vk(settings: Settings) -> Examination:
 
 def _only(finding: Finding) -> Examination:
     return Examination((finding,))
+
+
+def _unseen(channel: Channel) -> Finding:
+    return skipped(channel, "not looked at: correct the settings first")
 
 
 def _email_fault(failure: StageError, server: MailServer, place: str) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 
 from admin.api_client import api_url
-from admin.doctor_settings import configured_channels
+from admin.doctor_settings import configured_channels, configured_roles, settings_faults
 from admin.env_file import write_env_file
 from admin.one_machine import INBOX_PORT, alone, await_answer, port_or_free
 from admin.up_board import Board, heading
@@ -22,8 +22,9 @@ from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.rights import sender
 from common.envelope import Channel
+from common.errors import SettingsError
 from common.given import PREFIX, env_file
-from common.settings import Settings, load_settings, unknown_settings
+from common.settings import Settings, load_settings
 from deploy.broker import free_port
 from deploy.stack import (
     Service,
@@ -33,7 +34,6 @@ from deploy.stack import (
     sandbox_service,
     sandbox_settings,
 )
-from gateway_api.keys import check_exposure
 from gateway_api.server import listen
 
 _LOOK_S = 0.25
@@ -65,7 +65,7 @@ def up(
 
     Channels without credentials send to the stand-in providers. Without GATEWAY_AMQP_URL a private
     RabbitMQ is started, whose messages are kept between runs. What dies is started again; Ctrl-C
-    stops everything in order. Logs: .gateway/logs/.
+    stops everything in order. Nothing starts while a setting is wrong. Logs: .gateway/logs/.
     """
     console = Console(highlight=False, soft_wrap=True)
     if init:
@@ -89,9 +89,9 @@ def _run(console: Console, directory: Path, stack: ExitStack) -> None:
     settings = load_settings()
     if broker is not None and not _is_private(settings, broker):
         broker = None
+    if faults := settings_faults(settings, configured_roles(settings)):
+        raise SettingsError("\n".join(faults))
     plan = _plan(settings, broker, directory)
-    for sentence in unknown_settings():
-        console.print(f"Warning: {sentence}.", markup=False)
     _start_broker(console, settings, broker, stack)
     services = Stack(directory, plan.services, stop_timeout_s=settings.stop_timeout_s + 5)
     stack.enter_context(services)
@@ -123,7 +123,6 @@ def _start_broker(
 
 def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> Plan:
     """Raises GatewayError when the API could not listen."""
-    check_exposure(settings)
     added: dict[str, str] = {}
     if settings.state_dir is None:
         added["GATEWAY_STATE_DIR"] = str(directory)
@@ -140,20 +139,17 @@ def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> 
         smtp_port, http_port = free_port(), port_or_free(INBOX_PORT)
         services.append(sandbox_service(smtp_port, http_port))
         inbox = f"http://127.0.0.1:{http_port}"
-        added |= _stand_ins(missing, settings, sandbox_settings(smtp_port, http_port))
+        added |= _stand_ins(missing, sandbox_settings(smtp_port, http_port))
     services += [_with_yours(one, settings) for one in gateway_services(added)]
     return Plan(settings, services, api_url(settings), inbox)
 
 
-def _stand_ins(
-    channels: list[Channel], settings: Settings, all_stand_ins: Mapping[str, str]
-) -> dict[str, str]:
-    """The settings that send these channels to the stand-in providers; your own sender stays."""
+def _stand_ins(channels: list[Channel], all_stand_ins: Mapping[str, str]) -> dict[str, str]:
+    """The settings that send these channels to the stand-in providers."""
     return {
         variable: value
         for variable, value in all_stand_ins.items()
         if any(variable.startswith(f"{PREFIX}{channel.upper()}_") for channel in channels)
-        and not (variable == "GATEWAY_EMAIL_FROM" and settings.email_from)
     }
 
 

@@ -79,10 +79,15 @@ def texts_of(given: Iterable[Given], settings: Collection[str]) -> dict[str, str
 def _content(given: Given) -> str:
     variable, path = given.variable, given.text
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         raise SettingsError(f"{variable} names {path}, which cannot be read: {reason}") from error
+    if not text:
+        raise SettingsError(
+            f"{variable} names {path}, which is empty; write the value into it, or unset {variable}"
+        )
+    return text
 
 
 def _read_file(environment: Mapping[str, str]) -> list[Given]:

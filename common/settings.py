@@ -327,15 +327,30 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.api_key is not None and len(settings.api_key.get_secret_value()) < 16:
         problems.append("GATEWAY_API_KEY is shorter than 16 characters; make a longer one")
     if settings.email_url is not None:
-        if urlsplit(settings.email_url.get_secret_value()).scheme not in ("smtp", "smtps"):
+        if _scheme(settings.email_url.get_secret_value()) not in ("smtp", "smtps"):
             problems.append("GATEWAY_EMAIL_URL must begin with smtp:// or smtps://")
         if not settings.email_from:
             problems.append(
                 "GATEWAY_EMAIL_URL is set but GATEWAY_EMAIL_FROM, the sender address, is not"
             )
-    if settings.otlp_endpoint and urlsplit(settings.otlp_endpoint).scheme not in ("http", "https"):
-        problems.append("GATEWAY_OTLP_ENDPOINT must begin with http:// or https://")
+    if settings.otlp_endpoint and not _is_http_address(settings.otlp_endpoint):
+        problems.append(
+            "GATEWAY_OTLP_ENDPOINT must be an address such as http://collector:4318 or https://…"
+        )
     return problems
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
+
+
+def _is_http_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return bool(host) and parts.scheme in ("http", "https")
 
 
 def _broker_contradictions(settings: Settings) -> list[str]:

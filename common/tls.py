@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from common.broker.urls import each_url, with_query
+from common.broker.urls import each_url, split_urls, with_query
 from common.errors import SettingsError
 
 FILES = {
@@ -52,6 +52,12 @@ def without_tls_files(url: str) -> str:
     base, _, query = url.partition("?")
     kept = [part for part in query.split("&") if part and part.partition("=")[0] not in FILES]
     return f"{base}?{'&'.join(kept)}" if kept else base
+
+
+def check_tls_files(urls: str) -> None:
+    """Raise SettingsError when a certificate file of a broker's URLs cannot be used."""
+    for url in split_urls(urls):
+        tls_context(url)
 
 
 def tls_context(url: str) -> ssl.SSLContext | None:

@@ -128,10 +128,14 @@ def _is_plain(parts: SplitResult, host: str) -> bool:
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except ssl.SSLError as error:
         raise SettingsError(
-            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which is not a readable PEM file of "
-            f"certificates: {error.strerror or error}"
+            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which holds no certificate in PEM form; name "
+            "a file that does"
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which cannot be read: {error.strerror}"
         ) from error
 
 

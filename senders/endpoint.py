@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from common.errors import SettingsError
 
@@ -19,7 +20,10 @@ class ApiUrl:
 
 
 def parse_api_url(variable: str, text: str) -> ApiUrl:
-    """Check the address of an HTTP API. Raises SettingsError that names the variable."""
+    """Check the address of an HTTP API, and the proxies of the environment if it may need one.
+
+    Raises SettingsError that names the variable.
+    """
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
@@ -30,7 +34,26 @@ def parse_api_url(variable: str, text: str) -> ApiUrl:
             f"{variable} must be an address such as https://host or http://host:8081, "
             "without ? and #"
         )
-    return ApiUrl(text.rstrip("/"), may_use_proxy=not is_loopback(host))
+    url = ApiUrl(text.rstrip("/"), may_use_proxy=not is_loopback(host))
+    if url.may_use_proxy:
+        _check_proxies()
+    return url
+
+
+def _check_proxies() -> None:
+    """Raise SettingsError for a proxy that no client can use, whichever would be taken."""
+    for kind, text in getproxies().items():
+        if kind not in ("http", "https", "all"):
+            continue
+        try:
+            parts = urlsplit(text if "://" in text else f"http://{text}")
+            is_usable = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_usable = False
+        if not is_usable or parts.scheme not in ("http", "https"):
+            raise SettingsError(
+                f"the environment's {kind.upper()}_PROXY cannot be used; write http://host:port"
+            )
 
 
 def is_loopback(host: str) -> bool:

@@ -19,10 +19,10 @@ from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common import telemetry
 from common.broker.errors import NotConnected, losses
-from common.broker.urls import addresses_of, split_urls
+from common.broker.urls import addresses_of
 from common.broker.wire import Wire
 from common.logs import get_logger
-from common.tls import tls_context, tls_fault, without_tls_files
+from common.tls import check_tls_files, tls_context, tls_fault, without_tls_files
 
 log = get_logger(__name__)
 
@@ -46,8 +46,7 @@ class Broker:
     """
 
     def __init__(self, url: str, *, name: str) -> None:
-        for one in split_urls(url):
-            tls_context(one)  # files that cannot be used are told at once, not at every attempt
+        check_tls_files(url)  # at once, not at every attempt
         self._addresses = addresses_of(url)
         self._name = name
         self._tls_fault: str | None = None

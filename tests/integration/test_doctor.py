@@ -256,6 +256,26 @@ async def test_unreadable_settings_leave_the_rest_unseen() -> None:
     assert checks["broker and providers"]["state"] == "skipped"
 
 
+async def test_sender_that_could_not_start_is_told_once(gateway_url: str) -> None:
+    settings = {
+        "AMQP_URL": gateway_url,
+        "EMAIL_URL": "smtp://127.0.0.1:1?starttls=no",
+        "EMAIL_FROM": "not-an-address",
+        "VK_TOKEN": SECRET,
+        "VK_API_URL": "ftp://h",
+    }
+    outcome = await run(settings)
+    assert outcome.exit_code == 1
+    assert "✗  settings     GATEWAY_EMAIL_FROM is not an email address" in outcome.stdout
+    assert "✗  settings     GATEWAY_VK_API_URL must be an address" in outcome.stdout
+    assert "–  vk           not looked at: correct the settings first" in outcome.stdout
+
+
+async def test_chosen_sender_without_credentials_is_wrong(gateway_url: str) -> None:
+    checks = await examine({"AMQP_URL": gateway_url}, "--role", "sender-vk")
+    assert "the vk channel needs GATEWAY_VK_TOKEN" in checks["settings"]["detail"]
+
+
 async def test_misspelt_setting_is_named() -> None:
     checks = await examine({"EMIAL_URL": SECRET})
     assert "did you mean GATEWAY_EMAIL_URL?" in checks["settings"]["detail"]

@@ -186,13 +186,50 @@ def test_its_own_url_file_still_means_the_private_broker(up: Up) -> None:
         assert process.wait(60) == 0
 
 
-def test_service_that_cannot_start_says_why_and_is_tried_again(up: Up, vhost_url: str) -> None:
-    up.set(amqp_url=vhost_url, telegram_token="1:x", telegram_api_url="ftp://nonsense")
-    with up.running() as process:
-        until(lambda: "sender-telegram: ended, GATEWAY_TELEGRAM_API_URL must be" in up.output)
-        until(lambda: "sender-telegram: running, restarted" in up.output)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("GATEWAY_AMPQ_URL=amqp://h", "GATEWAY_AMPQ_URL is not a setting; did you mean"),
+        ("GATEWAY_AMQP_URL amqp://h", "this line cannot be read; write NAME=value"),
+    ],
+)
+def test_wrong_line_of_the_file_stops_it(up: Up, line: str, said: str) -> None:
+    with (up.directory / ".env").open("a") as file:
+        file.write(f"{line}\n")
+        number = len((up.directory / ".env").read_text().splitlines()) + 1
+    stopped_before_anything(up, f"gateway: {up.directory}/.env, line {number}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"email_from": "shop@example.com"}, "GATEWAY_EMAIL_FROM set, but not GATEWAY_EMAIL_URL"),
+        ({"nonsense": "1"}, "GATEWAY_NONSENSE is not a setting"),
+        (
+            {"email_url": "smtp://127.0.0.1:1?starttls=no", "email_from": "not-an-address"},
+            "GATEWAY_EMAIL_FROM is not an email address",
+        ),
+        (
+            {"telegram_token": "1:x", "telegram_api_url": "ftp://nonsense"},
+            "GATEWAY_TELEGRAM_API_URL must be an address",
+        ),
+        ({"vk_lanes": "high:0"}, "GATEWAY_VK_LANES has no lane at all"),
+    ],
+)
+def test_settings_that_no_restart_can_mend_stop_it(
+    up: Up, settings: dict[str, str], said: str
+) -> None:
+    up.set(**settings)
+    stopped_before_anything(up, said)
+
+
+def stopped_before_anything(up: Up, said: str) -> None:
+    done = up.run()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert not (up.state / "broker" / "data").exists()
+    assert not (up.state / "logs").exists()
 
 
 def test_terminal_shows_one_line_per_process(up: Up, vhost_url: str) -> None:
