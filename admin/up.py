@@ -15,7 +15,7 @@ from rich.live import Live
 from admin.api_client import api_url
 from admin.doctor_settings import configured_channels, configured_roles, settings_faults
 from admin.env_file import write_env_file
-from admin.one_machine import INBOX_PORT, alone, await_answer, port_or_free
+from admin.one_machine import INBOX_PORT, alone, await_answer, expect_mendable, port_or_free
 from admin.up_board import Board, heading
 from admin.up_broker import PrivateBroker
 from broker_topology.apply import apply
@@ -76,15 +76,23 @@ def up(
         )
         return
     directory = (state or checkout() / ".gateway").absolute()
+    is_up = False
     with ExitStack() as stack:
         try:
             stack.enter_context(alone(directory / "up.lock", f"`gateway up` with {directory}"))
-            _run(console, directory, stack)
+            services, broker = _start(console, directory, stack)
+            is_up = True
+            _watch(console, services, broker)
         except KeyboardInterrupt:
             console.print("\nStopping …")
+            if not is_up:
+                raise
 
 
-def _run(console: Console, directory: Path, stack: ExitStack) -> None:
+def _start(
+    console: Console, directory: Path, stack: ExitStack
+) -> tuple[Stack, PrivateBroker | None]:
+    """Start everything, and say what is where. Raises GatewayError."""
     broker: PrivateBroker | None = PrivateBroker(directory / "broker")
     settings = load_settings()
     if broker is not None and not _is_private(settings, broker):
@@ -100,7 +108,7 @@ def _run(console: Console, directory: Path, stack: ExitStack) -> None:
     console.print(
         *heading(plan.settings, plan.api, plan.inbox, places, broker, directory), sep="\n"
     )
-    _watch(console, Board(services, broker), broker)
+    return services, broker
 
 
 def _is_private(settings: Settings, broker: PrivateBroker) -> bool:
@@ -172,10 +180,15 @@ def _place(channel: Channel, settings: Settings) -> str:
     return urls[channel]().partition("://")[2].rpartition("@")[2].partition("?")[0].rstrip("/")
 
 
-def _watch(console: Console, board: Board, broker: PrivateBroker | None) -> None:
-    """Show how everything is until Ctrl-C, and keep the broker up; the stack keeps the rest up."""
+def _watch(console: Console, services: Stack, broker: PrivateBroker | None) -> None:
+    """Show how everything is until Ctrl-C, and keep the broker up; the stack keeps the rest up.
+
+    Raises OneMachineError when a process has ended that no restart can mend.
+    """
+    board = Board(services, broker)
 
     def look() -> None:
+        expect_mendable(services)
         if broker is not None:
             broker.keep_up()
         time.sleep(_LOOK_S)

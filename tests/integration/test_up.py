@@ -232,6 +232,37 @@ def stopped_before_anything(up: Up, said: str) -> None:
     assert not (up.state / "logs").exists()
 
 
+def test_secret_that_vanishes_ends_it_with_its_sentence(up: Up, vhost_url: str) -> None:
+    token = up.directory / "token"
+    token.write_text("nonsense")
+    up.set(amqp_url=vhost_url, vk_token_file=str(token), vk_api_url="http://127.0.0.1:1")
+    with up.running() as process:
+        token.unlink()
+        os.kill(up.pid("sender-vk"), signal.SIGKILL)
+        assert process.wait(60) == 1
+    last = up.output.splitlines()[-1]
+    assert last.startswith("gateway: sender-vk cannot run with these settings: GATEWAY_VK_TOKEN_")
+    assert last.endswith(f"names {token}, which cannot be read: No such file or directory")
+    until(lambda: not working_for(up.directory, "TEST_MARK=up"), 10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_start_is_no_success_and_leaves_nothing(up: Up, number: signal.Signals) -> None:
+    with (up.directory / "output").open("w") as sink:
+        process = subprocess.Popen(
+            up.command(), cwd=up.directory, env=environment(), stdout=sink, stderr=sink
+        )
+    try:
+        until(lambda: any("rabbit boot" in line for line in working_for(up.directory)))
+        process.send_signal(number)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in up.output
+    until(lambda: not working_for(up.directory, "TEST_MARK=up"), 10)
+
+
 def test_terminal_shows_one_line_per_process(up: Up, vhost_url: str) -> None:
     up.set(amqp_url=vhost_url)
     leader, follower = pty.openpty()
