@@ -61,6 +61,7 @@ def demo(
     """
     console = Console()
     directory = checkout() / ".gateway" / "demo"
+    is_up = False
     with ExitStack() as stack:
         try:
             stack.enter_context(alone(directory.with_name("demo.lock"), "a demo of this checkout"))
@@ -69,6 +70,7 @@ def demo(
             console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
             url, management = stack.enter_context(_broker(directory))
             api, inbox = stack.enter_context(_gateway(directory, url))
+            is_up = True
             board = _play(console, api, url)
             console.print(*closing(board, api, inbox, management), sep="\n")
             if exit_:
@@ -79,7 +81,7 @@ def demo(
             threading.Event().wait()
         except KeyboardInterrupt:
             console.print("\nStopping …")
-            if exit_:
+            if exit_ or not is_up:
                 raise
 
 
