@@ -1,5 +1,7 @@
 """What the doctor concludes from what it sees: pure decisions, each a row of a table."""
 
+import re
+
 import pytest
 
 from admin.doctor_broker import (
@@ -201,13 +203,28 @@ def test_missing_rights_are_named_with_their_role() -> None:
 
 def test_written_env_file_says_the_defaults() -> None:
     text = env_text("a-key-of-sixteen-letters")
-    lines = [line for line in text.splitlines() if "GATEWAY_" in line and "=" in line]
-    pairs = dict(line.lstrip("#").split("=", 1) for line in lines if not line.startswith("# "))
+    lines = [line for line in text.splitlines() if re.match("#?GATEWAY_[A-Z_]+=", line)]
+    pairs = dict(line.lstrip("#").split("=", 1) for line in lines)
     assert [line for line in lines if not line.startswith("#")] == [
         "GATEWAY_API_KEY=a-key-of-sixteen-letters"
     ]
     assert set(pairs) == {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
     assert load_settings(pairs) == load_settings({"GATEWAY_API_KEY": "a-key-of-sixteen-letters"})
+
+
+def test_written_env_file_starts_with_the_credentials() -> None:
+    credentials, rest = env_text("a-key-of-sixteen-letters").split("-- Everything else", 1)
+    names = re.findall("^#?(GATEWAY_[A-Z_]+)=", credentials, re.MULTILINE)
+    assert names == [
+        "GATEWAY_API_KEY",
+        "GATEWAY_AMQP_URL",
+        "GATEWAY_EMAIL_URL",
+        "GATEWAY_EMAIL_FROM",
+        "GATEWAY_TELEGRAM_TOKEN",
+        "GATEWAY_VK_TOKEN",
+    ]
+    assert "# bot token from @BotFather\n#GATEWAY_TELEGRAM_TOKEN=\n" in credentials
+    assert set(names).isdisjoint(re.findall("^#?(GATEWAY_[A-Z_]+)=", rest, re.MULTILINE))
 
 
 def test_pause_before_a_restart_grows_to_its_largest() -> None:
