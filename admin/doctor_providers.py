@@ -10,6 +10,7 @@ import httpx
 
 from admin.finding import ClockReading, Examination, Finding, ok, skipped, wrong
 from broker_topology.state import clock_ahead_s
+from common.breakage import NO_WHOLE_ANSWER, PROXY_REFUSES, breakage
 from common.envelope import Channel
 from common.errors import SettingsError
 from common.settings import Settings
@@ -129,10 +130,9 @@ async def _call(
         ):
             response = await client.post(url.base + path, data=fields)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        # The error's own text might quote the address, which holds the token.
-        reason = "it took too long" if _is_timeout(error) else type(error).__name__
         return wrong(
-            channel, f"{host} does not answer ({reason}): check network, proxy and {variable}"
+            channel,
+            f"{host} does not answer ({_reason(error)}): check network, proxy and {variable}",
         )
     try:
         answer = response.json()
@@ -149,8 +149,13 @@ async def _call(
     return response.status_code, answer, clocks
 
 
-def _is_timeout(error: Exception) -> bool:
-    return isinstance(error, TimeoutError | httpx.TimeoutException)
+def _reason(error: Exception) -> str:
+    """Never the error's own text: it might quote the address, which holds the token."""
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return "it took too long"
+    if isinstance(error, httpx.ProxyError):
+        return PROXY_REFUSES
+    return breakage(error) or NO_WHOLE_ANSWER
 
 
 def _read_bot(status: int, answer: dict[str, Any], host: str) -> Finding:

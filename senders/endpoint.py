@@ -1,7 +1,9 @@
 """Where a provider is: addresses from settings, checked before anything is sent there."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
+from typing import TypeGuard
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -29,7 +31,7 @@ def parse_api_url(variable: str, text: str) -> ApiUrl:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+    if not is_host(host) or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         raise SettingsError(
             f"{variable} must be an address such as https://host or http://host:8081, "
             "without ? and #"
@@ -54,6 +56,14 @@ def _check_proxies() -> None:
             raise SettingsError(
                 f"the environment's {kind.upper()}_PROXY cannot be used; write http://host:port"
             )
+
+
+def is_host(name: str | None) -> TypeGuard[str]:
+    """Whether this can be a host's name or address; any other makes a client crash."""
+    try:
+        return name is not None and name.encode("idna") != b"" and not re.search(r"\s", name)
+    except UnicodeError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

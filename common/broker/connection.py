@@ -18,6 +18,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common import telemetry
+from common.breakage import breakage
 from common.broker.errors import NotConnected, losses
 from common.broker.urls import addresses_of
 from common.broker.wire import Wire
@@ -203,7 +204,7 @@ class Broker:
                     attempt=attempt,
                     node=_place(url),
                     error=type(error).__name__,
-                    detail=self._tls_fault or str(error),
+                    detail=self._tls_fault or breakage(error) or str(error),
                 )
             raise
         self._addresses.worked(url)
