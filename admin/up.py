@@ -188,10 +188,10 @@ def _watch(console: Console, services: Stack, broker: PrivateBroker | None) -> N
     board = Board(services, broker)
 
     def look() -> None:
-        expect_mendable(services)
         if broker is not None:
             broker.keep_up()
         time.sleep(_LOOK_S)
+        expect_mendable(services)  # before the board tells of one more restart
 
     if console.is_terminal:
         with Live(console=console, get_renderable=board.table, refresh_per_second=4):

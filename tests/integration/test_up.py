@@ -243,6 +243,7 @@ def test_secret_that_vanishes_ends_it_with_its_sentence(up: Up, vhost_url: str) 
     last = up.output.splitlines()[-1]
     assert last.startswith("gateway: sender-vk cannot run with these settings: GATEWAY_VK_TOKEN_")
     assert last.endswith(f"names {token}, which cannot be read: No such file or directory")
+    assert "No such file or directory; starts again" not in up.output
     until(lambda: not working_for(up.directory, "TEST_MARK=up"), 10)
 
 
