@@ -65,6 +65,7 @@ def demo(
     """
     console = Console()
     directory = checkout() / ".gateway" / "demo"
+    is_up = False
     with ExitStack() as stack:
         try:
             stack.enter_context(alone(directory.with_name("demo.lock"), "a demo of this checkout"))
@@ -73,6 +74,7 @@ def demo(
             console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
             broker = stack.enter_context(_broker(directory))
             api, inbox = stack.enter_context(_gateway(directory, broker))
+            is_up = True
             board = Board(CASES)
             following = stack.enter_context(Following(broker.url, board.note, with_queued=True))
             _play(console, board, following, api)
@@ -85,7 +87,7 @@ def demo(
             show_live(console, board, following)
         except KeyboardInterrupt:
             console.print("\nStopping …")
-            if exit_:
+            if exit_ or not is_up:
                 raise
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from admin.doctor_broker import check_broker
 from admin.doctor_providers import check_email, check_telegram, check_vk
-from admin.doctor_settings import check_clock, check_disk, check_settings, configured_channels
+from admin.doctor_settings import check_clock, check_disk, check_settings, configured_roles
 from admin.finding import Examination, Finding, State, skipped, wrong
 from admin.here import EnvFile, ManagementUrl, check_management, settings_here
 from broker_topology.rights import API, Rights, rights, sender
@@ -70,13 +70,13 @@ def _diagnose(
         faults = [wrong("settings", fault) for fault in str(error).splitlines()]
         unseen = skipped("broker and providers", "not looked at: correct the settings first")
         return [*faults, unseen, disk]
-    wanted = role or [API, *(sender(channel) for channel in configured_channels(settings))]
+    wanted = role or configured_roles(settings)
     management_url = management_url or settings.management_api
     roles = [one for one in rights() if one.role in wanted]
     examinations = asyncio.run(_examine(settings, url, management_url, roles, is_chosen=bool(role)))
     clocks = [reading for one in examinations for reading in one.clocks]
     found = [finding for one in examinations for finding in one.findings]
-    return [*check_settings(settings), *found, check_clock(clocks), disk]
+    return [*check_settings(settings, wanted, env_file), *found, check_clock(clocks), disk]
 
 
 async def _examine(

@@ -10,6 +10,7 @@ import httpx
 
 from admin.finding import ClockReading, Examination, Finding, ok, skipped, wrong
 from broker_topology.state import clock_ahead_s
+from common.breakage import NO_WHOLE_ANSWER, PROXY_REFUSES, breakage
 from common.envelope import Channel
 from common.errors import SettingsError
 from common.settings import Settings
@@ -40,8 +41,8 @@ async def check_email(settings: Settings) -> Examination:
         return _only(skipped("email", "not configured: GATEWAY_EMAIL_URL is not set"))
     try:
         server = read_mail_server(settings, _SMTP_TIMEOUTS)
-    except SettingsError as error:
-        return _only(wrong("email", str(error)))
+    except SettingsError:
+        return _only(_unseen(Channel.EMAIL))
     place = f"{server.host}:{server.port}"
     try:
         async with asyncio.timeout(PROVIDER_TIMEOUT_S):
@@ -66,8 +67,8 @@ async def check_telegram(settings: Settings) -> Examination:
     token = settings.telegram_token.get_secret_value()
     try:
         url = parse_api_url("GATEWAY_TELEGRAM_API_URL", settings.telegram_api_url)
-    except SettingsError as error:
-        return _only(wrong("telegram", str(error)))
+    except SettingsError:
+        return _only(_unseen(Channel.TELEGRAM))
     called = await _call(Channel.TELEGRAM, url, f"/bot{token}/getMe", None)
     if isinstance(called, Finding):
         return _only(called)
@@ -82,8 +83,8 @@ async def check_vk(settings: Settings) -> Examination:
     fields = {"access_token": settings.vk_token.get_secret_value(), "v": API_VERSION}
     try:
         url = parse_api_url("GATEWAY_VK_API_URL", settings.vk_api_url)
-    except SettingsError as error:
-        return _only(wrong("vk", str(error)))
+    except SettingsError:
+        return _only(_unseen(Channel.VK))
     called = await _call(Channel.VK, url, "/method/groups.getById", fields)
     if isinstance(called, Finding):
         return _only(called)
@@ -93,6 +94,10 @@ async def check_vk(settings: Settings) -> Examination:
 
 def _only(finding: Finding) -> Examination:
     return Examination((finding,))
+
+
+def _unseen(channel: Channel) -> Finding:
+    return skipped(channel, "not looked at: correct the settings first")
 
 
 def _email_fault(failure: StageError, server: MailServer, place: str) -> str:
@@ -125,10 +130,9 @@ async def _call(
         ):
             response = await client.post(url.base + path, data=fields)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        # The error's own text might quote the address, which holds the token.
-        reason = "it took too long" if _is_timeout(error) else type(error).__name__
         return wrong(
-            channel, f"{host} does not answer ({reason}): check network, proxy and {variable}"
+            channel,
+            f"{host} does not answer ({_reason(error)}): check network, proxy and {variable}",
         )
     try:
         answer = response.json()
@@ -145,8 +149,13 @@ async def _call(
     return response.status_code, answer, clocks
 
 
-def _is_timeout(error: Exception) -> bool:
-    return isinstance(error, TimeoutError | httpx.TimeoutException)
+def _reason(error: Exception) -> str:
+    """Never the error's own text: it might quote the address, which holds the token."""
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return "it took too long"
+    if isinstance(error, httpx.ProxyError):
+        return PROXY_REFUSES
+    return breakage(error) or NO_WHOLE_ANSWER
 
 
 def _read_bot(status: int, answer: dict[str, Any], host: str) -> Finding:

@@ -1,15 +1,15 @@
 """The doctor's look at what is at hand: settings, the disk, and what others say of the time."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from admin.doctor_start import start_faults
 from admin.finding import ClockReading, Finding, ok, skipped, wrong
+from broker_topology.rights import API, sender
 from common.envelope import Channel
-from common.errors import SettingsError
 from common.settings import Settings, unknown_settings
-from gateway_api.keys import check_exposure
 
 FREE_DISK_BYTES = 500_000_000
 CLOCK_OFF_S = 30.0
@@ -29,20 +29,33 @@ def configured_channels(settings: Settings) -> list[Channel]:
     return [channel for channel, name in CREDENTIALS.items() if getattr(settings, name) is not None]
 
 
-def check_settings(settings: Settings) -> list[Finding]:
-    """Settings that nobody reads, and settings that cannot hold together."""
-    faults = [*unknown_settings(), *contradictions(settings)]
-    if faults:
+def configured_roles(settings: Settings) -> list[str]:
+    """The processes that these settings are for: the API, and a sender per configured channel."""
+    return [API, *(sender(channel) for channel in configured_channels(settings))]
+
+
+def check_settings(
+    settings: Settings, roles: Collection[str], file: Path | None = None
+) -> list[Finding]:
+    """Whether the processes of these roles would start, and do what was meant.
+
+    file: where the settings are from, if not from the environment and `.env`.
+    """
+    if faults := settings_faults(settings, roles, file):
         return [wrong("settings", fault) for fault in faults]
-    return [ok("settings", "all known, and no two contradict each other")]
+    return [ok("settings", "all known, no two contradict each other, every process would start")]
+
+
+def settings_faults(
+    settings: Settings, roles: Collection[str], file: Path | None = None
+) -> list[str]:
+    """A sentence for each setting that nobody reads, contradicts another or prevents a start."""
+    unknown = unknown_settings(file=file)
+    return [*unknown, *contradictions(settings), *start_faults(settings, roles)]
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
     """A sentence for each that a process would start with, and somebody would regret."""
-    try:
-        check_exposure(settings)
-    except SettingsError as error:
-        yield str(error)
     for channel, credentials in CREDENTIALS.items():
         yield from _unused(settings, channel, credentials)
         if not any(settings.lanes(channel).values()):

@@ -3,10 +3,13 @@
 import os
 import secrets
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from common.errors import SettingsError
-from common.settings import ENV_FILE, PREFIX, Settings
+from common.given import PREFIX
+from common.settings import Settings
 
 _KEY_BYTES = 24
 _WIDTH = 96
@@ -14,12 +17,22 @@ _HEAD = """\
 Settings of the gateway. Remove the # before what you set; the environment wins over this file.
 A channel without credentials is sent to the stand-in providers by `gateway up`.
 Each may also be given as <name>_FILE, the path of a file that holds the value.
+A value with spaces, # or $ stands in single quotes.
+
+-- Credentials: set what you have --
 """
-
-
-def env_file() -> Path:
-    """The file that settings are read from: `.env` here, or what GATEWAY_ENV_FILE names."""
-    return Path(os.environ.get(ENV_FILE) or ".env")
+_REST = """\
+-- Everything else, as it is when it is not set --
+"""
+_CREDENTIALS: Final = (
+    "api_key",
+    "amqp_url",
+    "email_url",
+    "email_from",
+    "telegram_token",
+    "vk_token",
+)
+"""What nobody can do without comes first; the rest follows as in docs/settings.md."""
 
 
 def write_env_file(path: Path) -> None:
@@ -38,16 +51,30 @@ def write_env_file(path: Path) -> None:
 
 def env_text(api_key: str) -> str:
     """The file's text: all settings commented out, with their defaults, but for the API key."""
-    parts = ["".join(f"# {line}\n" for line in _HEAD.splitlines())]
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra
-        shown = extra.get("shown") if isinstance(extra, dict) else None
-        default = shown or ("" if field.default is None else str(field.default))
-        comment = textwrap.wrap(field.description or "", _WIDTH, break_long_words=False)
-        line = (
-            f"GATEWAY_API_KEY={api_key}"
-            if name == "api_key"
-            else f"#{PREFIX}{name.upper()}={default}"
-        )
-        parts.append("".join(f"# {words}\n" for words in comment) + f"{line}\n")
-    return "\n".join(parts)
+    rest = [name for name in Settings.model_fields if name not in _CREDENTIALS]
+    given = {"api_key": api_key}
+    return "\n".join(
+        [
+            _commented(_HEAD.splitlines()),
+            *(_entry(name, given.get(name)) for name in _CREDENTIALS),
+            _commented(_REST.splitlines()),
+            *(_entry(name) for name in rest),
+        ]
+    )
+
+
+def _entry(name: str, text: str | None = None) -> str:
+    """One setting with its meaning: set to the text, or commented out with its default."""
+    field = Settings.model_fields[name]
+    comment = textwrap.wrap(field.description or "", _WIDTH, break_long_words=False)
+    variable = f"{PREFIX}{name.upper()}"
+    if text is not None:
+        return f"{_commented(comment)}{variable}={text}\n"
+    extra = field.json_schema_extra
+    shown = extra.get("shown") if isinstance(extra, dict) else None
+    default = shown or ("" if field.default is None else str(field.default))
+    return f"{_commented(comment)}#{variable}={default}\n"
+
+
+def _commented(lines: Iterable[str]) -> str:
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)

@@ -17,13 +17,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from broker_topology.connect import mask_url
 from common.broker.urls import is_http, split_urls, urls_fault
 from common.errors import ArgumentError, GatewayError, SettingsError
-from common.settings import PREFIX, Settings, load_settings
+from common.given import PREFIX
+from common.settings import Settings, load_settings
 from deploy.stack import checkout
 
 DEMO, UP = "demo", "up"
@@ -222,7 +222,7 @@ def _read(file: Path) -> Settings:
     """The settings of a file like `.env`, and no others."""
     if not file.is_file():
         raise ArgumentError(f"--env-file {file}: there is no such file.")
-    return load_settings({name: text for name, text in dotenv_values(file).items() if text})
+    return load_settings(file=file)
 
 
 def expect_usual_broker(settings: Settings) -> None:

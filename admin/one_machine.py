@@ -78,10 +78,20 @@ def start_node(create: Callable[[int], Node], wanted_port: int) -> Node:
     return node
 
 
+def expect_mendable(stack: Stack) -> None:
+    """Raise OneMachineError with the last word of a process that no restart can mend."""
+    for service in stack.services:
+        if service.is_misconfigured:
+            log_file = stack.log_file(service.name)
+            said = last_word(log_file) or f"its log: {log_file}"
+            raise OneMachineError(f"{service.name} cannot run with these settings: {said}")
+
+
 def await_answer(address: str, name: str, stack: Stack) -> None:
     """Wait until a service answers 200 at an address. Raises OneMachineError with its last word."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline:
+        expect_mendable(stack)
         try:
             if httpx.get(address, timeout=2, trust_env=False).is_success:
                 return

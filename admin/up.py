@@ -14,11 +14,18 @@ from rich.live import Live
 from rich.text import Text
 
 from admin.api_client import api_url
-from admin.doctor_settings import configured_channels
-from admin.env_file import env_file, write_env_file
+from admin.doctor_settings import configured_channels, configured_roles, settings_faults
+from admin.env_file import write_env_file
 from admin.following import Following
 from admin.here import UP, announced, env_file_of, holder_of, texts_of
-from admin.one_machine import INBOX_PORT, OneMachineError, alone, await_answer, port_or_free
+from admin.one_machine import (
+    INBOX_PORT,
+    OneMachineError,
+    alone,
+    await_answer,
+    expect_mendable,
+    port_or_free,
+)
 from admin.screen import fold, is_painted
 from admin.tally import Tally
 from admin.up_board import Board, heading
@@ -27,8 +34,9 @@ from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.rights import sender
 from common.envelope import Channel
-from common.errors import GatewayError
-from common.settings import PREFIX, Settings, load_settings, unknown_settings
+from common.errors import GatewayError, SettingsError
+from common.given import PREFIX, env_file
+from common.settings import Settings, load_settings
 from deploy.broker import free_port
 from deploy.stack import (
     Service,
@@ -38,7 +46,6 @@ from deploy.stack import (
     sandbox_service,
     sandbox_settings,
 )
-from gateway_api.keys import check_exposure
 from gateway_api.server import listen
 
 _LOOK_S = 0.25
@@ -72,7 +79,7 @@ def up(
 
     Channels without credentials send to the stand-in providers. Without GATEWAY_AMQP_URL a private
     RabbitMQ is started, whose messages are kept between runs. What dies is started again; Ctrl-C
-    stops everything in order. Logs: .gateway/logs/.
+    stops everything in order. Nothing starts while a setting is wrong. Logs: .gateway/logs/.
     """
     console = Console(highlight=False, soft_wrap=True)
     if init:
@@ -83,22 +90,28 @@ def up(
         )
         return
     directory = (state or checkout() / ".gateway").absolute()
+    is_up = False
     with ExitStack() as stack:
         try:
             stack.enter_context(alone(directory / "up.lock", f"`gateway up` with {directory}"))
-            _run(console, directory, stack)
+            board = _start(console, directory, stack)
+            is_up = True
+            _watch(console, board)
         except KeyboardInterrupt:
             console.print("\nStopping …")
+            if not is_up:
+                raise
 
 
-def _run(console: Console, directory: Path, stack: ExitStack) -> None:
+def _start(console: Console, directory: Path, stack: ExitStack) -> Board:
+    """Start everything, and say what is where. Raises GatewayError."""
     broker: PrivateBroker | None = PrivateBroker(directory / "broker")
     settings = load_settings()
     if broker is not None and not _is_private(settings, broker):
         broker = None
+    if faults := settings_faults(settings, configured_roles(settings)):
+        raise SettingsError("\n".join(faults))
     plan = _plan(settings, broker, directory)
-    for sentence in unknown_settings():
-        console.print(f"Warning: {sentence}.", markup=False)
     _start_broker(console, settings, broker, stack)
     tally = Tally()
     url = settings.broker_url if broker is None else broker.account.url
@@ -110,7 +123,7 @@ def _run(console: Console, directory: Path, stack: ExitStack) -> None:
     places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
     for line in heading(plan.settings, plan.api, plan.inbox, places, broker, directory):
         console.print(line)
-    _watch(Console(highlight=False), Board(services, broker, tally, following), broker)
+    return Board(services, broker, tally, following)
 
 
 def _announced(
@@ -143,7 +156,6 @@ def _start_broker(
 
 def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> Plan:
     """Raises GatewayError when the API could not listen."""
-    check_exposure(settings)
     added: dict[str, str] = {}
     if settings.state_dir is None:
         added["GATEWAY_STATE_DIR"] = str(directory)
@@ -159,7 +171,7 @@ def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> 
         smtp_port, http_port = free_port(), port_or_free(INBOX_PORT)
         services.append(sandbox_service(smtp_port, http_port))
         inbox = f"http://127.0.0.1:{http_port}"
-        added |= _stand_ins(missing, settings, sandbox_settings(smtp_port, http_port))
+        added |= _stand_ins(missing, sandbox_settings(smtp_port, http_port))
     services += [_with_yours(one, settings) for one in gateway_services(added)]
     return Plan(settings, services, added, api_url(settings), inbox)
 
@@ -178,15 +190,12 @@ def _expect_free_port(settings: Settings, directory: Path) -> None:
         raise
 
 
-def _stand_ins(
-    channels: list[Channel], settings: Settings, all_stand_ins: Mapping[str, str]
-) -> dict[str, str]:
-    """The settings that send these channels to the stand-in providers; your own sender stays."""
+def _stand_ins(channels: list[Channel], all_stand_ins: Mapping[str, str]) -> dict[str, str]:
+    """The settings that send these channels to the stand-in providers."""
     return {
         variable: value
         for variable, value in all_stand_ins.items()
         if any(variable.startswith(f"{PREFIX}{channel.upper()}_") for channel in channels)
-        and not (variable == "GATEWAY_EMAIL_FROM" and settings.email_from)
     }
 
 
@@ -209,13 +218,17 @@ def _place(channel: Channel, settings: Settings) -> str:
     return urls[channel]().partition("://")[2].rpartition("@")[2].partition("?")[0].rstrip("/")
 
 
-def _watch(console: Console, board: Board, broker: PrivateBroker | None) -> None:
-    """Show how everything is until Ctrl-C, and keep the broker up; the stack keeps the rest up."""
+def _watch(console: Console, board: Board) -> None:
+    """Show how everything is until Ctrl-C, and keep the broker up; the stack keeps the rest up.
+
+    Raises OneMachineError when a process has ended that no restart can mend.
+    """
 
     def look() -> None:
-        if broker is not None:
-            broker.keep_up()
+        if board.broker is not None:
+            board.broker.keep_up()
         time.sleep(_LOOK_S)
+        expect_mendable(board.stack)  # before the board tells of one more restart
 
     def picture() -> RenderableType:
         return board.picture(console.width)

@@ -30,8 +30,8 @@ class Board:
     def __init__(
         self, stack: Stack, broker: PrivateBroker | None, tally: Tally, following: Following
     ) -> None:
-        self._stack = stack
-        self._broker = broker
+        self.stack = stack
+        self.broker = broker
         self._tally = tally
         self._following = following
         self._told: dict[str, tuple[str, int]] = {}
@@ -39,10 +39,10 @@ class Board:
 
     def lines(self) -> Iterator[Line]:
         """One per process, the broker first."""
-        if self._broker is not None:
-            word = "running" if self._broker.is_running else "ended"
-            yield Line(self._broker.name, word, self._broker.starts)
-        for service in self._stack.services:
+        if self.broker is not None:
+            word = "running" if self.broker.is_running else "ended"
+            yield Line(self.broker.name, word, self.broker.starts)
+        for service in self.stack.services:
             yield self._line(service)
 
     def picture(self, width: int) -> RenderableType:
@@ -66,7 +66,7 @@ class Board:
         if service.is_running:
             return Line(service.name, "running", service.starts)
         left_s = 0.0 if service.restart_at is None else service.restart_at - monotonic()
-        reason = last_word(self._stack.log_file(service.name))
+        reason = last_word(self.stack.log_file(service.name))
         return Line(service.name, "ended", service.starts, reason, left_s)
 
 

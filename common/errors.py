@@ -1,5 +1,10 @@
 """Errors that a person can meet: one sentence that says what is wrong, where, and what to do."""
 
+from typing import Final
+
+SETTINGS_EXIT_CODE: Final = 78
+"""Of a process that a setting ended, which no restart can mend (EX_CONFIG of sysexits.h)."""
+
 
 class GatewayError(Exception):
     """Base of every error whose text is meant for a person; the command line prints it.

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from common.errors import GatewayError
+from common.errors import SETTINGS_EXIT_CODE, GatewayError, SettingsError
 from common.logs import configure_logs, get_logger
 from common.settings import Settings, load_settings, unknown_settings
 from common.tracing import start_tracing, stop_tracing
@@ -16,7 +16,8 @@ log = get_logger(__name__)
 def run_process(name: str, main: Callable[[Settings], None]) -> int:
     """Load settings, set up logs, run `main(settings)`, and give the exit code.
 
-    A GatewayError ends in its sentence on stderr and 1; a setting nobody reads is logged.
+    A GatewayError ends in its sentence on stderr and 1, a SettingsError in SETTINGS_EXIT_CODE; a
+    setting nobody reads is logged.
     """
     try:
         settings = load_settings()
@@ -29,8 +30,9 @@ def run_process(name: str, main: Callable[[Settings], None]) -> int:
         finally:
             stop_tracing()
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
-        return 1
+        for sentence in str(error).splitlines():
+            print(f"gateway: {sentence}", file=sys.stderr)
+        return SETTINGS_EXIT_CODE if isinstance(error, SettingsError) else 1
     return 0
 
 

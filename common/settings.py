@@ -6,8 +6,6 @@ the path of a file that holds the value. `python -m common.settings` prints the 
 docs/settings.md.
 """
 
-import difflib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -31,11 +28,10 @@ from common.broker.urls import is_http, urls_fault
 from common.envelope import Priority
 from common.errors import SettingsError
 from common.faults import sentence_of
+from common.given import PREFIX, read_env_file, read_given, texts_of
+from common.misspelt import misspelt, unread
 from common.tls import with_tls_files
 
-PREFIX = "GATEWAY_"
-ENV_FILE = "GATEWAY_ENV_FILE"
-KNOWN_ELSEWHERE = {ENV_FILE, "GATEWAY_PYTHON"}  # the latter is read by the bootstrap wrapper
 # Of an email: what the gateway or a mail server writes, or what would change who it goes to.
 _OWN_HEADERS = re.compile(
     "from|sender|reply-to|to|cc|bcc|subject|date|message-id|auto-submitted|mime-version|received"
@@ -342,15 +338,30 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.api_key is not None and len(settings.api_key.get_secret_value()) < 16:
         problems.append("GATEWAY_API_KEY is shorter than 16 characters; make a longer one")
     if settings.email_url is not None:
-        if urlsplit(settings.email_url.get_secret_value()).scheme not in ("smtp", "smtps"):
+        if _scheme(settings.email_url.get_secret_value()) not in ("smtp", "smtps"):
             problems.append("GATEWAY_EMAIL_URL must begin with smtp:// or smtps://")
         if not settings.email_from:
             problems.append(
                 "GATEWAY_EMAIL_URL is set but GATEWAY_EMAIL_FROM, the sender address, is not"
             )
-    if settings.otlp_endpoint and urlsplit(settings.otlp_endpoint).scheme not in ("http", "https"):
-        problems.append("GATEWAY_OTLP_ENDPOINT must begin with http:// or https://")
+    if settings.otlp_endpoint and not _is_http_address(settings.otlp_endpoint):
+        problems.append(
+            "GATEWAY_OTLP_ENDPOINT must be an address such as http://collector:4318 or https://…"
+        )
     return problems
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
+
+
+def _is_http_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return bool(host) and parts.scheme in ("http", "https")
 
 
 def _broker_contradictions(settings: Settings) -> list[str]:
@@ -382,65 +393,30 @@ def _broker_contradictions(settings: Settings) -> list[str]:
     return problems
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment and `.env`, or only the mapping that is given instead.
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, file: Path | None = None
+) -> Settings:
+    """Read the environment and `.env`, or only the mapping, or the file like `.env`, that is given.
 
-    Raises SettingsError with one sentence per fault; values of secrets are never in it.
+    Raises SettingsError with one sentence per fault; values of secrets are never in it. A name
+    that is near one of ours is a fault: what it was meant to set would be left at its default.
     """
-    given = _given(environment)
-    fields = {name: text for name, text in given.items() if name in Settings.model_fields}
+    given = read_given(environment) if file is None else read_env_file(file)
+    if faults := misspelt(given, Settings.model_fields):
+        raise SettingsError("\n".join(faults))
     try:
-        return Settings.model_validate(fields)
+        return Settings.model_validate(texts_of(given, Settings.model_fields))
     except ValidationError as error:
         faults = [_sentence(fault) for fault in error.errors(include_url=False)]
         raise SettingsError("\n".join(faults)) from None
 
 
-def unknown_settings(environment: Mapping[str, str] | None = None) -> list[str]:
+def unknown_settings(
+    environment: Mapping[str, str] | None = None, *, file: Path | None = None
+) -> list[str]:
     """One sentence per `GATEWAY_*` variable that nobody reads, with the nearest known name."""
-    given = _given(environment)
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    sentences = []
-    for variable in sorted(PREFIX + name.upper() for name in given):
-        if variable in known or variable in KNOWN_ELSEWHERE:
-            continue
-        near = difflib.get_close_matches(variable, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "see docs/settings.md"
-        sentences.append(f"{variable} is not a setting; {hint}")
-    return sentences
-
-
-def _given(environment: Mapping[str, str] | None) -> dict[str, str]:
-    """Setting name in lower case → text, `_FILE` variables replaced by what the file holds."""
-    merged: dict[str, str | None] = {}
-    if environment is None:
-        environment = os.environ
-        env_file = Path(environment.get(ENV_FILE, ".env"))
-        if ENV_FILE in environment and not env_file.exists():
-            raise SettingsError(f"{ENV_FILE} names {env_file}, which is not there")
-        merged |= dotenv_values(env_file) if env_file.is_file() else {}
-    merged |= environment
-    given: dict[str, str] = {}
-    for variable, text in merged.items():
-        if not variable.startswith(PREFIX) or not text:
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        base = name.removesuffix("_file")
-        if name not in Settings.model_fields and base in Settings.model_fields:
-            if merged.get(PREFIX + base.upper()):
-                raise SettingsError(f"both {PREFIX}{base.upper()} and {variable} are set; keep one")
-            given[base] = _read(variable, text)
-        else:
-            given[name] = text
-    return given
-
-
-def _read(variable: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise SettingsError(f"{variable} names {path}, which cannot be read: {reason}") from error
+    given = read_given(environment) if file is None else read_env_file(file)
+    return unread(given, Settings.model_fields)
 
 
 def _sentence(fault: ErrorDetails) -> str:

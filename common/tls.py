@@ -6,11 +6,11 @@ broker for both AMQP clients. The broker's certificate and host name are always 
 
 import re
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from common.broker.urls import each_url, with_query
+from common.breakage import EXPIRED, OTHER_HOST, causes
+from common.broker.urls import each_url, split_urls, with_query
 from common.errors import SettingsError
 
 FILES = {
@@ -20,9 +20,6 @@ FILES = {
 }
 """Query parameter → the setting that fills it."""
 
-# OpenSSL's X509_V_ERR_*: has expired; host name, IP address mismatch.
-_EXPIRED = 10
-_OTHER_HOST = (62, 64)
 # The alerts by which a broker asks for a client's certificate, and by which it refuses one. Erlang
 # sends the first group over TLS 1.3 and 1.2 respectively.
 _WANTS_CERTIFICATE = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
@@ -54,6 +51,12 @@ def without_tls_files(url: str) -> str:
     return f"{base}?{'&'.join(kept)}" if kept else base
 
 
+def check_tls_files(urls: str) -> None:
+    """Raise SettingsError when a certificate file of a broker's URLs cannot be used."""
+    for url in split_urls(urls):
+        tls_context(url)
+
+
 def tls_context(url: str) -> ssl.SSLContext | None:
     """The context for an `amqps://` URL; None for `amqp://`.
 
@@ -83,13 +86,13 @@ def tls_fault(error: BaseException, url: str) -> str | None:
     """
     parts = urlsplit(url)
     server = f"the broker at {parts.hostname or 'localhost'}"
-    causes = list(_causes(error))
-    for cause in causes:
+    met = list(causes(error))
+    for cause in met:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _distrust(cause, server)
-    reasons = [cause.reason for cause in causes if isinstance(cause, ssl.SSLError)]
+    reasons = [cause.reason for cause in met if isinstance(cause, ssl.SSLError)]
     # pika keeps the error that it met in words only.
-    said = f"{' '.join(map(str, causes))} {causes!r}"
+    said = f"{' '.join(map(str, met))} {met!r}"
     for reason in (*reasons, *re.findall(r"\[SSL: (\w+)\]", said)):
         if reason and not _HUNG_UP.search(reason):
             return _alert(reason, server)
@@ -102,12 +105,12 @@ def tls_fault(error: BaseException, url: str) -> str | None:
 
 
 def _distrust(error: ssl.SSLCertVerificationError, server: str) -> str:
-    if error.verify_code in _OTHER_HOST:
+    if error.verify_code in OTHER_HOST:
         return (
             f"the certificate of {server} is not for that name: use a host name that is in the "
             "certificate, or have one made for this name"
         )
-    if error.verify_code == _EXPIRED:
+    if error.verify_code == EXPIRED:
         return f"the certificate of {server} has expired: renew it there"
     return (
         f"the certificate of {server} cannot be trusted ({error.verify_message}): set "
@@ -124,15 +127,6 @@ def _alert(name: str, server: str) -> str:
             "authority that the broker trusts"
         )
     return f"TLS with {server} failed ({name}): check the URL's scheme and port"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came from, outermost first."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _load_own(context: ssl.SSLContext, certificate: str, key: str | None) -> None:

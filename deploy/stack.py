@@ -1,5 +1,7 @@
 """The processes of the gateway on one machine: started, watched, restarted with back-off, stopped.
 
+One that a setting has ended is not started again: it would only end the same way.
+
 Each runs under a guard, so none outlives the process that owns the stack, however that one ends.
 """
 
@@ -17,6 +19,7 @@ from typing import Self
 
 from broker_topology.rights import API, sender
 from common.envelope import Channel
+from common.errors import SETTINGS_EXIT_CODE
 from deploy.guard import end_guarded, start_guarded
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -46,6 +49,11 @@ class Service:
     def is_running(self) -> bool:
         """Whether its process lives."""
         return self._guard is not None and self._guard.poll() is None
+
+    @property
+    def is_misconfigured(self) -> bool:
+        """Whether it has ended because of a setting, which no restart can mend."""
+        return self._guard is not None and self._guard.poll() == SETTINGS_EXIT_CODE
 
     @property
     def ran_s(self) -> float:
@@ -125,11 +133,11 @@ class Stack:
                 os.kill(self.pid(service.name), signal.SIGTERM)
 
     def _watch(self) -> None:
-        """Start again whatever died, after a pause that grows while it keeps dying."""
+        """Start again what died and may live, after a pause that grows while it keeps dying."""
         while not self._stopping.wait(0.2):
             now = time.monotonic()
             for service in self.services:
-                if service.is_running:
+                if service.is_running or service.is_misconfigured:
                     continue
                 if service.restart_at is None:
                     service._failures = (

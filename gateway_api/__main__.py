@@ -7,7 +7,7 @@ from gateway_api.server import run
 
 
 def main() -> int:
-    """Exit code 0 after a stop by signal, 1 with one sentence on stderr otherwise."""
+    """Exit code 0 after a stop by signal, 78 or 1 with a sentence on stderr otherwise."""
     return run_process("api", run)
 
 

@@ -15,6 +15,7 @@ import uvicorn
 from common.errors import GatewayError
 from common.logs import get_logger
 from common.settings import Settings
+from common.tls import check_tls_files
 from gateway_api.app import create_app
 from gateway_api.connections import Door, limits_for, raise_descriptor_limit
 from gateway_api.keys import check_exposure
@@ -30,7 +31,7 @@ def run(settings: Settings) -> None:
 
     Raises GatewayError when the port cannot be listened on, SettingsError without a needed key.
     """
-    check_exposure(settings)
+    check_start(settings)
     door = Door(limits_for(settings, raise_descriptor_limit()))
     sockets = listen(settings.api_host, settings.api_port)
     server = uvicorn.Server(
@@ -52,6 +53,12 @@ def run(settings: Settings) -> None:
     with _stopping(server):
         server.run(sockets)
     log.info("api stopped")
+
+
+def check_start(settings: Settings) -> None:
+    """What is looked at before anything else. Raises SettingsError when no start can succeed."""
+    check_exposure(settings)
+    check_tls_files(settings.broker_url)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

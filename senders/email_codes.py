@@ -7,7 +7,6 @@ Exchange answer in practice.
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -20,6 +19,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from common.breakage import HUNG_UP, NO_ANSWER, breakage, causes
 from senders.outcome import (
     About,
     Misconfigured,
@@ -55,6 +55,8 @@ _DATA: Final = frozenset({Stage.DATA})
 _ADDRESSED: Final = frozenset({Stage.RCPT, Stage.DATA})  # the recipient is known to the server
 _TRANSACTION: Final = _ADDRESSED | _MAIL
 _LOGIN: Final = frozenset({Stage.STARTTLS, Stage.AUTH})
+
+_GARBLED: Final = "Malformed SMTP response line:"  # the client's words before the server's
 
 _RELAY_DENIED: Final = (
     r"relay(ing)? (access )?(is )?(denied|not (permitted|allowed))|"
@@ -144,7 +146,7 @@ def classify_exception(error: Exception, stage: Stage) -> Outcome:
     if is_refusal(error):
         assert isinstance(error, SMTPResponseException)
         return classify_reply(error.code, error.message, stage)
-    message = str(getattr(error, "message", None) or error) or type(error).__name__
+    message = _words(error)
     if isinstance(error, SMTPNotSupported):
         if stage is Stage.MAIL:  # SMTPUTF8, which only this message needs
             return Rejected("smtputf8", message, About.RECIPIENT)
@@ -153,7 +155,7 @@ def classify_exception(error: Exception, stage: Stage) -> Outcome:
         return Unknown(_word(error), message)
     if _is_tls_failure(error, stage):
         return Misconfigured("tls", message)
-    if any(_is_no_such_host(cause) for cause in _causes(error)):
+    if any(_is_no_such_host(cause) for cause in causes(error)):
         return Misconfigured("unknown-host", message)
     return Transient(_word(error), message)
 
@@ -167,6 +169,20 @@ def _enhanced_code(code: int, text: str) -> str:
     """The enhanced code that a reply begins with; none if it contradicts the basic code."""
     found = re.match(r"([245])\.\d{1,3}\.\d{1,3}\b", text)
     return found[0] if found and found[1] == str(code)[0] else ""
+
+
+def _words(error: Exception) -> str:
+    """What happened, in our words; a garbled reply in the server's."""
+    if isinstance(error, SMTPNotSupported):  # made by us alone
+        return str(error)
+    if isinstance(error, SMTPResponseException):
+        return f"the reply is not SMTP: {error.message.removeprefix(_GARBLED).strip() or 'empty'}"
+    if isinstance(error, SMTPTimeoutError):
+        return NO_ANSWER
+    if isinstance(error, SMTPServerDisconnected):
+        return HUNG_UP
+    hung_up = any(isinstance(cause, SMTPServerDisconnected) for cause in causes(error))
+    return breakage(error) or (HUNG_UP if hung_up else "the connection failed")
 
 
 def _word(error: Exception) -> str:
@@ -184,15 +200,9 @@ def _is_tls_failure(error: Exception, stage: Stage) -> bool:
     return stage in (Stage.CONNECT, Stage.STARTTLS) and any(
         isinstance(cause, ssl.SSLError)
         and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-        for cause in _causes(error)
+        for cause in causes(error)
     )
 
 
 def _is_no_such_host(error: BaseException) -> bool:
     return isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

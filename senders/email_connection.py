@@ -23,7 +23,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, stop_after_d
 from common.errors import SettingsError
 from common.settings import Settings
 from senders.email_codes import Stage, classify_exception
-from senders.endpoint import is_loopback
+from senders.endpoint import is_host, is_loopback
 from senders.outcome import Transient
 
 _EXAMPLE: Final = "smtp://user:password@host:587"
@@ -90,7 +90,7 @@ def read_mail_server(settings: Settings, timeouts: Timeouts) -> MailServer:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("smtp:")
-    if not host or parts.scheme not in ("smtp", "smtps") or parts.path not in ("", "/"):
+    if not is_host(host) or parts.scheme not in ("smtp", "smtps") or parts.path not in ("", "/"):
         raise SettingsError(
             f"GATEWAY_EMAIL_URL must look like {_EXAMPLE} or smtps://…; "
             "URL-encode special characters of the password"
@@ -128,10 +128,14 @@ def _is_plain(parts: SplitResult, host: str) -> bool:
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except ssl.SSLError as error:
         raise SettingsError(
-            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which is not a readable PEM file of "
-            f"certificates: {error.strerror or error}"
+            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which holds no certificate in PEM form; name "
+            "a file that does"
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which cannot be read: {error.strerror}"
         ) from error
 
 

@@ -97,7 +97,7 @@ def wire_address(address: str) -> str:
         try:
             domain = idna.encode(domain, uts46=True).decode()
         except idna.IDNAError as error:
-            raise UnsendableAddressError(f"its domain has no ASCII form: {error}") from error
+            raise UnsendableAddressError("its domain has no ASCII form") from error
     wire = f"{local_part}@{domain}"
     if not _WRITTEN_AS_IT_IS.fullmatch(wire) or parseaddr(wire)[1] != wire:
         raise UnsendableAddressError("it cannot be written into an SMTP command")

@@ -3,8 +3,9 @@
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from common.errors import SettingsError
 
@@ -33,18 +34,48 @@ class ApiUrl:
 
 
 def parse_api_url(variable: str, text: str) -> ApiUrl:
-    """Check the address of an HTTP API. Raises SettingsError that names the variable."""
+    """Check the address of an HTTP API, and the proxies of the environment if it may need one.
+
+    Raises SettingsError that names the variable.
+    """
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+    if not is_host(host) or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         raise SettingsError(
             f"{variable} must be an address such as https://host or http://host:8081, "
             "without ? and #"
         )
-    return ApiUrl(text.rstrip("/"), may_use_proxy=not is_loopback(host))
+    url = ApiUrl(text.rstrip("/"), may_use_proxy=not is_loopback(host))
+    if url.may_use_proxy:
+        _check_proxies()
+    return url
+
+
+def _check_proxies() -> None:
+    """Raise SettingsError for a proxy that no client can use, whichever would be taken."""
+    for kind, text in getproxies().items():
+        if kind not in ("http", "https", "all"):
+            continue
+        try:
+            parts = urlsplit(text if "://" in text else f"http://{text}")
+            is_usable = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_usable = False
+        if not is_usable or parts.scheme not in ("http", "https"):
+            raise SettingsError(
+                f"the environment's {kind.upper()}_PROXY cannot be used; write http://host:port"
+            )
+
+
+def is_host(name: str | None) -> TypeGuard[str]:
+    """Whether this can be a host's name or address; any other makes a client crash."""
+    try:
+        return name is not None and name.encode("idna") != b"" and not re.search(r"\s", name)
+    except UnicodeError:
+        return False
 
 
 def is_tellable(delivery_id: str) -> bool:

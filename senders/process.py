@@ -12,6 +12,7 @@ from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from common.status_server import StatusServer
+from common.tls import check_tls_files
 from senders.alarm import AlarmGate
 from senders.channel import Channel
 from senders.events import Events
@@ -39,6 +40,20 @@ def make_channel(name: str, settings: Settings) -> Channel:
     if name not in makers:
         raise SettingsError(f"{name!r} is not a channel; the channels are {', '.join(makers)}")
     return makers[name](settings)
+
+
+def ready_channel(name: str, settings: Settings) -> Channel:
+    """The channel, when nothing in the settings keeps its sender from starting.
+
+    Raises SettingsError.
+    """
+    check_tls_files(settings.broker_url)
+    return make_channel(name, settings)
+
+
+def check_start(name: str, settings: Settings) -> None:
+    """What a sender does before it connects, and no more. Raises SettingsError; not in a loop."""
+    asyncio.run(ready_channel(name, settings).close())
 
 
 async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Event) -> None:

@@ -28,6 +28,7 @@ from senders.redaction import redact
 from senders.telegram_codes import (
     Answer,
     AnswerError,
+    UnreadError,
     classify_answer,
     classify_failure,
     read_answer,
@@ -65,7 +66,7 @@ class _Bounded(httpx.AsyncByteStream):
         async for chunk in self._body:
             left -= len(chunk)
             if left < 0:
-                raise httpx.ReadError(f"the answer has more than {MOST_ANSWER_BYTES} bytes")
+                raise UnreadError(f"the answer has more than {MOST_ANSWER_BYTES} bytes")
             yield chunk
 
     async def aclose(self) -> None:
@@ -75,7 +76,7 @@ class _Bounded(httpx.AsyncByteStream):
 async def _bound(response: httpx.Response) -> None:
     """Before the body is read: a small one may unpack to gigabytes, so none may be packed."""
     if response.headers.get("Content-Encoding", "") not in ("", "identity"):
-        raise httpx.ReadError("the answer is compressed, which was not asked for")
+        raise UnreadError("the answer is compressed, which was not asked for")
     if isinstance(response.stream, httpx.AsyncByteStream):
         response.stream = _Bounded(response.stream)
 

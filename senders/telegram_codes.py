@@ -6,13 +6,14 @@ Sources: https://core.telegram.org/bots/api, and the API server's own error text
 import json
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
 import httpx
 from telegram.error import TelegramError
 
+from common.breakage import NO_ANSWER, NO_WHOLE_ANSWER, PROXY_REFUSES, breakage, causes
 from senders.outcome import (
     About,
     Misconfigured,
@@ -92,6 +93,10 @@ class Answer:
     migrate_to: int | None = None
 
 
+class UnreadError(httpx.ReadError):
+    """An answer that is not read to its end, for the reason that its text gives."""
+
+
 class AnswerError(TelegramError):
     """Carries an answer out of the client library, whose own exceptions drop the status."""
 
@@ -113,11 +118,25 @@ def classify_answer(answer: Answer, *, throttle: Scope = Scope.ACCOUNT) -> Outco
 
 def classify_failure(error: TelegramError) -> Outcome:
     """What a call without an answer means: whether the message can have been sent."""
-    causes = list(_causes(error))
+    met = list(causes(error))
     for kinds, outcome in FAILURES:
-        if any(isinstance(cause, kinds) for cause in causes):
-            return replace(outcome, message=str(error))
-    return Unknown(type(error).__name__, str(error))
+        if any(isinstance(cause, kinds) for cause in met):
+            return replace(outcome, message=_words(error, met))
+    return Unknown(type(error).__name__, "the call failed in the Telegram client")
+
+
+def _words(error: TelegramError, met: Sequence[BaseException]) -> str:
+    """What broke the call, in our words."""
+    for cause in met:
+        if isinstance(cause, UnreadError):
+            return str(cause)
+        if isinstance(cause, httpx.TimeoutException):
+            return NO_ANSWER
+        if isinstance(cause, httpx.RemoteProtocolError):
+            return NO_WHOLE_ANSWER
+        if isinstance(cause, httpx.ProxyError):
+            return PROXY_REFUSES
+    return breakage(error) or "the connection failed"
 
 
 def _by_status(answer: Answer) -> Outcome:
@@ -164,9 +183,3 @@ def read_answer(status: int, payload: bytes) -> Answer | int:
 
 def _is_whole(value: object, least: int, most: int) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -28,7 +28,7 @@ from senders.channel import Limits
 from senders.endpoint import DELIVERY_HEADER, ApiUrl, is_tellable, parse_api_url
 from senders.outcome import Outcome, Sent
 from senders.redaction import redact
-from senders.vk_codes import ALARMING, classify_exception, read_answer
+from senders.vk_codes import ALARMING, UnreadError, classify_exception, read_answer
 
 log = get_logger(__name__)
 
@@ -234,7 +234,7 @@ def _read_body(raw: BaseHTTPResponse, timeout_s: float) -> bytes:
         while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
             body += chunk
             if len(body) > MOST_ANSWER_BYTES or time.monotonic() > deadline:
-                raise requests.ConnectionError(
+                raise UnreadError(
                     f"the answer has more than {MOST_ANSWER_BYTES} bytes, or took longer than "
                     f"{timeout_s:g} s"
                 )

@@ -11,6 +11,7 @@ import requests
 import vk_api
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
+from common.breakage import NO_ANSWER, NO_WHOLE_ANSWER, PROXY_REFUSES, breakage, causes
 from senders.outcome import (
     About,
     Misconfigured,
@@ -62,6 +63,10 @@ HTTP_STATUSES: Final[dict[int, Outcome]] = {
 """HTTP statuses below 500 that say something; any other comes from no VK API."""
 
 
+class UnreadError(requests.ConnectionError):
+    """An answer that is not read to its end, for the reason that its text gives."""
+
+
 def read_answer(payload: bytes) -> dict[str, Any]:
     """An answer in the API's own words: a `response` that is a number, or an `error` with a code.
 
@@ -96,7 +101,7 @@ def classify_error(code: int, message: str) -> Outcome:
 
 def classify_exception(error: Exception) -> Outcome:
     """What a failed call means. An error that is none of the API's or the network's is raised."""
-    message = str(error) or type(error).__name__
+    message = _words(error)
     match error:
         case vk_api.ApiError():
             text = error.error["error_msg"]
@@ -104,10 +109,13 @@ def classify_exception(error: Exception) -> Outcome:
         case vk_api.ApiHttpError():
             status = error.response.status_code
             other = Unknown("") if status >= 500 else _account
-            return replace(HTTP_STATUSES.get(status, other), code=f"HTTP {status}", message=message)
-        case requests.TooManyRedirects() | requests.exceptions.InvalidURL():
-            return Misconfigured("url", message)
-        case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY_FAILED" in message:
+            said = f"HTTP status {status}"
+            return replace(HTTP_STATUSES.get(status, other), code=f"HTTP {status}", message=said)
+        case requests.TooManyRedirects():
+            return Misconfigured("url", "the address leads elsewhere, as no VK API does")
+        case requests.exceptions.InvalidURL():
+            return Misconfigured("url", "the address cannot be called")
+        case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return Misconfigured("tls", message)
         case requests.ConnectionError() if _is_not_connected(error):
             return Transient("connect", message)
@@ -119,6 +127,18 @@ def classify_exception(error: Exception) -> Outcome:
             return Unknown("no-answer", message)
         case _:
             raise error
+
+
+def _words(error: Exception) -> str:
+    """What broke the call, in our words."""
+    if isinstance(error, UnreadError):
+        return str(error)
+    if isinstance(error, requests.Timeout):
+        return NO_ANSWER
+    said = breakage(error)
+    if any(isinstance(cause, ProxyError) for cause in causes(error)):
+        return f"the proxy cannot be used: {said}" if said else PROXY_REFUSES
+    return said or NO_WHOLE_ANSWER
 
 
 def _is_not_connected(error: requests.ConnectionError) -> bool:

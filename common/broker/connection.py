@@ -18,11 +18,12 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common import telemetry
+from common.breakage import breakage
 from common.broker.errors import NotConnected, losses
-from common.broker.urls import addresses_of, split_urls
+from common.broker.urls import addresses_of
 from common.broker.wire import Wire
 from common.logs import get_logger
-from common.tls import tls_context, tls_fault, without_tls_files
+from common.tls import check_tls_files, tls_context, tls_fault, without_tls_files
 
 log = get_logger(__name__)
 
@@ -46,8 +47,7 @@ class Broker:
     """
 
     def __init__(self, url: str, *, name: str) -> None:
-        for one in split_urls(url):
-            tls_context(one)  # files that cannot be used are told at once, not at every attempt
+        check_tls_files(url)  # at once, not at every attempt
         self._addresses = addresses_of(url)
         self._name = name
         self._tls_fault: str | None = None
@@ -204,7 +204,7 @@ class Broker:
                     attempt=attempt,
                     node=_place(url),
                     error=type(error).__name__,
-                    detail=self._tls_fault or str(error),
+                    detail=self._tls_fault or breakage(error) or str(error),
                 )
             raise
         self._addresses.worked(url)

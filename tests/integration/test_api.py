@@ -18,6 +18,7 @@ import pika
 from broker_topology.apply import apply
 from common.broker.consumer import clean_headers
 from common.envelope import Channel, Delivery
+from common.errors import SETTINGS_EXIT_CODE
 from deploy.broker import Node
 from tests.support import amqp_channel, count, eventually
 
@@ -266,7 +267,7 @@ async def test_taken_port_is_one_sentence() -> None:
 async def test_exposure_without_a_key_is_one_sentence() -> None:
     code, errors = await finish(await start("amqp://127.0.0.1:1/", GATEWAY_API_HOST="0.0.0.0"))
 
-    assert code == 1
+    assert code == SETTINGS_EXIT_CODE
     assert errors.count("\n") == 1
     assert "GATEWAY_API_HOST is 0.0.0.0 but there is no GATEWAY_API_KEY" in errors
 

@@ -174,7 +174,7 @@ def test_demo_interrupted_while_its_broker_starts_leaves_nothing(
     with started_demo(environment, tmp_path / "output", "Starting RabbitMQ") as demo:
         until(lambda: any("rabbit boot" in line for line in processes_of_the_demo(tmp_path)))
         demo.send_signal(signal.SIGINT)
-        demo.wait(40)
+        assert demo.wait(40) == 130
     assert "Traceback" not in (tmp_path / "output").read_text()
     until(lambda: not processes_of_the_demo(tmp_path), 10)
 

@@ -203,7 +203,7 @@ async def test_providers_that_are_no_such_thing_are_told(gateway_url: str) -> No
             }
         )
     assert "not as this API does" in checks["telegram"]["detail"]
-    assert "does not answer (ConnectError)" in checks["vk"]["detail"]
+    assert "does not answer (the connection was refused" in checks["vk"]["detail"]
 
 
 async def test_silent_providers_end_in_a_sentence(
@@ -243,10 +243,10 @@ async def test_wrong_clock_is_noticed_by_an_answers_date(gateway_url: str) -> No
 
 
 async def test_settings_at_odds_are_each_a_sentence(gateway_url: str) -> None:
-    settings = {"AMQP_URL": gateway_url, "EMIAL_URL": SECRET, "VK_LANES": "high:0"}
+    settings = {"AMQP_URL": gateway_url, "NONSENSE": SECRET, "VK_LANES": "high:0"}
     outcome = await run(settings)
     assert outcome.exit_code == 1
-    assert "✗  settings     GATEWAY_EMIAL_URL is not a setting; did you mean" in outcome.stdout
+    assert "✗  settings     GATEWAY_NONSENSE in the environment is not a" in outcome.stdout
     assert "✗  settings     GATEWAY_VK_LANES has no lane" in outcome.stdout
 
 
@@ -254,6 +254,31 @@ async def test_unreadable_settings_leave_the_rest_unseen() -> None:
     checks = await examine({"AMQP_URL": "http://x", "API_PORT": "many"})
     assert checks["settings"]["state"] == "wrong"
     assert checks["broker and providers"]["state"] == "skipped"
+
+
+async def test_sender_that_could_not_start_is_told_once(gateway_url: str) -> None:
+    settings = {
+        "AMQP_URL": gateway_url,
+        "EMAIL_URL": "smtp://127.0.0.1:1?starttls=no",
+        "EMAIL_FROM": "not-an-address",
+        "VK_TOKEN": SECRET,
+        "VK_API_URL": "ftp://h",
+    }
+    outcome = await run(settings)
+    assert outcome.exit_code == 1
+    assert "✗  settings     GATEWAY_EMAIL_FROM is not an email address" in outcome.stdout
+    assert "✗  settings     GATEWAY_VK_API_URL must be an address" in outcome.stdout
+    assert "–  vk           not looked at: correct the settings first" in outcome.stdout
+
+
+async def test_chosen_sender_without_credentials_is_wrong(gateway_url: str) -> None:
+    checks = await examine({"AMQP_URL": gateway_url}, "--role", "sender-vk")
+    assert "the vk channel needs GATEWAY_VK_TOKEN" in checks["settings"]["detail"]
+
+
+async def test_misspelt_setting_is_named() -> None:
+    checks = await examine({"EMIAL_URL": SECRET})
+    assert "did you mean GATEWAY_EMAIL_URL?" in checks["settings"]["detail"]
 
 
 async def test_unknown_role_is_a_usage_error() -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+from common.errors import SETTINGS_EXIT_CODE
 from deploy.stack import Service, Stack, plain_environment
 from tests.running import until
 
@@ -34,3 +35,14 @@ def test_start_that_fails_is_tried_again_and_hinders_no_other(tmp_path: Path) ->
         log_file.rmdir()
         until(lambda: pid(stack, broken))
     assert [one.is_running for one in (broken, other)] == [False, False]
+
+
+def test_what_a_setting_has_ended_is_not_started_again(tmp_path: Path) -> None:
+    words = {"misconfigured": f"exit {SETTINGS_EXIT_CODE}", "failing": "exit 1"}
+    misconfigured, failing = (
+        Service(name, ["sh", "-c", line], plain_environment()) for name, line in words.items()
+    )
+    with Stack(tmp_path, [misconfigured, failing]):
+        until(lambda: failing.starts == 3)
+        assert (misconfigured.starts, misconfigured.is_misconfigured) == (1, True)
+        assert not failing.is_misconfigured

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.envelope import Channel
+from common.errors import SETTINGS_EXIT_CODE
 from tests.unit.deployments import SYSTEMD, unit
 
 SERVICES = ["gateway-api", "gateway-topology", *(f"gateway-sender@{one}" for one in Channel)]
@@ -18,7 +19,8 @@ DIRECTIVES = {
     "Unit": "Description Wants After Before PartOf StartLimitIntervalSec",
     "Install": "WantedBy",
     "Service": """
-        Type ExecStart EnvironmentFile Environment LoadCredential Restart RestartSec RemainAfterExit
+        Type ExecStart EnvironmentFile Environment LoadCredential Restart RestartSec
+        RestartPreventExitStatus RemainAfterExit
         StateDirectory
         TimeoutStopSec TimeoutStartSec LimitNOFILE DynamicUser UMask NoNewPrivileges
         CapabilityBoundingSet
@@ -94,6 +96,13 @@ def test_services_share_one_sandbox() -> None:
     sandboxes = {text.split("\nDynamicUser=")[1] for text in texts}
     assert len(texts) == 3
     assert len(sandboxes) == 1
+
+
+@pytest.mark.parametrize("name", ["gateway-api", "gateway-sender@"])
+def test_process_that_a_setting_ended_is_not_started_again(name: str) -> None:
+    directives = dict(unit(SYSTEMD / f"{name}.service")["Service"])
+    assert directives["Restart"] == "on-failure"
+    assert directives["RestartPreventExitStatus"] == str(SETTINGS_EXIT_CODE)
 
 
 def test_every_channel_has_its_credentials() -> None:

@@ -234,13 +234,82 @@ def test_its_own_url_file_still_means_the_private_broker(up: Up) -> None:
         assert process.wait(60) == 0
 
 
-def test_service_that_cannot_start_says_why_and_is_tried_again(up: Up, vhost_url: str) -> None:
-    up.set(amqp_url=vhost_url, telegram_token="1:x", telegram_api_url="ftp://nonsense")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("GATEWAY_AMPQ_URL=amqp://h", "GATEWAY_AMPQ_URL is not a setting; did you mean"),
+        ("GATEWAY_AMQP_URL amqp://h", "this line cannot be read; write NAME=value"),
+    ],
+)
+def test_wrong_line_of_the_file_stops_it(up: Up, line: str, said: str) -> None:
+    with (up.directory / ".env").open("a") as file:
+        file.write(f"{line}\n")
+        number = len((up.directory / ".env").read_text().splitlines()) + 1
+    stopped_before_anything(up, f"gateway: {up.directory}/.env, line {number}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"email_from": "shop@example.com"}, "GATEWAY_EMAIL_FROM set, but not GATEWAY_EMAIL_URL"),
+        ({"nonsense": "1"}, "GATEWAY_NONSENSE is not a setting"),
+        (
+            {"email_url": "smtp://127.0.0.1:1?starttls=no", "email_from": "not-an-address"},
+            "GATEWAY_EMAIL_FROM is not an email address",
+        ),
+        (
+            {"telegram_token": "1:x", "telegram_api_url": "ftp://nonsense"},
+            "GATEWAY_TELEGRAM_API_URL must be an address",
+        ),
+        ({"vk_lanes": "high:0"}, "GATEWAY_VK_LANES has no lane at all"),
+    ],
+)
+def test_settings_that_no_restart_can_mend_stop_it(
+    up: Up, settings: dict[str, str], said: str
+) -> None:
+    up.set(**settings)
+    stopped_before_anything(up, said)
+
+
+def stopped_before_anything(up: Up, said: str) -> None:
+    done = up.run()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert not (up.state / "broker" / "data").exists()
+    assert not (up.state / "logs").exists()
+
+
+def test_secret_that_vanishes_ends_it_with_its_sentence(up: Up, vhost_url: str) -> None:
+    token = up.directory / "token"
+    token.write_text("nonsense")
+    up.set(amqp_url=vhost_url, vk_token_file=str(token), vk_api_url="http://127.0.0.1:1")
     with up.running() as process:
-        until(lambda: "sender-telegram: ended, GATEWAY_TELEGRAM_API_URL must be" in up.output)
-        until(lambda: "sender-telegram: running, restarted" in up.output)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        token.unlink()
+        os.kill(up.pid("sender-vk"), signal.SIGKILL)
+        assert process.wait(60) == 1
+    last = up.output.splitlines()[-1]
+    assert last.startswith("gateway: sender-vk cannot run with these settings: GATEWAY_VK_TOKEN_")
+    assert last.endswith(f"names {token}, which cannot be read: No such file or directory")
+    assert "No such file or directory; starts again" not in up.output
+    until(lambda: not working_for(up.directory, "TEST_MARK=up"), 10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_start_is_no_success_and_leaves_nothing(up: Up, number: signal.Signals) -> None:
+    with (up.directory / "output").open("w") as sink:
+        process = subprocess.Popen(
+            up.command(), cwd=up.directory, env=environment(), stdout=sink, stderr=sink
+        )
+    try:
+        until(lambda: any("rabbit boot" in line for line in working_for(up.directory)))
+        process.send_signal(number)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in up.output
+    until(lambda: not working_for(up.directory, "TEST_MARK=up"), 10)
 
 
 def test_terminal_of_60_columns_shows_processes_and_how_channels_fare(

@@ -23,6 +23,7 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("email", {"email_url": "smtps://h?starttls=no", **FROM}, "only option"),
     ("email", {"email_url": "smtp://h", "email_from": "nobody"}, "GATEWAY_EMAIL_FROM"),
     ("email", {"email_url": "smtp://h", **FROM, "email_ca_file": "/none.pem"}, "/none.pem"),
+    ("email", {"email_url": "smtp://[::1", **FROM}, "GATEWAY_EMAIL_URL must look like"),
     ("telegram", {}, "GATEWAY_TELEGRAM_TOKEN"),
     ("telegram", {"telegram_token": "1:a", "telegram_api_url": "api"}, "GATEWAY_TELEGRAM_API_URL"),
     ("vk", {}, "GATEWAY_VK_TOKEN"),
@@ -48,8 +49,18 @@ def test_garbage_in_the_ca_file_is_named(tmp_path: Path) -> None:
     ca_file.write_text("not a certificate")
     changes = {"email_url": "smtp://h", "email_ca_file": str(ca_file), **FROM}
 
-    with pytest.raises(SettingsError, match=r"ca\.pem"):
+    with pytest.raises(SettingsError, match=r"ca\.pem, which holds no certificate in PEM form;"):
         make_channel("email", load_settings(given(changes)))
+
+
+@pytest.mark.parametrize("channel", ["telegram", "vk"])
+@pytest.mark.parametrize("proxy", ["socks5://h:1", "ftp://h", "http://[::1", "h:port", "http://"])
+def test_proxy_that_cannot_be_used_is_named(
+    channel: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(SettingsError, match="HTTPS_PROXY cannot be used; write http://host:port"):
+        make_channel(channel, load_settings(given({f"{channel}_token": "1:a"})))
 
 
 def test_password_is_in_no_message() -> None:

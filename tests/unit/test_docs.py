@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.settings import KNOWN_ELSEWHERE, Settings
+from common.misspelt import KNOWN_ELSEWHERE
+from common.settings import Settings
 from tests.unit.deployments import parse_command
 
 ROOT = Path(__file__).resolve().parents[2]

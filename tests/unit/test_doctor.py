@@ -1,5 +1,7 @@
 """What the doctor concludes from what it sees: pure decisions, each a row of a table."""
 
+import re
+
 import pytest
 
 from admin.doctor_broker import (
@@ -9,7 +11,14 @@ from admin.doctor_broker import (
     check_quorum,
     judge_rights,
 )
-from admin.doctor_settings import check_clock, check_disk, configured_channels, contradictions
+from admin.doctor_settings import (
+    check_clock,
+    check_disk,
+    configured_channels,
+    configured_roles,
+    contradictions,
+)
+from admin.doctor_start import start_faults
 from admin.env_file import env_text
 from admin.finding import ClockReading, State
 from broker_topology.state import Greeting, ManagedState, NodeState, QueueMembers
@@ -36,7 +45,6 @@ def queue(members: str, online: str) -> QueueMembers:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"api_host": "192.0.2.1"}, ["GATEWAY_API_HOST is 192.0.2.1 but there is no"]),
         ({"email_from": "a@example.com"}, ["GATEWAY_EMAIL_FROM set, but not GATEWAY_EMAIL_URL"]),
         ({"vk_api_url": "http://x"}, ["GATEWAY_VK_API_URL set, but not GATEWAY_VK_TOKEN"]),
         ({"vk_lanes": "high:0"}, ["GATEWAY_VK_LANES has no lane at all"]),
@@ -58,6 +66,39 @@ def test_contradicting_settings(given: dict[str, str], words: list[str]) -> None
     found = list(contradictions(settings(**given)))
     assert len(found) == len(words), found
     assert all(word in sentence for word, sentence in zip(words, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, []),
+        ({"api_host": "192.0.2.1"}, ["GATEWAY_API_HOST is 192.0.2.1 but there is no"]),
+        (
+            {"email_url": "smtp://h", "email_from": "not-an-address"},
+            ["GATEWAY_EMAIL_FROM is not an email address"],
+        ),
+        (
+            {"telegram_token": "1:a", "telegram_api_url": "ftp://h", "vk_token": "a"},
+            ["GATEWAY_TELEGRAM_API_URL must be an address"],
+        ),
+        (
+            {"amqp_url": "amqps://h", "amqp_ca_file": "/nonesuch", "vk_token": "a"},
+            ["/nonesuch (GATEWAY_AMQP_CA_FILE) cannot be read"],
+        ),
+    ],
+)
+def test_what_a_process_would_say_at_its_start(given: dict[str, str], words: list[str]) -> None:
+    there = settings(**given)
+    found = list(start_faults(there, configured_roles(there)))
+    assert len(found) == len(words), found
+    assert all(word in sentence for word, sentence in zip(words, found, strict=True))
+
+
+def test_only_the_chosen_processes_are_asked() -> None:
+    there = settings(api_host="192.0.2.1", email_url="smtp://h", email_from="nobody")
+    assert list(start_faults(there, ["sender-vk"])) == [
+        "the vk channel needs GATEWAY_VK_TOKEN; set it or see docs/settings.md"
+    ]
 
 
 def test_channel_is_configured_by_its_credentials() -> None:
@@ -162,13 +203,28 @@ def test_missing_rights_are_named_with_their_role() -> None:
 
 def test_written_env_file_says_the_defaults() -> None:
     text = env_text("a-key-of-sixteen-letters")
-    lines = [line for line in text.splitlines() if "GATEWAY_" in line and "=" in line]
-    pairs = dict(line.lstrip("#").split("=", 1) for line in lines if not line.startswith("# "))
+    lines = [line for line in text.splitlines() if re.match("#?GATEWAY_[A-Z_]+=", line)]
+    pairs = dict(line.lstrip("#").split("=", 1) for line in lines)
     assert [line for line in lines if not line.startswith("#")] == [
         "GATEWAY_API_KEY=a-key-of-sixteen-letters"
     ]
     assert set(pairs) == {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
     assert load_settings(pairs) == load_settings({"GATEWAY_API_KEY": "a-key-of-sixteen-letters"})
+
+
+def test_written_env_file_starts_with_the_credentials() -> None:
+    credentials, rest = env_text("a-key-of-sixteen-letters").split("-- Everything else", 1)
+    names = re.findall("^#?(GATEWAY_[A-Z_]+)=", credentials, re.MULTILINE)
+    assert names == [
+        "GATEWAY_API_KEY",
+        "GATEWAY_AMQP_URL",
+        "GATEWAY_EMAIL_URL",
+        "GATEWAY_EMAIL_FROM",
+        "GATEWAY_TELEGRAM_TOKEN",
+        "GATEWAY_VK_TOKEN",
+    ]
+    assert "# bot token from @BotFather\n#GATEWAY_TELEGRAM_TOKEN=\n" in credentials
+    assert set(names).isdisjoint(re.findall("^#?(GATEWAY_[A-Z_]+)=", rest, re.MULTILINE))
 
 
 def test_pause_before_a_restart_grows_to_its_largest() -> None:

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from common.errors import SettingsError
 from common.faults import UNNAMED
-from common.settings import PREFIX, Settings, load_settings
+from common.given import PREFIX
+from common.settings import Settings, load_settings
 from gateway_api.dead_letter_request import (
     DiscardRequest,
     LetterQuery,
@@ -111,7 +112,18 @@ def test_wrong_parameter_is_told_what_it_must_be(query: dict[str, str], sentence
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_no_sentence_about_a_setting_is_a_librarys(name: str) -> None:
     variable = f"{PREFIX}{name.upper()}"
-    for text in ("?", "-1", "1e999", "nan", "9" * 5000, "x:y", "1,2", "high:99", "5s," * 99 + "5s"):
+    for text in (
+        "?",
+        "-1",
+        "1e999",
+        "nan",
+        "9" * 5000,
+        "x:y",
+        "1,2",
+        "high:99",
+        "5s," * 99 + "5s",
+        "smtp://[::1",
+    ):
         sentence = refused_setting(variable, text)
         assert sentence is None or variable in sentence
         assert_ours(sentence or "accepted")

@@ -90,7 +90,7 @@ def test_settings_are_read_in_one_place() -> None:
         for file in files(package)
         if "os.environ" in file.read_text() or "getenv" in file.read_text()
     ]
-    assert readers == ["common/settings.py"]
+    assert readers == ["common/given.py"]
 
 
 def test_declared_channel_queues_are_the_consumed_ones() -> None:

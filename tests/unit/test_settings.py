@@ -77,6 +77,9 @@ def test_durations(text: str, seconds: float) -> None:
         ),
         ({"GATEWAY_API_KEY": "short"}, "GATEWAY_API_KEY is shorter than 16"),
         ({"GATEWAY_EMAIL_URL": "smtp://h"}, "but GATEWAY_EMAIL_FROM"),
+        ({"GATEWAY_OTLP_ENDPOINT": "http://[::1"}, "GATEWAY_OTLP_ENDPOINT must be an address"),
+        ({"GATEWAY_OTLP_ENDPOINT": "http://h:port"}, "GATEWAY_OTLP_ENDPOINT must be an address"),
+        ({"GATEWAY_VK_TOKEN_FILE": "/dev/null"}, "/dev/null, which is empty; write the value"),
         ({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-A,X B"}, "'X B' is not the name of a header"),
         ({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-A,,X-B"}, "'' is not the name of a header"),
         ({"GATEWAY_EMAIL_EXTRA_HEADERS": "X-A,BCC"}, "BCC is not for clients to set"),
@@ -119,7 +122,7 @@ def test_environment_wins_over_dot_env(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_unknown_variable_is_reported_with_the_nearest_name() -> None:
     assert unknown_settings({"GATEWAY_EMIAL_URL": "x", "GATEWAY_PYTHON": "python3"}) == [
-        "GATEWAY_EMIAL_URL is not a setting; did you mean GATEWAY_EMAIL_URL?"
+        "GATEWAY_EMIAL_URL in the environment is not a setting; did you mean GATEWAY_EMAIL_URL?"
     ]
 
 

@@ -1,0 +1,161 @@
+"""What is given as `GATEWAY_*`: by the environment, and by `.env`, which is read strictly.
+
+A line that cannot be read is an error: what it was meant to set would be left at its default, and
+messages could go elsewhere. Values mean what they mean to python-dotenv (quotes, `export`,
+`${NAME}`).
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Final
+
+from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
+
+from common.errors import SettingsError
+
+PREFIX: Final = "GATEWAY_"
+ENV_FILE: Final = f"{PREFIX}ENV_FILE"
+ENVIRONMENT: Final = "the environment"
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A variable that is set to something; place: `/etc/gateway.env, line 7`, or ENVIRONMENT."""
+
+    variable: str
+    text: str = field(repr=False)
+    place: str
+
+
+def env_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The file that settings are read from: `.env` here, or what GATEWAY_ENV_FILE names."""
+    return Path(environment.get(ENV_FILE) or ".env")
+
+
+def read_given(environment: Mapping[str, str] | None = None) -> list[Given]:
+    """All variables of `.env`, and those of ours in the environment, which wins.
+
+    environment: a mapping that counts alone, instead of both. Raises SettingsError, with a line for
+    each fault of the file; it never quotes a value.
+    """
+    found: dict[str, Given] = {}
+    if environment is None:
+        environment = os.environ
+        found |= {one.variable: one for one in _read_usual_file(environment)}
+    for variable, text in environment.items():
+        if variable.startswith(PREFIX):
+            found[variable] = Given(variable, text, ENVIRONMENT)
+    return [one for one in found.values() if one.text]
+
+
+def read_env_file(path: Path) -> list[Given]:
+    """All variables of a file like `.env`. Raises SettingsError, as above."""
+    text = _decoded(path)
+    lines: dict[str, int] = {}
+    faults: list[str] = []
+    for binding in parse_stream(StringIO(text)):
+        line = _line(binding)
+        faults += [f"{path}, line {line}: {fault}" for fault in _faults(binding)]
+        if binding.key is not None:
+            lines[binding.key] = line
+    if faults:
+        raise SettingsError("\n".join(faults))
+    values = dotenv_values(stream=StringIO(text))
+    places = {key: f"{path}, line {line}" for key, line in lines.items() if values[key]}
+    return [Given(key, values[key] or "", place) for key, place in places.items()]
+
+
+def texts_of(given: Iterable[Given], settings: Collection[str]) -> dict[str, str]:
+    """Setting → its text, that of `<name>_FILE` being what the file holds. Raises SettingsError."""
+    texts: dict[str, str] = {}
+    files: dict[str, Given] = {}
+    for one in given:
+        if not one.variable.startswith(PREFIX):
+            continue
+        name = one.variable.removeprefix(PREFIX).lower()
+        base = name.removesuffix("_file")
+        if name in settings:
+            texts[name] = one.text
+        elif base in settings:
+            files[base] = one
+    for name, one in files.items():
+        if name in texts:
+            raise SettingsError(f"both {PREFIX}{name.upper()} and {one.variable} are set; keep one")
+        texts[name] = _content(one)
+    return texts
+
+
+def _content(given: Given) -> str:
+    variable, path = given.variable, given.text
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise SettingsError(f"{variable} names {path}, which cannot be read: {reason}") from error
+    if not text:
+        raise SettingsError(
+            f"{variable} names {path}, which is empty; write the value into it, or unset {variable}"
+        )
+    return text
+
+
+def _read_usual_file(environment: Mapping[str, str]) -> list[Given]:
+    path = env_file(environment).absolute()
+    if environment.get(ENV_FILE):
+        if not path.exists():
+            raise SettingsError(f"{ENV_FILE} names {path}, which is not there")
+        if not (path.is_file() or path.is_char_device()):
+            raise SettingsError(f"{ENV_FILE} names {path}, which is no file; name one")
+    return read_env_file(path) if path.is_file() else []
+
+
+def _decoded(path: Path) -> str:
+    """The file's text, without a byte order mark, which would hide the first name."""
+    try:
+        octets = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror}; make it readable, or name another file in "
+            f"{ENV_FILE}"
+        ) from error
+    try:
+        text = octets.decode("utf-8-sig")
+        wrong_at = text.find("\0")  # UTF-16 without a mark
+        before = text[:wrong_at]
+    except UnicodeDecodeError as error:
+        wrong_at = error.start
+        before = octets[:wrong_at].decode("utf-8", "replace")
+    if wrong_at < 0:
+        return text
+    line = len(_LINE_END.findall(before)) + 1
+    raise SettingsError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8")
+
+
+def _line(binding: Binding) -> int:
+    """Where it really begins: the parser counts empty lines before it as part of it."""
+    whole = binding.original.string
+    empty = whole[: len(whole) - len(whole.lstrip())]
+    return binding.original.line + len(_LINE_END.findall(empty))
+
+
+def _faults(binding: Binding) -> Iterator[str]:
+    """What is wrong with a line, without its text, in which a secret may stand."""
+    key = binding.key or ""
+    is_ours = key.upper().lstrip("\"'").startswith(PREFIX.rstrip("_"))
+    if binding.error or (is_ours and not _NAME.fullmatch(key)):
+        yield (
+            "this line cannot be read; write NAME=value, the name in letters, digits and _, "
+            "and close every quote"
+        )
+    elif is_ours and binding.value is None:
+        yield f"{key} has no value; write {key}=value, or remove the line"
+    elif is_ours and _LINE_END.search(binding.original.string.strip()):
+        yield f"the quote before the value of {key} is not closed on its line; close it there"

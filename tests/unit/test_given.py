@@ -1,0 +1,179 @@
+"""`.env` is read strictly: what cannot be read, or is misspelt, stops whoever reads it."""
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from common.errors import SettingsError
+from common.settings import load_settings, unknown_settings
+
+
+@pytest.fixture
+def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The `.env` of the working directory, not yet there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / ".env"
+
+
+def refusal(env: Path, content: str | bytes) -> str:
+    """What is said to a file with this content."""
+    env.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "said"),
+    [
+        ("\n\nGATEWAY_API_PORT 1\n", 3, "write NAME=value"),
+        ("GATEWAY_LOG_LEVEL=info\r\n\r\nGATEWAY AMQP_URL=s3cret", 3, "write NAME=value"),
+        ("# one\n=s3cret\n", 2, "write NAME=value"),
+        ("GATEWAY_VK_TOKEN: s3cret\n", 1, "write NAME=value"),
+        ("GATEWAY_VK_TOKEN:s3cret\n", 1, "write NAME=value"),
+        ("GATEWAY_VK_TOKEN:s3cret==\n", 1, "write NAME=value"),
+        ('"GATEWAY_VK_TOKEN"=s3cret\n', 1, "write NAME=value"),
+        ('GATEWAY_VK_TOKEN="s3cret\n', 1, "close every quote"),
+        ("GATEWAY_VK_TOKEN='s3cret' more\n", 1, "close every quote"),
+        ("\nGATEWAY_API_KEY\n", 2, "GATEWAY_API_KEY has no value; write GATEWAY_API_KEY=value"),
+        ("export GATEWAY_API_KEY # key\n", 1, "GATEWAY_API_KEY has no value"),
+        (
+            'GATEWAY_VK_TOKEN="s3cret\nGATEWAY_API_PORT=1\nGATEWAY_API_HOST=::1"\n',
+            1,
+            "the quote before the value of GATEWAY_VK_TOKEN is not closed",
+        ),
+        ("A=1\nGATEWAY_EMAIL_FROM_NAME=caf\xe9\n".encode("latin-1"), 2, "save the file as UTF-8"),
+        (codecs.BOM_UTF16_LE + "GATEWAY_API_PORT=1".encode("utf-16-le"), 1, "save the file as"),
+        ("A=1\nGATEWAY_API_PORT=1\n".encode("utf-16-le"), 1, "save the file as UTF-8"),
+    ],
+)
+def test_line_that_cannot_be_read_is_told_with_its_place(
+    env: Path, content: str | bytes, line: int, said: str
+) -> None:
+    sentence = refusal(env, content)
+    assert sentence.startswith(f"{env}, line {line}: ")
+    assert said in sentence
+    assert "s3cret" not in sentence
+    assert "\n" not in sentence
+
+
+def test_every_wrong_line_is_told(env: Path) -> None:
+    told = refusal(env, "GATEWAY A=1\nGATEWAY_API_PORT=1\n\nGATEWAY B=1\n").splitlines()
+    assert [line.partition(": ")[0] for line in told] == [f"{env}, line 1", f"{env}, line 4"]
+
+
+def test_values_mean_what_they_mean_to_dotenv(env: Path) -> None:
+    env.write_text(
+        "export GATEWAY_API_HOST='::1' # here\n"
+        'GATEWAY_EMAIL_FROM_NAME="a # \\"shop\\""\n'
+        "HOST=shop.example\n"
+        "KEY='-----BEGIN\nEND-----'\n"
+        "OTHER\n"
+        "GATEWAY_TELEGRAM_API_URL=https://${HOST}/\n"
+        "GATEWAY_API_PORT = 1\n"
+        "GATEWAY_VK_TOKEN=\n"
+    )
+    settings = load_settings()
+    assert (settings.api_host, settings.api_port, settings.vk_token) == ("::1", 1, None)
+    assert settings.email_from_name == 'a # "shop"'
+    assert settings.telegram_api_url == "https://shop.example/"
+
+
+def test_byte_order_mark_hides_no_name(env: Path) -> None:
+    env.write_bytes(codecs.BOM_UTF8 + b"GATEWAY_API_PORT=1\n")
+    assert load_settings().api_port == 1
+
+
+def test_file_that_may_not_be_read_is_told(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:  # root may read everything
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert "cannot be read: Permission denied; make it readable" in refusal_of(env)
+
+
+def refusal_of(env: Path) -> str:
+    env.touch()
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_named_directory_is_no_file(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_ENV_FILE", str(env.parent))
+    with pytest.raises(SettingsError, match="which is no file"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("GATEWAY_AMPQ_URL", "GATEWAY_AMQP_URL"),
+        ("GATEWAY_AMPQ_URL_FILE", "GATEWAY_AMQP_URL_FILE"),
+        ("GATEWAY_EMIAL_URL", "GATEWAY_EMAIL_URL"),
+        ("GATEWAY_TELEGRAM_BOT_TOKEN", "GATEWAY_TELEGRAM_TOKEN"),
+        ("GATEWAY_TELEGRAM_BOT_TOKEN_FILE", "GATEWAY_TELEGRAM_TOKEN_FILE"),
+        ("GATEWAY_ENVFILE", "GATEWAY_ENV_FILE"),
+    ],
+)
+def test_misspelt_name_is_an_error_wherever_it_stands(env: Path, variable: str, meant: str) -> None:
+    said = f"is not a setting; did you mean {meant}?"
+    assert refusal(env, f"# one\n{variable}=s3cret\n").startswith(
+        f"{env}, line 2: {variable} {said}"
+    )
+    with pytest.raises(SettingsError) as caught:
+        load_settings({variable: "s3cret"})
+    assert str(caught.value).startswith(f"{variable} in the environment {said}")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "GATWAY_AMQP_URL",
+        "gateway_amqp_url",
+        "Gateway_Amqp_Url",
+        "GATEWAYAMQP_URL",
+        "GATEWY_VK_TOKEN",
+    ],
+)
+def test_misspelt_prefix_is_an_error_in_the_file(env: Path, variable: str) -> None:
+    assert f"{env}, line 1: {variable} is not a setting; did" in refusal(env, f"{variable}=x\n")
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "GATEWAY_SERVICE_HOST",
+        "GATEWAY_SERVICE_PORT",
+        "GATEWAY_SERVICE_PORT_HTTP",
+        "GATEWAY_PORT",
+        "GATEWAY_PORT_80_TCP",
+        "GATEWAY_PORT_80_TCP_ADDR",
+        "GATEWAY_IMAGE_TAG",
+    ],
+)
+def test_name_near_nothing_is_only_told(env: Path, variable: str) -> None:
+    env.write_text(f"{variable}=x\n")
+    load_settings()
+    assert unknown_settings() == [
+        f"{env}, line 1: {variable} is not a setting; see docs/settings.md"
+    ]
+    assert unknown_settings({variable: "x"}) == [
+        f"{variable} in the environment is not a setting; see docs/settings.md"
+    ]
+
+
+def test_names_of_other_programs_are_left_alone(env: Path) -> None:
+    names = [
+        "SMS_GATEWAY_API_KEY",
+        "API_KEY",
+        "EMAIL_URL",
+        "AMQP_URL",
+        "TELEGRAM_TOKEN",
+        "VK_TOKEN",
+    ]
+    env.write_text("".join(f"{name}=x\n" for name in names))
+    load_settings()
+    assert unknown_settings() == []
