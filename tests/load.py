@@ -7,7 +7,7 @@ from typing import Self
 
 import httpx
 
-from tests.running import Gateway, until
+from tests.running import Client, until
 
 CHANNELS = ("email", "telegram", "vk")
 
@@ -18,7 +18,7 @@ class Load:
     Every one goes to a recipient of its own, so what the providers have tells what is lost.
     """
 
-    def __init__(self, gateway: Gateway, rate: float = 30) -> None:
+    def __init__(self, gateway: Client, rate: float = 30) -> None:
         self._gateway = gateway
         self._pause_s = 1 / rate
         self._stopping = threading.Event()
