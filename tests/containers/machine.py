@@ -26,8 +26,9 @@ def main(words: Sequence[str]) -> int:
     options = ["-p", "no:cacheprovider"] if os.environ.get("CI") else []
     options += ["-o", f"cache_dir={KEPT / 'cache'}", "-o", "timeout=900"]
     command = [sys.executable, "-m", "pytest", *options, "--durations=10", "--durations-min=1"]
-    selected = words if any(not word.startswith("-") for word in words) else [*words, str(FILES)]
-    return _reap_until_end(subprocess.Popen([*command, *selected], cwd=ROOT, env=_environment()))
+    if not any(Path(word.partition("::")[0]).exists() for word in words):
+        words = [*words, str(FILES)]
+    return _reap_until_end(subprocess.Popen([*command, *words], cwd=ROOT, env=_environment()))
 
 
 def _make_private() -> None:

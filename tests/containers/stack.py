@@ -15,6 +15,7 @@ from common.envelope import Channel
 from tests.containers.engine import docker
 from tests.containers.pip_settings import build_secrets
 from tests.containers.places import OVERRIDE, PRIVATE, ROOT
+from tests.load import Load
 from tests.running import Client, until
 from tests.unit.deployments import DEPLOY, compose
 
@@ -24,6 +25,15 @@ OURS = ["api", *SENDERS]
 LASTING = ["broker", *OURS]
 """All services that run on; `topology` ends."""
 IMAGE = compose()["x-process"]["image"]
+REFUSALS = {
+    "broker_unreachable",
+    "broker_unconfirmed",
+    "broker_refused",
+    "ConnectError",
+    "ReadError",
+    "RemoteProtocolError",
+}
+"""How a POST may fail while a container is away; what is refused is the client's again."""
 PROVIDERS = "providers"  # host name of the stand-ins, on the network `outbound`
 _ANSWERS = "import socket; socket.create_connection(('127.0.0.1', 8025), 2)"
 _SECRETS = {
@@ -74,10 +84,25 @@ class Stack(Client):
         words = ["docker", "exec", self.containers(service)[0], *command]
         return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
 
+    def process(self, service: str) -> int:
+        """The first process of a service's only container."""
+        return int(self.inspect(service)["State"]["Pid"])
+
     def is_healthy(self, service: str) -> bool:
         """Whether all containers of a service are."""
         told = json.loads(docker("inspect", *self.containers(service)))
         return all(one["State"].get("Health", {}).get("Status") == "healthy" for one in told)
+
+    def await_arrival(self, load: Load, timeout_s: float = 120) -> None:
+        """Wait until everything that was accepted is with its provider."""
+        try:
+            until(lambda: not load.missing(), timeout_s)
+        except AssertionError as failure:
+            list_queues = ("rabbitmqctl", "--quiet", "--vhost", "gateway", "list_queues")
+            failure.add_note(f"missing: {sorted(load.missing())[:20]}")
+            failure.add_note(self.run("broker", *list_queues).stdout)
+            failure.add_note(self.api.get("/v1/dead-letters").text[:2000])
+            raise
 
     def await_health(self) -> None:
         """Wait until every service that runs on is healthy."""
@@ -86,7 +111,7 @@ class Stack(Client):
 
 def start_stack() -> Stack:
     """Do what the document says; what it leaves to its reader goes to the stand-ins."""
-    secrets, start = document_commands()
+    secrets, start, _ = document_commands()
     shell(secrets)
     for name, value in _SECRETS.items():
         (DEPLOY / "secrets" / name).write_text(value)
@@ -95,7 +120,7 @@ def start_stack() -> Stack:
     _make_certificate()
     OVERRIDE.write_text(yaml.safe_dump(_override()))
     try:
-        shell(start.replace(f"-f {FILE}", f"-f {FILE} -f {OVERRIDE}"))
+        shell(start)
     except AssertionError as failure:
         failure.add_note(run_compose("logs", "--tail", "10"))
         raise
@@ -103,16 +128,17 @@ def start_stack() -> Stack:
 
 
 def document_commands() -> list[str]:
-    """The first two blocks of commands of the document's section on Compose."""
+    """The document's commands for Compose: make the secrets, start, and put in a new version."""
     text = (ROOT / "docs" / "deployment.md").read_text()
     section = text.split("\n## Docker Compose", 1)[1].split("\n## ", 1)[0]
-    return [str(block) for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:2]]
+    return [str(block) for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL)]
 
 
 def shell(commands: str) -> None:
     """Run lines as a reader who copies them does, up to the first that fails."""
+    with_stand_ins = commands.replace(f"-f {FILE}", f"-f {FILE} -f {OVERRIDE}")
     done = subprocess.run(
-        ["sh", "-eu", "-c", commands], cwd=ROOT, capture_output=True, text=True, check=False
+        ["sh", "-eu", "-c", with_stand_ins], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{commands}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
@@ -144,13 +170,14 @@ def _override() -> dict[str, Any]:
             "test": ["CMD", "python", "-c", _ANSWERS],
             "interval": "2s",
         },
-        # The image is built by the services that are shipped.
-        "depends_on": ["broker"],
     }
-    services: dict[str, Any] = dict.fromkeys(("topology", *OURS), built)
-    services["sender-email"] = built | {"volumes": [f"{PRIVATE}/ca.pem:/run/ca.pem:ro"]}
+    services = {
+        "topology": built,
+        "sender-email": {"volumes": [f"{PRIVATE}/ca.pem:/run/ca.pem:ro"]},
+        PROVIDERS: providers,
+    }
     return {
-        "services": services | {PROVIDERS: providers},
+        "services": services,
         "secrets": {name: {"file": str(file)} for name, file in secrets.items()},
     }
 

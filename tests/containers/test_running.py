@@ -1,6 +1,6 @@
 """What docs/deployment.md says to do starts a gateway that delivers."""
 
-from tests.containers.stack import LASTING, Stack
+from tests.containers.stack import LASTING, PROVIDERS, Stack, document_commands, shell
 from tests.running import until
 
 
@@ -30,3 +30,10 @@ def test_discarded_dead_letters_are_kept_in_the_volume_of_the_api(stack: Stack) 
     answer = stack.api.post("/v1/dead-letters/discard", json=order)
     assert answer.status_code == 200, answer.text
     assert delivery in stack.run("api", "cat", answer.json()["file"]).stdout
+
+
+def test_starting_again_replaces_no_container(stack: Stack) -> None:
+    before = {service: stack.containers(service) for service in [*LASTING, PROVIDERS]}
+    _, start, _ = document_commands()
+    shell(start)
+    assert {service: stack.containers(service) for service in before} == before
