@@ -32,7 +32,7 @@ def run_tests(
     containers: Annotated[
         bool,
         typer.Option(
-            "--containers", help="Instead, start the container files in an engine (root, 15 min)."
+            "--containers", help="Instead, start the container files in an engine (root, 10 min)."
         ),
     ] = False,
 ) -> None:

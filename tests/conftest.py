@@ -12,8 +12,6 @@ from deploy.broker import Node
 from tests.forecast import Forecast
 
 _numbers = itertools.count(1)
-# What `gateway test --containers` runs on a machine that it makes is no test anywhere else.
-collect_ignore = [] if os.environ.get("GATEWAY_TEST_CONTAINERS") else ["containers"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -44,7 +44,7 @@ def main(words: list[str]) -> int:
     KEPT.mkdir(parents=True, exist_ok=True)
     with _alone():
         print(
-            "Starting the container files in an engine of their own takes about 15 min; making the "
+            "Starting the container files in an engine of their own takes about 10 min; making the "
             "base images, where none can be pulled, 2 min more the first time.",
             file=sys.stderr,
         )
