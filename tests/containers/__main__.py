@@ -21,7 +21,7 @@ from tests.containers.places import CGROUP, KEPT, ROOT, RUN
 
 TOOLS = {
     "dockerd": "docker.io",
-    "docker": "docker.io",
+    "docker": "docker-cli",
     "slirp4netns": "slirp4netns",
     "iptables": "iptables",
     "ip": "iproute2",
