@@ -8,6 +8,7 @@ an engine that runs here already is neither seen nor touched.
 import contextlib
 import fcntl
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -92,19 +93,19 @@ def _run(words: list[str]) -> int:
     inside = [sys.executable, "-m", "tests.containers.machine", *words]
     with subprocess.Popen([*_LIKE_US, *_MACHINE, *inside], cwd=ROOT) as machine:
         try:
-            with _network(machine):
+            with _network(_first_process(machine)):
                 return machine.wait()
         finally:
-            machine.kill()
+            _end(machine)
 
 
 @contextlib.contextmanager
-def _network(machine: subprocess.Popen[bytes]) -> Iterator[None]:
+def _network(first_process: int) -> Iterator[None]:
     """Lead the machine's network out through a process of ours, as a router with NAT does.
 
     It takes no rule of a firewall here, and the loopback addresses of this machine stay its own.
     """
-    target = f"/proc/{_first_process(machine)}/ns/net"
+    target = f"/proc/{first_process}/ns/net"
     options = ["--configure", "--mtu=65520", "--disable-host-loopback", "--netns-type=path"]
     with (RUN / "network.log").open("wb") as log:
         router = subprocess.Popen(
@@ -118,13 +119,30 @@ def _network(machine: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _first_process(machine: subprocess.Popen[bytes]) -> int:
-    children = Path(f"/proc/{machine.pid}/task/{machine.pid}/children")
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and machine.poll() is None:
-        if found := children.read_text().split():
-            return int(found[0])
+        if found := _children(machine):
+            return found[0]
         time.sleep(0.02)
     sys.exit("gateway: no namespaces can be made here: in a container, give it more rights.")
+
+
+def _children(process: subprocess.Popen[bytes]) -> list[int]:
+    with contextlib.suppress(OSError):  # it has ended
+        told = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        return [int(pid) for pid in told.split()]
+    return []
+
+
+def _end(machine: subprocess.Popen[bytes]) -> None:
+    """Kill it, and await the end of its first process: that is also the end of all others on it."""
+    first = _children(machine)
+    machine.kill()
+    for pid in first:
+        with contextlib.suppress(ProcessLookupError):  # it has ended, and was reaped
+            handle = os.pidfd_open(pid)
+            select.select([handle], [], [], 20)
+            os.close(handle)
 
 
 def _remove_leftovers() -> None:
