@@ -29,6 +29,7 @@ def replace(file: Path, old: str, new: str) -> None:
 def test_new_version_takes_over_under_load_and_nothing_is_lost(
     stack: Stack, new_version: None
 ) -> None:
+    broker = stack.containers("broker")
     with Load(stack) as load:
         until(lambda: len(load.accepted) >= 100)
         _, _, upgrade = document_commands()
@@ -38,4 +39,5 @@ def test_new_version_takes_over_under_load_and_nothing_is_lost(
     stack.await_arrival(load)
     assert load.codes <= REFUSALS
     assert {stack.inspect(service)["Config"]["Image"] for service in OURS} == {NEW_IMAGE}
+    assert stack.containers("broker") == broker
     assert "99.0.0" in stack.run("api", "gateway", "--version").stdout
