@@ -1,7 +1,19 @@
 """What docs/deployment.md says to do starts a gateway that delivers."""
 
-from tests.containers.stack import LASTING, PROVIDERS, Stack, document_commands, shell
+import json
+from urllib.parse import urlsplit
+
+from tests.containers.stack import (
+    LASTING,
+    OURS,
+    PROVIDERS,
+    Stack,
+    document_commands,
+    run_compose,
+    shell,
+)
 from tests.running import until
+from tests.unit.deployments import DEPLOY
 
 
 def test_every_service_becomes_healthy(stack: Stack) -> None:
@@ -37,3 +49,20 @@ def test_starting_again_replaces_no_container(stack: Stack) -> None:
     _, start, _ = document_commands()
     shell(start)
     assert {service: stack.containers(service) for service in before} == before
+
+
+def test_every_process_runs_with_a_broker_user_of_its_own(stack: Stack) -> None:
+    told = run_compose("run", "--rm", "--no-TTY", "topology", "topology", "users", "--json")
+    urls = {user["role"]: user["url"] for user in json.loads(told)}
+    for service in OURS:
+        name = f"amqp_url_{service.removeprefix('sender-')}"
+        (DEPLOY / "secrets" / name).write_text(urls[service])
+    run_compose("restart", *OURS)
+    until(lambda: stack.api.get("/readyz").is_success)
+    users = ("rabbitmqctl", "--quiet", "--no-table-headers", "list_connections", "user")
+    own = {urlsplit(urls[service]).username for service in OURS}
+    until(lambda: set(stack.run("broker", *users).stdout.split()) == own)
+    stack.accepted("email:own@example.com", "telegram:77", "vk:77")
+    until(lambda: stack.inbox(channel="email", recipient="own@example.com"))
+    until(lambda: stack.inbox(channel="telegram", recipient="77"))
+    until(lambda: stack.inbox(channel="vk", recipient="77"))
