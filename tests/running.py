@@ -115,13 +115,14 @@ def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> 
             f"http://127.0.0.1:{http_port}",
         )
         with gateway.api, gateway.sandbox:
-            until(lambda: _answers(gateway.sandbox, "/inbox.json"))
-            until(lambda: _answers(gateway.api, "/readyz"))
+            until(lambda: answers(gateway.sandbox, "/inbox.json"))
+            until(lambda: answers(gateway.api, "/readyz"))
             yield gateway
     broker.delete_vhost(vhost)
 
 
-def _answers(client: httpx.Client, path: str) -> bool:
+def answers(client: httpx.Client, path: str) -> bool:
+    """Whether a path is answered with success."""
     try:
         return client.get(path).is_success
     except httpx.TransportError:

@@ -23,8 +23,7 @@ def main(words: Sequence[str]) -> int:
     _make_private()
     _await_network()
     _connect_to_the_internet()
-    options = ["-p", "no:cacheprovider"] if os.environ.get("CI") else []
-    options += ["-o", f"cache_dir={KEPT / 'cache'}", "-o", "timeout=900"]
+    options = ["-o", f"cache_dir={KEPT / 'cache'}", "-o", "timeout=900"]
     command = [sys.executable, "-m", "pytest", *options, "--durations=10", "--durations-min=1"]
     if not any(Path(word.partition("::")[0]).exists() for word in words):
         words = [*words, str(FILES)]

@@ -16,7 +16,7 @@ from tests.containers.engine import docker
 from tests.containers.pip_settings import build_secrets
 from tests.containers.places import OVERRIDE, PRIVATE, ROOT
 from tests.load import Load
-from tests.running import Client, until
+from tests.running import Client, answers, until
 from tests.unit.deployments import DEPLOY, compose
 
 FILE = "deploy/compose.yaml"
@@ -84,10 +84,6 @@ class Stack(Client):
         words = ["docker", "exec", self.containers(service)[0], *command]
         return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
 
-    def process(self, service: str) -> int:
-        """The first process of a service's only container."""
-        return int(self.inspect(service)["State"]["Pid"])
-
     def is_healthy(self, service: str) -> bool:
         """Whether all containers of a service are."""
         told = json.loads(docker("inspect", *self.containers(service)))
@@ -105,8 +101,9 @@ class Stack(Client):
             raise
 
     def await_health(self) -> None:
-        """Wait until every service that runs on is healthy."""
+        """Wait until every service that runs on is healthy, and the API takes notifications."""
         until(lambda: all(self.is_healthy(service) for service in LASTING), 180)
+        until(lambda: answers(self.api, "/readyz"))
 
 
 def start_stack() -> Stack:
