@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -29,19 +29,25 @@ def run_tests(
     everything: Annotated[
         bool, typer.Option("--all", help="Also the proofs that take minutes.")
     ] = False,
+    containers: Annotated[
+        bool,
+        typer.Option(
+            "--containers", help="Instead, start the container files in an engine (root, 10 min)."
+        ),
+    ] = False,
 ) -> None:
     """Run ruff, mypy and the documents' tests, then all tests on private brokers.
 
     More arguments are pytest's; with a path, -k, -m, --lf or --sw only what they select is run.
     """
     os.chdir(checkout())
+    if containers:
+        _become("tests.containers", *context.args)
     if not selects(context.args):
         typer.echo("First ruff, mypy and the documents, under a minute; then the tests.", err=True)
         _pass({**_FORM, **_DOCS})
     chosen = [] if everything else ["-m", "not long"]
-    command = [sys.executable, "-m", "pytest", *_REPORT, *chosen, *context.args]
-    # In our place, so that Ctrl-C and signals reach pytest, which takes its brokers down.
-    os.execv(sys.executable, command)  # noqa: S606
+    _become("pytest", *_REPORT, *chosen, *context.args)
 
 
 def run_checks() -> None:
@@ -58,6 +64,11 @@ def selects(words: Sequence[str]) -> bool:
         else Path(word.partition("::")[0]).exists()
         for word in words
     )
+
+
+def _become(module: str, *words: str) -> NoReturn:
+    """Run a module in our place, so that Ctrl-C and signals reach it: it ends what it starts."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606
 
 
 def _pass(checks: _Commands) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 _CACHED = "gateway/seconds"  # in pytest's cache: test → how long it took
 # Tests that have not run here yet, by their folder, on two cores.
-_GUESSES_S = {"unit": 0.03, "integration": 0.5, "chaos": 20.0}
+_GUESSES_S = {"unit": 0.03, "integration": 0.5, "chaos": 20.0, "containers": 20.0}
 _ANY_GUESS_S = 1.0
 
 

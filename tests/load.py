@@ -7,18 +7,20 @@ from typing import Self
 
 import httpx
 
-from tests.running import Gateway, until
+from tests.running import Client, until
 
+_numbers = itertools.count(1)
 CHANNELS = ("email", "telegram", "vk")
 
 
 class Load:
     """POSTs `rate` notifications a second, to each channel in turn, until the block is left.
 
-    Every one goes to a recipient of its own, so what the providers have tells what is lost.
+    Every one goes to a recipient of its own, in all loads of this process, so what the providers
+    have tells what is lost.
     """
 
-    def __init__(self, gateway: Gateway, rate: float = 30) -> None:
+    def __init__(self, gateway: Client, rate: float = 30) -> None:
         self._gateway = gateway
         self._pause_s = 1 / rate
         self._stopping = threading.Event()
@@ -53,7 +55,7 @@ class Load:
         return self.accepted - {(m["channel"], m["recipient"]) for m in self._gateway.inbox()}
 
     def _run(self) -> None:
-        for number in itertools.count(1):
+        for number in _numbers:
             if self._stopping.wait(self._pause_s):
                 return
             channel = CHANNELS[number % len(CHANNELS)]

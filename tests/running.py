@@ -18,17 +18,12 @@ from deploy.stack import Stack, gateway_services, sandbox_service, sandbox_setti
 _numbers = itertools.count(1)
 
 
-class Gateway:
-    """API, senders and sandbox on a virtual host of their own."""
+class Client:
+    """What a user of the API can do, and a look at what the stand-in providers got."""
 
-    def __init__(
-        self, stack: Stack, vhost: str, amqp_url: str, api_url: str, sandbox_url: str
-    ) -> None:
-        self.stack = stack
-        self.vhost = vhost
-        self.amqp_url = amqp_url
-        self.api = httpx.Client(base_url=api_url, timeout=10)
-        self.sandbox = httpx.Client(base_url=sandbox_url, timeout=10)
+    def __init__(self, api: httpx.Client, sandbox: httpx.Client) -> None:
+        self.api = api
+        self.sandbox = sandbox
 
     def post(self, *to: str, **fields: Any) -> httpx.Response:
         """POST a notification with a subject (for emails) and a text, unless `fields` say other."""
@@ -65,6 +60,21 @@ class Gateway:
         self.fail_next(channel, "slow", recipient=recipient)
         self.accepted(f"{channel}:{recipient}")
         until(lambda: not self.sandbox.get("/faults").json()["pending"])
+
+
+class Gateway(Client):
+    """API, senders and sandbox on a virtual host of their own."""
+
+    def __init__(
+        self, stack: Stack, vhost: str, amqp_url: str, api_url: str, sandbox_url: str
+    ) -> None:
+        super().__init__(
+            httpx.Client(base_url=api_url, timeout=10),
+            httpx.Client(base_url=sandbox_url, timeout=10),
+        )
+        self.stack = stack
+        self.vhost = vhost
+        self.amqp_url = amqp_url
 
 
 def until(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
@@ -105,13 +115,14 @@ def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> 
             f"http://127.0.0.1:{http_port}",
         )
         with gateway.api, gateway.sandbox:
-            until(lambda: _answers(gateway.sandbox, "/inbox.json"))
-            until(lambda: _answers(gateway.api, "/readyz"))
+            until(lambda: answers(gateway.sandbox, "/inbox.json"))
+            until(lambda: answers(gateway.api, "/readyz"))
             yield gateway
     broker.delete_vhost(vhost)
 
 
-def _answers(client: httpx.Client, path: str) -> bool:
+def answers(client: httpx.Client, path: str) -> bool:
+    """Whether a path is answered with success."""
     try:
         return client.get(path).is_success
     except httpx.TransportError:

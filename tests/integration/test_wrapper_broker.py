@@ -164,3 +164,15 @@ def test_policy_of_a_running_installation_is_left_to_it(debian: Checkout) -> Non
         process.communicate(timeout=20)
     assert process.returncode == 143
     assert not debian.policy_file.exists()
+
+
+def test_container_tests_get_an_engine_and_no_rabbitmq(debian: Checkout) -> None:
+    debian.add("slirp4netns", "#!/bin/sh\n")
+    assert debian.run("test", "--containers", FAKE_UID="0").returncode == 0
+    installed = " ".join(debian.lines("apt")).split()
+    assert {"docker.io", "docker-cli", "debootstrap"} <= set(installed)
+    assert not {"rabbitmq-server", "prometheus", "slirp4netns"} & set(installed)
+    # An engine that was there already would not have been named.
+    assert debian.lines("stopped") == [
+        "disable --now docker.service docker.socket containerd.service"
+    ]

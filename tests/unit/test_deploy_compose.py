@@ -82,6 +82,11 @@ def test_processes_start_when_what_they_need_is_there() -> None:
     assert services["broker"]["healthcheck"]["test"][:2] == ["CMD", "rabbitmq-diagnostics"]
 
 
+def test_image_is_built_once_by_the_process_that_all_wait_for() -> None:
+    services = compose()["services"]
+    assert [name for name, service in services.items() if "build" in service] == ["topology"]
+
+
 def test_every_secret_is_used_and_none_is_missing() -> None:
     document = compose()
     used = {

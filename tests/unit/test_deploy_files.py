@@ -112,7 +112,7 @@ def test_image_runs_as_nobody_special_and_starts_the_api() -> None:
 
 def test_files_that_compose_names_are_there() -> None:
     document = compose()
-    build = document["x-process"]["build"]
+    build = document["services"]["topology"]["build"]
     assert (DEPLOY / build["context"]).resolve() == ROOT
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
     assert (DEPLOY / document["configs"]["rabbitmq_conf"]["file"]).is_file()

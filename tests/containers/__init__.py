@@ -1,0 +1,1 @@
+"""The container files, started in a real engine: `./gateway test --containers`."""

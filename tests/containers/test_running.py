@@ -1,0 +1,68 @@
+"""What docs/deployment.md says to do starts a gateway that delivers."""
+
+import json
+from urllib.parse import urlsplit
+
+from tests.containers.stack import (
+    LASTING,
+    PROVIDERS,
+    SENDERS,
+    Stack,
+    document_commands,
+    run_compose,
+    shell,
+)
+from tests.running import until
+from tests.unit.deployments import DEPLOY
+
+
+def test_every_service_becomes_healthy(stack: Stack) -> None:
+    for service in LASTING:
+        assert stack.inspect(service)["State"]["Health"]["Status"] == "healthy"
+    assert stack.inspect("topology")["State"]["ExitCode"] == 0
+
+
+def test_what_is_posted_reaches_every_provider(stack: Stack) -> None:
+    stack.accepted("email:ada@example.com", "telegram:42", "vk:123", text="Your order is sent.")
+    until(lambda: stack.inbox(channel="email", recipient="ada@example.com"))
+    until(lambda: stack.inbox(channel="telegram", recipient="42"))
+    until(lambda: stack.inbox(channel="vk", recipient="123"))
+
+
+def test_a_stranger_without_the_key_is_refused(stack: Stack) -> None:
+    answer = stack.api.post("/v1/notifications", headers={"Authorization": "Bearer of-no-one"})
+    assert answer.status_code == 401
+
+
+def test_discarded_dead_letters_are_kept_in_the_volume_of_the_api(stack: Stack) -> None:
+    stack.fail_next("telegram", "blocked", recipient="666")
+    [delivery] = stack.accepted("telegram:666")
+    until(lambda: stack.api.get("/v1/dead-letters").json()["dead_letters"])
+    order = {"filter": {"channel": "telegram"}}
+    answer = stack.api.post("/v1/dead-letters/discard", json=order)
+    assert answer.status_code == 200, answer.text
+    assert delivery in stack.run("api", "cat", answer.json()["file"]).stdout
+
+
+def test_starting_again_replaces_no_container(stack: Stack) -> None:
+    before = {service: stack.containers(service) for service in [*LASTING, PROVIDERS]}
+    _, start, _ = document_commands()
+    shell(start)
+    assert {service: stack.containers(service) for service in before} == before
+
+
+def test_every_sender_runs_with_a_broker_user_of_its_own(stack: Stack) -> None:
+    told = run_compose("run", "--rm", "--no-TTY", "topology", "topology", "users", "--json")
+    urls = {user["role"]: user["url"] for user in json.loads(told)}
+    for service in SENDERS:
+        name = f"amqp_url_{service.removeprefix('sender-')}"
+        (DEPLOY / "secrets" / name).write_text(urls[service])
+    run_compose("restart", *SENDERS)
+    stack.await_health()
+    users = ("rabbitmqctl", "--quiet", "--no-table-headers", "list_connections", "user")
+    own = {urlsplit(urls[service]).username for service in SENDERS} | {"gateway"}
+    until(lambda: set(stack.run("broker", *users).stdout.split()) == own)
+    stack.accepted("email:own@example.com", "telegram:77", "vk:77")
+    until(lambda: stack.inbox(channel="email", recipient="own@example.com"))
+    until(lambda: stack.inbox(channel="telegram", recipient="77"))
+    until(lambda: stack.inbox(channel="vk", recipient="77"))
