@@ -5,7 +5,7 @@ messages nor declare or delete a queue, and the API cannot read deliveries at al
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from broker_topology.topology import (
@@ -31,8 +31,8 @@ class Rights:
     """What one user may do in the vhost: regular expressions over names of queues and exchanges.
 
     configure: declare and delete; write: publish to, bind to; read: consume, get, purge, bind from.
-    Asking whether a name exists (a passive declare) needs none of them. tags: rights in the
-    management API.
+    Asking whether a name exists (a passive declare) needs one of them from RabbitMQ 4.2.6 on, none
+    before. tags: rights in the management API.
     """
 
     role: str
@@ -48,15 +48,18 @@ def sender(channel: str) -> str:
     return f"sender-{channel}"
 
 
-def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
+def rights(channels: Sequence[str] = CHANNELS) -> tuple[Rights, ...]:
     """The rights of every user, API first."""
     live = re.escape(LIVE)
+    # The right to write to queues is for asking whether they are there: nobody publishes to one by
+    # its name, and to bind one takes the right to read from an exchange, here from `live` alone.
+    queues = _queues(*channels)
     api = Rights(
         API,
         "gateway api",
         # Its own exclusive queue, by which it follows events.
         configure=rf"^{live}\.",
-        write=rf"^({NOTIFICATIONS}|{EVENTS}|{live}\..*)$",
+        write=rf"^({NOTIFICATIONS}|{EVENTS}|{queues}|{live}\..*)$",
         read=rf"^{live}",
     )
     operator = Rights(
@@ -70,12 +73,16 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
     return (api, *(_sender(channel) for channel in channels), operator)
 
 
+def _queues(*channels: str) -> str:
+    names = (queue_name(channel, priority) for channel in channels for priority in PRIORITIES)
+    return "|".join(map(re.escape, names))
+
+
 def _sender(channel: str) -> Rights:
-    queues = "|".join(re.escape(queue_name(channel, priority)) for priority in PRIORITIES)
     return Rights(
         sender(channel),
         f"gateway sender {channel}",
         configure=NOTHING,
         write=f"^({'|'.join((RETRY, DEAD, EVENTS, NOTIFICATIONS))})$",
-        read=f"^({queues})$",
+        read=f"^({_queues(channel)})$",
     )

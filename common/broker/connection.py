@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aio_pika
 from aio_pika import exceptions as vendor
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import ChannelAccessRefused
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common import telemetry
@@ -52,6 +53,7 @@ class Broker:
         self._name = name
         self._tls_fault: str | None = None
         self._connection: AbstractConnection | None = None
+        self._untold: set[tuple[str, str]] = set()  # kind and name of what it may not ask for
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self.reconnects = 0
@@ -96,15 +98,22 @@ class Broker:
     async def missing(self, *, exchanges: Iterable[str], queues: Iterable[str]) -> list[str]:
         """Names among these that the broker does not have. Raises NotConnected.
 
-        Each is declared passively; the broker closes the channel at every miss.
+        Each is declared passively; the broker closes the channel at every miss. From RabbitMQ 4.2.6
+        on it does not say of names that this user has no right to: they count as there, and are
+        not asked for again on this connection.
         """
         absent = []
         wanted = [("exchange", name) for name in exchanges] + [("queue", name) for name in queues]
+        wanted = [one for one in wanted if one not in self._untold]
         while wanted:
             async with self.channel() as channel:
                 with losses(NotConnected, "the connection to the broker broke"):
-                    if found_missing := await _first_missing(channel, wanted):
-                        absent.append(found_missing)
+                    try:
+                        await _look_for(channel, wanted)
+                    except vendor.ChannelNotFoundEntity:
+                        absent.append(wanted.pop(0)[1])
+                    except ChannelAccessRefused:
+                        self._untold.add(wanted.pop(0))
         return absent
 
     async def open_channel(self) -> AbstractChannel:
@@ -143,6 +152,7 @@ class Broker:
     async def _hold_one_connection(self) -> None:
         url, connection, lost = await self._connect()
         self._connection = connection
+        self._untold.clear()
         self._up.set()
         try:
             if await _lost_or_silent(connection, lost):
@@ -227,18 +237,15 @@ def _place(url: str) -> str:
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
-async def _first_missing(channel: AbstractChannel, wanted: list[tuple[str, str]]) -> str | None:
-    """Go through `wanted`, taking from it what was looked at, up to the first that is not there."""
+async def _look_for(channel: AbstractChannel, wanted: list[tuple[str, str]]) -> None:
+    """Take from `wanted` what is there; raises at the first that is not, which stays in it."""
     while wanted:
-        kind, name = wanted.pop(0)
-        try:
-            if kind == "exchange":
-                await channel.get_exchange(name, ensure=True)
-            else:
-                await channel.get_queue(name, ensure=True)
-        except vendor.ChannelNotFoundEntity:
-            return name
-    return None
+        kind, name = wanted[0]
+        if kind == "exchange":
+            await channel.get_exchange(name, ensure=True)
+        else:
+            await channel.get_queue(name, ensure=True)
+        del wanted[0]
 
 
 def _is_done_at_once(waiting: Awaitable[object]) -> bool:

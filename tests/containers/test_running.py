@@ -51,16 +51,17 @@ def test_starting_again_replaces_no_container(stack: Stack) -> None:
     assert {service: stack.containers(service) for service in before} == before
 
 
-def test_every_sender_runs_with_a_broker_user_of_its_own(stack: Stack) -> None:
+def test_every_process_runs_with_a_broker_user_of_its_own(stack: Stack) -> None:
+    services = ["api", *SENDERS]
     told = run_compose("run", "--rm", "--no-TTY", "topology", "topology", "users", "--json")
     urls = {user["role"]: user["url"] for user in json.loads(told)}
-    for service in SENDERS:
+    for service in services:
         name = f"amqp_url_{service.removeprefix('sender-')}"
         (DEPLOY / "secrets" / name).write_text(urls[service])
-    run_compose("restart", *SENDERS)
+    run_compose("restart", *services)
     stack.await_health()
     users = ("rabbitmqctl", "--quiet", "--no-table-headers", "list_connections", "user")
-    own = {urlsplit(urls[service]).username for service in SENDERS} | {"gateway"}
+    own = {urlsplit(urls[service]).username for service in services}
     until(lambda: set(stack.run("broker", *users).stdout.split()) == own)
     stack.accepted("email:own@example.com", "telegram:77", "vk:77")
     until(lambda: stack.inbox(channel="email", recipient="own@example.com"))

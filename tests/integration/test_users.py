@@ -102,6 +102,8 @@ MAY_NOT = [
     ("api", delete("email.normal")),
     ("api", delete_exchange("notifications")),
     ("api", bind("email.normal", "events")),
+    ("api", bind("email.normal", "notifications")),
+    ("api", purge("email.normal")),
     ("sender-email", read("telegram.normal")),
     ("sender-email", consume("vk.high")),
     ("sender-email", read("email.dead")),

@@ -30,10 +30,16 @@ def test_sender_reads_its_own_channel_and_writes_what_replaces_a_message(channel
     assert matching(user.configure) == set()
 
 
-def test_api_writes_notifications_and_events_and_touches_no_queue() -> None:
+def test_api_writes_notifications_and_events_and_reads_and_binds_no_queue() -> None:
     user = BY_ROLE[API]
-    assert matching(user.write) == {"notifications", "events"}
+    assert matching(user.write, EXCHANGES) == {"notifications", "events"}
     assert matching(user.read) == matching(user.configure) == set()
+
+
+def test_api_may_ask_for_the_queues_of_every_channel() -> None:
+    priorities = ("high", "normal", "bulk")
+    wanted = {f"{channel}.{name}" for channel in CHANNELS for name in priorities}
+    assert matching(BY_ROLE[API].write, QUEUES) == wanted
 
 
 def test_api_may_have_a_queue_of_its_own_for_live_events() -> None:
