@@ -5,7 +5,7 @@ messages nor declare or delete a queue, and the API cannot read deliveries at al
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from broker_topology.topology import (
@@ -48,8 +48,9 @@ def sender(channel: str) -> str:
     return f"sender-{channel}"
 
 
-def rights(channels: Sequence[str] = CHANNELS) -> tuple[Rights, ...]:
+def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
     """The rights of every user, API first."""
+    channels = tuple(channels)
     live = re.escape(LIVE)
     # The right to write to queues is for asking whether they are there: nobody publishes to one by
     # its name, and to bind one takes the right to read from an exchange, here from `live` alone.
