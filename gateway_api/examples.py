@@ -19,7 +19,7 @@ from common.broker.errors import (
 )
 from common.envelope import Delivery
 from gateway_api.deliveries import build_deliveries
-from gateway_api.notifications import accepted_document, publish_problem
+from gateway_api.notification_answers import accepted_document, publish_problem
 from gateway_api.problems import CATALOGUE, Fault, Problem
 from gateway_api.validation import invalid_request, validate_notification
 
