@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from deploy.stack import checkout
+from deploy.local.stack import checkout
 
 _Commands = Mapping[str, Sequence[str]]
 

@@ -24,7 +24,7 @@ from common.broker.urls import is_http, split_urls, urls_fault
 from common.errors import ArgumentError, GatewayError, SettingsError
 from common.given import PREFIX
 from common.settings import Settings, load_settings
-from deploy.stack import checkout
+from deploy.local.stack import checkout
 
 DEMO, UP = "demo", "up"
 _NAMES = {DEMO: "the demo", UP: "`gateway up`"}

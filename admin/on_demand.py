@@ -8,17 +8,17 @@ import typer.main
 from typer.core import TyperGroup
 
 HOMES = {
-    "demo": "admin.demo:demo",
+    "demo": "admin.demo.command:demo",
     "test": "admin.checks:run_tests",
     "check": "admin.checks:run_checks",
-    "doctor": "admin.doctor:doctor",
+    "doctor": "admin.doctor.command:doctor",
     "send": "admin.send:send",
-    "up": "admin.up:up",
+    "up": "admin.up.command:up",
     "api": "admin.processes:api",
     "sender": "admin.processes:sender",
     "sandbox": "admin.processes:sandbox",
     "topology": "admin.topology:app",
-    "dead": "admin.dead:app",
+    "dead": "admin.dead.commands:app",
 }
 """Command → module and name of its function, or of its group of commands."""
 

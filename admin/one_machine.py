@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 
 from common.errors import GatewayError
-from deploy.broker import BrokerError, Node, free_port
-from deploy.stack import Stack
+from deploy.local.node import BrokerError, Node, free_port
+from deploy.local.stack import Stack
 
 INBOX_PORT, MANAGEMENT_PORT = 8025, 15673
 READY_TIMEOUT_S = 30.0

@@ -10,8 +10,8 @@ import typer
 
 from admin import send_options as options
 from admin.api_client import Answer, api_url, check_api_url, post_notification
-from admin.following import Course, Follower
 from admin.here import EnvFile, settings_here
+from admin.live.following import Course, Follower
 from common.envelope import Event, EventType, Priority
 from common.settings import load_settings, parse_duration_s
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from common.errors import SETTINGS_EXIT_CODE, GatewayError, SettingsError
 from common.logs import configure_logs, get_logger
 from common.settings import Settings, load_settings, unknown_settings
-from common.tracing import start_tracing, stop_tracing
+from common.watching.tracing import start_tracing, stop_tracing
 
 log = get_logger(__name__)
 

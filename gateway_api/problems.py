@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from common import telemetry
+from common.watching import metrics
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -233,7 +233,7 @@ class Problem(Exception):
 
     def response(self) -> Response:
         """The answer as bytes, with its headers; counted by its code."""
-        telemetry.REQUESTS_REFUSED.labels(self.kind.code).inc()
+        metrics.REQUESTS_REFUSED.labels(self.kind.code).inc()
         headers = dict(self.headers)
         if self.kind.status == 503:
             headers["Retry-After"] = str(RETRY_AFTER_S)

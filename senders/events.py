@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from common import telemetry
 from common.broker.errors import Forbidden, Nacked, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.logs import get_logger
+from common.watching import metrics
 from senders.publications import Publication
 
 log = get_logger(__name__)
@@ -36,7 +36,7 @@ class Events:
         A broker that is away or has an alarm is waited for.
         """
         if self.fault is not None and self._clock() < self._try_again_at:
-            telemetry.EVENTS_LOST.inc()
+            metrics.EVENTS_LOST.inc()
             return
         nacks = 0
         while True:
@@ -50,7 +50,7 @@ class Events:
                     mandatory=fact.mandatory,
                 )
             except PublishError as error:
-                telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(error))).inc()
+                metrics.PUBLISH_FAILURES.labels(metrics.kind_of(type(error))).inc()
                 nacks += isinstance(error, Nacked)
                 if isinstance(error, Returned | Forbidden) or nacks >= NACKS:
                     self._lose(error)
@@ -61,7 +61,7 @@ class Events:
                 return
 
     def _lose(self, error: PublishError) -> None:
-        telemetry.EVENTS_LOST.inc()
+        metrics.EVENTS_LOST.inc()
         self._try_again_at = self._clock() + TRY_AGAIN_S
         if self.fault is None:
             log.error("events are lost", detail=str(error), remedy="gateway topology check")

@@ -11,18 +11,18 @@ from common.envelope import Channel as ChannelName
 from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
-from common.status_server import StatusServer
 from common.tls import check_tls_files
+from common.watching.status_server import StatusServer
 from senders.alarm import AlarmGate
 from senders.channel import Channel
 from senders.events import Events
-from senders.limits import Limiter
+from senders.limits.limiter import Limiter
+from senders.limits.turns import Turns
+from senders.limits.turnstile import Turnstile
 from senders.memory import Memory
-from senders.observation import observe_sender, readiness
+from senders.metrics import observe_sender, readiness
 from senders.retry import Policy
 from senders.runtime import Pipeline, Shared
-from senders.turns import Turns
-from senders.turnstile import Turnstile
 
 log = get_logger(__name__)
 
@@ -138,18 +138,18 @@ async def _run_lanes(
 
 
 def _email(settings: Settings) -> Channel:
-    from senders.email import EmailChannel
+    from senders.email.channel import EmailChannel
 
     return EmailChannel(settings)
 
 
 def _telegram(settings: Settings) -> Channel:
-    from senders.telegram import TelegramChannel
+    from senders.telegram.channel import TelegramChannel
 
     return TelegramChannel(settings)
 
 
 def _vk(settings: Settings) -> Channel:
-    from senders.vk import VkChannel
+    from senders.vk.channel import VkChannel
 
     return VkChannel(settings)

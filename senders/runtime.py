@@ -19,9 +19,10 @@ from common.errors import UndecodableError
 from common.logs import get_logger
 from senders.channel import Channel, Limits, Transmitter
 from senders.events import Events
-from senders.limits import Claim, Limiter
+from senders.limits.limiter import Claim, Limiter
+from senders.limits.turns import Turns
 from senders.memory import Memory
-from senders.observation import observed_attempt
+from senders.metrics import observed_attempt
 from senders.outcome import (
     Crashed,
     Misconfigured,
@@ -43,7 +44,6 @@ from senders.retry import (
     decide,
 )
 from senders.settlement import Case, Settlement
-from senders.turns import Turns
 
 log = get_logger(__name__)
 

@@ -11,16 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from common import telemetry
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost, Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.envelope import Delivery, EventType, Progress
 from common.logs import get_logger
+from common.watching import metrics
 from senders import publications as publish
 from senders.events import Events
 from senders.memory import Memory
-from senders.observation import park_reason
+from senders.metrics import park_reason
 from senders.outcome import Misconfigured, Outcome, Sent, Throttled, Transient
 from senders.publications import Publication
 from senders.retry import FailClass
@@ -82,7 +82,7 @@ class Settlement:
                 serial="" if counted else str(progress.not_before_ms),
             )
         await self._replace(case, copy)
-        telemetry.PARKED.labels(case.delivery.channel, park_reason(outcome)).inc()
+        metrics.PARKED.labels(case.delivery.channel, park_reason(outcome)).inc()
         await self._finish(case.received, fact)
 
     async def park_early(self, case: Case, early_s: float) -> None:
@@ -107,7 +107,7 @@ class Settlement:
         )
         fact = publish.event(EventType.FAILED, case.delivery, progress, at=now, outcome=outcome)
         await self._replace(case, letter)
-        telemetry.DEAD_LETTERS.labels(case.delivery.channel, fail_class).inc()
+        metrics.DEAD_LETTERS.labels(case.delivery.channel, fail_class).inc()
         await self._finish(case.received, fact)
 
     async def bury_foreign(self, received: Received, channel: str, code: str, fault: str) -> None:
@@ -123,7 +123,7 @@ class Settlement:
             at=self._now(),
         )
         await self._publish_until_confirmed(received, letter)
-        telemetry.DEAD_LETTERS.labels(channel, FailClass.POISON).inc()
+        metrics.DEAD_LETTERS.labels(channel, FailClass.POISON).inc()
         await self._finish(received, None)
 
     async def expire(self, case: Case) -> None:
@@ -142,7 +142,7 @@ class Settlement:
         fact = publish.event(
             EventType.EXPIRED, case.delivery, case.progress, at=self._now(), outcome=over
         )
-        telemetry.EXPIRED.labels(case.delivery.channel).inc()
+        metrics.EXPIRED.labels(case.delivery.channel).inc()
         await self._events.tell(fact)  # all that is left of it: untold it comes back
         await case.received.ack()
 
@@ -186,7 +186,7 @@ class Settlement:
                 )
             except PublishError as error:
                 failures += 1
-                telemetry.PUBLISH_FAILURES.labels(telemetry.kind_of(type(error))).inc()
+                metrics.PUBLISH_FAILURES.labels(metrics.kind_of(type(error))).inc()
                 write = log.error if isinstance(error, Returned | Forbidden) else log.warning
                 write("publish not confirmed; trying again", detail=str(error))
                 await asyncio.sleep(random.uniform(0.2, min(5.0, 0.5 * 2.0 ** min(failures, 5))))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from broker_topology.apply import apply
-from deploy.broker import Node
-from tests.forecast import Forecast
+from deploy.local.node import Node
+from tests.support.forecast import Forecast
 
 _numbers = itertools.count(1)
 

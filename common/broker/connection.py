@@ -18,13 +18,13 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelAccessRefused
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
-from common import telemetry
 from common.breakage import breakage
 from common.broker.errors import NotConnected, losses
 from common.broker.urls import addresses_of
 from common.broker.wire import Wire
 from common.logs import get_logger
 from common.tls import check_tls_files, tls_context, tls_fault, without_tls_files
+from common.watching import metrics
 
 log = get_logger(__name__)
 
@@ -147,7 +147,7 @@ class Broker:
                 log.exception("broker connection failed unexpectedly; connecting again")
                 await asyncio.sleep(1.0)
             self.reconnects += 1
-            telemetry.BROKER_RECONNECTS.inc()
+            metrics.BROKER_RECONNECTS.inc()
 
     async def _hold_one_connection(self) -> None:
         url, connection, lost = await self._connect()

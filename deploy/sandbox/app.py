@@ -8,13 +8,13 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from deploy.sandbox.faults import FAULTS, Channel
-from deploy.sandbox.inbox import Inbox
-from deploy.sandbox.page import POLICY, render_attempt, render_list, render_message
+from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, render_message
+from deploy.sandbox.inbox.store import Inbox
+from deploy.sandbox.inbox.style import SCRIPT, STYLE
 from deploy.sandbox.problems import add_problems
 from deploy.sandbox.rules import Faults
-from deploy.sandbox.style import SCRIPT, STYLE
-from deploy.sandbox.telegram import BotApi
-from deploy.sandbox.vk import VkApi
+from deploy.sandbox.telegram.bot_api import BotApi
+from deploy.sandbox.vk.api import VkApi
 
 
 class FailNext(BaseModel):

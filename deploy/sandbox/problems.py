@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from deploy.sandbox.page import POLICY, render_error
+from deploy.sandbox.inbox.page import POLICY, render_error
 
 _WORDS: Final = {
     404: "There is nothing at {path}.",

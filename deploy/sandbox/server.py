@@ -11,11 +11,11 @@ from fastapi import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from deploy.sandbox.app import create_app
-from deploy.sandbox.inbox import Inbox
+from deploy.sandbox.email.smtp import SmtpServer
+from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.rules import Faults
-from deploy.sandbox.smtp import SmtpServer
-from deploy.sandbox.telegram import BotApi
-from deploy.sandbox.vk import VkApi
+from deploy.sandbox.telegram.bot_api import BotApi
+from deploy.sandbox.vk.api import VkApi
 from deploy.sandbox.wire import reset
 
 

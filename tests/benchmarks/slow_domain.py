@@ -22,11 +22,11 @@ from common.broker.publisher import Publisher
 from common.envelope import Delivery
 from common.logs import configure_logs
 from common.settings import load_settings
-from deploy.broker import Node
+from deploy.local.node import Node
 from senders.channel import Limits
 from senders.outcome import Scope, Throttled
-from tests.scripted import ScriptedChannel, running_sender
-from tests.support import eventually, make_delivery
+from tests.support.queues import eventually, make_delivery
+from tests.support.scripted import ScriptedChannel, running_sender
 
 SAMPLES = 80
 BETWEEN_S = 0.25

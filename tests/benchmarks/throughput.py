@@ -19,9 +19,9 @@ from rich.table import Table
 
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
-from deploy.broker import Node
-from tests.running import Gateway, running_gateway, until
-from tests.support import count, make_delivery
+from deploy.local.node import Node
+from tests.support.queues import count, make_delivery
+from tests.support.running import Gateway, running_gateway, until
 
 MESSAGES = 4000
 CONNECTIONS = 32

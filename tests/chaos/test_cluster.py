@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from admin.doctor_broker import check_broker
-from admin.finding import Finding, State
+from admin.doctor.broker import check_broker
+from admin.doctor.finding import Finding, State
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError
-from broker_topology.dead_letters import iterate
+from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.walk import iterate
 from broker_topology.members import grow
-from broker_topology.selection import Selection
 from broker_topology.topology import build
 from common.errors import GatewayError
-from deploy.broker import Node
-from deploy.broker_cluster import Cluster
-from deploy.broker_local import find_scripts
-from tests.load import Load
-from tests.running import Gateway, running_gateway, until
+from deploy.local.cluster import Cluster
+from deploy.local.node import Node
+from deploy.local.server import find_scripts
+from tests.support.load import Load
+from tests.support.running import Gateway, running_gateway, until
 
 pytestmark = [
     pytest.mark.skipif(find_scripts() is None, reason="needs rabbitmq-server on this machine"),

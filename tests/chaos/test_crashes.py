@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deploy.broker import Node
-from tests.running import Gateway, running_gateway, until
-from tests.support import count
+from deploy.local.node import Node
+from tests.support.queues import count
+from tests.support.running import Gateway, running_gateway, until
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,15 @@ from contextlib import closing
 
 import pytest
 
-from broker_topology import dead_letters
-from broker_topology.dead_letter import group
-from broker_topology.dead_queue import Patience
-from broker_topology.requeue import requeue
-from broker_topology.selection import Selection
-from deploy.broker import Node
-from tests.dead_letters import bury_many, ids_in
-from tests.running import until
-from tests.support import count
+from broker_topology.dead_letters import walk
+from broker_topology.dead_letters.letter import group
+from broker_topology.dead_letters.queue import Patience
+from broker_topology.dead_letters.requeue import requeue
+from broker_topology.dead_letters.selection import Selection
+from deploy.local.node import Node
+from tests.support.dead_letters import bury_many, ids_in
+from tests.support.queues import count
+from tests.support.running import until
 
 EVERYTHING = Selection()
 QUEUE, DEAD = "telegram.normal", "telegram.dead"
@@ -28,7 +28,7 @@ KILLS = 20
 
 def start(url: str) -> subprocess.Popen[bytes]:
     """`gateway dead requeue --all` as a process."""
-    command = "import sys; from admin.dead import app; app(sys.argv[1:])"
+    command = "import sys; from admin.dead.commands import app; app(sys.argv[1:])"
     words = ["requeue", "--channel", "telegram", "--yes", "--url", url]
     return subprocess.Popen(
         [sys.executable, "-c", command, *words],
@@ -83,17 +83,17 @@ def test_hundred_thousand_dead_letters(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 100_000, ("403", "429", "550"))
 
     began = time.monotonic()
-    counts = {one.code: one.count for one in group(dead_letters.iterate(gateway_url, EVERYTHING))}
+    counts = {one.code: one.count for one in group(walk.iterate(gateway_url, EVERYTHING))}
     assert time.monotonic() - began < 30
     assert counts == {"403": 33_334, "429": 33_333, "550": 33_333}
 
     memory_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()
-    with closing(dead_letters.iterate(gateway_url, EVERYTHING)) as found:
+    with closing(walk.iterate(gateway_url, EVERYTHING)) as found:
         assert all(letter.id == wanted for letter, wanted in zip(found, ids, strict=True))
     assert time.monotonic() - began < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 30_000
-    assert dead_letters.page(gateway_url, Selection(code="550"), 1)[0][0].id == ids[2]
+    assert walk.page(gateway_url, Selection(code="550"), 1)[0][0].id == ids[2]
 
     for selection, expected in ((Selection(code="429"), 33_333), (EVERYTHING, 66_667)):
         began = time.monotonic()

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.containers.debian import make_root
 from tests.containers.engine import docker
 from tests.containers.places import KEPT, RUN
-from tests.unit.deployments import compose, dockerfile
+from tests.support.deployments import compose, dockerfile
 
 PULL_TIMEOUT_S = 600
 

@@ -15,9 +15,9 @@ from common.envelope import Channel
 from tests.containers.engine import docker
 from tests.containers.pip_settings import build_secrets
 from tests.containers.places import OVERRIDE, PRIVATE, ROOT
-from tests.load import Load
-from tests.running import Client, answers, until
-from tests.unit.deployments import DEPLOY, compose
+from tests.support.deployments import DEPLOY, compose
+from tests.support.load import Load
+from tests.support.running import Client, answers, until
 
 FILE = "deploy/compose.yaml"
 SENDERS = [f"sender-{channel}" for channel in Channel]

@@ -6,18 +6,18 @@ import pytest
 
 from broker_topology.apply import apply
 from broker_topology.check import check
-from deploy import broker_container
-from deploy.broker import Node
+from deploy.local import container
+from deploy.local.node import Node
 from tests.containers.engine import docker
-from tests.unit.deployments import compose
+from tests.support.deployments import compose
 
 
 @pytest.fixture
 def not_installed(engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with an engine and its image, and without RabbitMQ."""
-    monkeypatch.setattr("deploy.broker.find_scripts", lambda: None)
-    if not docker("images", "--quiet", broker_container.IMAGE):
-        docker("tag", compose()["services"]["broker"]["image"], broker_container.IMAGE)
+    monkeypatch.setattr("deploy.local.node.find_scripts", lambda: None)
+    if not docker("images", "--quiet", container.IMAGE):
+        docker("tag", compose()["services"]["broker"]["image"], container.IMAGE)
 
 
 def test_broker_in_a_container_keeps_its_queues_through_a_kill(

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from tests.containers.stack import LASTING, REFUSALS, Stack
-from tests.load import Load
-from tests.running import until
+from tests.support.load import Load
+from tests.support.running import until
 
 
 @pytest.mark.parametrize("service", LASTING)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.containers.places import ROOT
 from tests.containers.stack import FILE, IMAGE, OURS, REFUSALS, Stack, document_commands, shell
-from tests.load import Load
-from tests.running import until
+from tests.support.load import Load
+from tests.support.running import until
 
 NEW_IMAGE = "message-gateway:99.0.0"
 

@@ -12,8 +12,8 @@ from tests.containers.stack import (
     run_compose,
     shell,
 )
-from tests.running import until
-from tests.unit.deployments import DEPLOY
+from tests.support.deployments import DEPLOY
+from tests.support.running import until
 
 
 def test_every_service_becomes_healthy(stack: Stack) -> None:

@@ -19,8 +19,8 @@ from broker_topology.apply import apply
 from common.broker.consumer import clean_headers
 from common.envelope import Channel, Delivery
 from common.errors import SETTINGS_EXIT_CODE
-from deploy.broker import Node
-from tests.support import amqp_channel, count, eventually
+from deploy.local.node import Node
+from tests.support.queues import amqp_channel, count, eventually
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
 NOTIFICATION = {"to": "email:ada@example.com", "subject": "Hello", "text": "world"}

@@ -10,11 +10,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from common.settings import Settings
-from gateway_api import protocol
 from gateway_api.app import create_app
-from gateway_api.connections import Limits
-from tests.raw_http import LIMITS, Client, seconds_until_hung_up, serving
-from tests.running import until
+from gateway_api.http import protocol
+from gateway_api.http.connections import Limits
+from tests.support.raw_http import LIMITS, Client, seconds_until_hung_up, serving
+from tests.support.running import until
 
 GET = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: localhost\r\n"

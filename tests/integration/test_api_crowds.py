@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway_api.connections import raise_descriptor_limit
-from tests.raw_http import Client
-from tests.running import until
+from gateway_api.http.connections import raise_descriptor_limit
+from tests.support.raw_http import Client
+from tests.support.running import until
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
 HALF = b"POST /v1/notifications HTTP/1.1\r\nHost: loc"

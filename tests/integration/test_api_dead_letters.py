@@ -10,11 +10,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from broker_topology.dead_queue import opened
+from broker_topology.dead_letters.queue import opened
 from common.envelope import Channel
 from common.settings import Settings
-from deploy.broker import free_port
-from gateway_api.answers import (
+from deploy.local.node import free_port
+from gateway_api.app import create_app
+from gateway_api.documentation.models import (
     Answer,
     DeadLetterGroups,
     DeadLetterInFull,
@@ -22,10 +23,9 @@ from gateway_api.answers import (
     Discarded,
     Requeued,
 )
-from gateway_api.app import create_app
 from gateway_api.problems import CATALOGUE
-from tests.dead_letters import bury, bury_all, reason
-from tests.support import amqp_channel, count, make_delivery, take
+from tests.support.dead_letters import bury, bury_all, reason
+from tests.support.queues import amqp_channel, count, make_delivery, take
 
 PATH = "/v1/dead-letters"
 KEY = "a-key-of-16-characters"

@@ -15,8 +15,8 @@ import pika
 import pika.exceptions
 import pytest
 
-from deploy import broker
-from deploy.broker import BrokerError, Node
+from deploy.local import node as local_node
+from deploy.local.node import BrokerError, Node, free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 OWNER = """
 import sys, time
 from pathlib import Path
-from deploy.broker import Node
+from deploy.local.node import Node
 node = Node.create(Path(sys.argv[1]))
 node.start()
 print("up", flush=True)
@@ -240,7 +240,7 @@ def test_names_that_would_break_the_configuration_are_refused(tmp_path: Path) ->
 
 
 def test_free_ports_are_distinct_and_free() -> None:
-    ports = [broker.free_port() for _ in range(50)]
+    ports = [free_port() for _ in range(50)]
     assert len(set(ports)) == 50
     with socket.create_server(("127.0.0.1", ports[0])):
         pass
@@ -249,7 +249,7 @@ def test_free_ports_are_distinct_and_free() -> None:
 def test_neither_server_nor_engine_ends_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker, "find_scripts", lambda: None)
+    monkeypatch.setattr(local_node, "find_scripts", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BrokerError, match="install the package rabbitmq-server, or start docker"):
         Node.create(tmp_path / "broker")
@@ -272,7 +272,7 @@ def test_container_engine_stands_in_with_ports_on_loopback(
     engine.parent.mkdir()
     engine.write_text(FAKE_ENGINE.format(record=record))
     engine.chmod(0o755)
-    monkeypatch.setattr(broker, "find_scripts", lambda: None)
+    monkeypatch.setattr(local_node, "find_scripts", lambda: None)
     monkeypatch.setenv("PATH", f"{engine.parent}:{os.environ['PATH']}")
 
     node = Node.create(tmp_path / "node", amqp_port=20001, management_port=20002)

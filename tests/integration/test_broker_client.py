@@ -11,9 +11,9 @@ from common.broker.consumer import Received
 from common.broker.errors import Blocked, NotConnected, Returned, Unconfirmed
 from common.broker.lanes import Lane
 from common.broker.publisher import Publisher
-from deploy.broker import Node
-from tests.proxy import Proxy
-from tests.support import amqp_channel, count, eventually, put, take
+from deploy.local.node import Node
+from tests.support.proxy import Proxy
+from tests.support.queues import amqp_channel, count, eventually, put, take
 
 OPEN = type("Open", (), {"is_open": True, "opened": lambda self: asyncio.sleep(0)})()
 

@@ -12,10 +12,10 @@ import pytest
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError, connected
-from broker_topology.dead_letters import iterate
+from broker_topology.dead_letters.requeue import requeue
+from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.walk import iterate
 from broker_topology.events import listen
-from broker_topology.requeue import requeue
-from broker_topology.selection import Selection
 from broker_topology.state import greet
 from common.broker import connection as amqp
 from common.broker.connection import Broker
@@ -24,10 +24,10 @@ from common.broker.publisher import Publisher
 from common.broker.retired import INTERVAL_S
 from common.broker.urls import addresses_of
 from common.errors import GatewayError
-from deploy.broker import free_port
-from tests.dead_letters import bury
-from tests.proxy import Proxy
-from tests.support import amqp_channel, eventually, make_delivery
+from deploy.local.node import free_port
+from tests.support.dead_letters import bury
+from tests.support.proxy import Proxy
+from tests.support.queues import amqp_channel, eventually, make_delivery
 
 NOWHERE = "http://127.0.0.1:1"
 

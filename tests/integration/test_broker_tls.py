@@ -22,11 +22,11 @@ from common.broker.lanes import Lane
 from common.broker.publisher import Publisher
 from common.envelope import utc_now
 from common.settings import load_settings
-from deploy.broker import Node, free_port
-from deploy.broker_local import find_scripts
-from senders.limits import Limiter
+from deploy.local.node import Node, free_port
+from deploy.local.server import find_scripts
+from senders.limits.limiter import Limiter
 from tests.integration.test_api import NOTIFICATION, PATH, api, until_ready
-from tests.support import eventually, make_delivery
+from tests.support.queues import eventually, make_delivery
 
 pytestmark = pytest.mark.skipif(
     find_scripts() is None, reason="needs rabbitmq-server on this machine"

@@ -15,9 +15,9 @@ import pytest
 from common.envelope import WireTelegram
 from common.settings import Settings, load_settings
 from deploy.sandbox import Sandbox
-from deploy.sandbox.smtp import PASSWORD
+from deploy.sandbox.email.smtp import PASSWORD
 from senders.channel import Channel, Transmitter
-from senders.email import EmailChannel
+from senders.email.channel import EmailChannel
 from senders.outcome import (
     Misconfigured,
     Moved,
@@ -28,10 +28,10 @@ from senders.outcome import (
     Unknown,
 )
 from senders.process import make_channel
-from senders.telegram import TelegramChannel
-from senders.vk import VkChannel, random_id
-from tests.scripted_servers import Answer, Closing, Deed, Endless, ScriptedHttp, http
-from tests.support import eventually, make_delivery
+from senders.telegram.channel import TelegramChannel
+from senders.vk.channel import VkChannel, random_id
+from tests.support.queues import eventually, make_delivery
+from tests.support.scripted_servers import Answer, Closing, Deed, Endless, ScriptedHttp, http
 
 TOKEN = "123456:s3cret-part"
 VK_TOKEN = "vk1.a.s3cret"

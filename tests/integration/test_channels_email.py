@@ -13,11 +13,11 @@ import trustme
 
 from common.envelope import Channel, Delivery
 from common.settings import load_settings
-from senders.email import EmailChannel, EmailTransmitter
-from senders.email_connection import Timeouts
+from senders.email.channel import EmailChannel, EmailTransmitter
+from senders.email.connection import Timeouts
 from senders.outcome import Misconfigured, Outcome, Rejected, Sent, Throttled, Transient, Unknown
-from tests.scripted_servers import Answer, Closing, Deed, ScriptedSmtp
-from tests.support import eventually, make_delivery
+from tests.support.queues import eventually, make_delivery
+from tests.support.scripted_servers import Answer, Closing, Deed, ScriptedSmtp
 
 QUICK = Timeouts(connect_s=0.5, command_s=0.5, data_s=0.5)
 

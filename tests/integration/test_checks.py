@@ -14,7 +14,7 @@ CONFTEST = '''"""The forecast alone."""
 
 import pytest
 
-from tests.forecast import Forecast
+from tests.support.forecast import Forecast
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from admin.dead import app
+from admin.dead.commands import app
 from common.envelope import Channel
 from common.errors import ArgumentError, GatewayError
-from tests.dead_letters import bury, bury_all, bury_many, reason
-from tests.proxy import Proxy
-from tests.running import until
-from tests.support import count, eventually, make_delivery, take
+from tests.support.dead_letters import bury, bury_all, bury_many, reason
+from tests.support.proxy import Proxy
+from tests.support.queues import count, eventually, make_delivery, take
+from tests.support.running import until
 
 EMAIL = make_delivery(channel=Channel.EMAIL, address="ada@example.com", text="secret plan")
 CHAT = make_delivery(address="4123452")

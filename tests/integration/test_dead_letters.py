@@ -12,39 +12,39 @@ from pathlib import Path
 import pika
 import pytest
 
-from broker_topology import dead_archive, dead_letters, dead_queue
-from broker_topology.dead_import import import_file
-from broker_topology.dead_letter import group
-from broker_topology.dead_queue import (
+from broker_topology.dead_letters import archive, queue, walk
+from broker_topology.dead_letters.importing import import_file
+from broker_topology.dead_letters.letter import group
+from broker_topology.dead_letters.queue import (
     DeadLetterError,
     Patience,
     QueueBusyError,
     QueueRefusedError,
 )
-from broker_topology.requeue import requeue
-from broker_topology.selection import Selection, by_ids
+from broker_topology.dead_letters.requeue import requeue
+from broker_topology.dead_letters.selection import Selection, by_ids
 from common.broker.consumer import clean_headers
 from common.envelope import Channel, Delivery, Priority, epoch_ms, utc_now
 from common.errors import ArgumentError
 from common.settings import Rate
 from senders.outcome import Rejected
-from tests.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
-from tests.scripted import ScriptedChannel, running_sender
-from tests.support import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+from tests.support.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
+from tests.support.queues import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+from tests.support.scripted import ScriptedChannel, running_sender
 
 EVERYTHING = Selection()
 DEAD, QUEUE = "telegram.dead", "telegram.normal"
 
 
 def listed(url: str, selection: Selection = EVERYTHING) -> list[str]:
-    with closing(dead_letters.iterate(url, selection)) as found:
+    with closing(walk.iterate(url, selection)) as found:
         return [letter.id for letter in found]
 
 
 def test_looking_changes_neither_order_nor_count(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 4000)  # more than are taken at once
     for look in (1, 3, 600, 4000) * 3:
-        with closing(dead_letters.iterate(gateway_url, EVERYTHING)) as found:
+        with closing(walk.iterate(gateway_url, EVERYTHING)) as found:
             seen = [letter.id for letter in islice(found, look)]
         assert seen == ids[:look]
         assert count(gateway_url, DEAD) == 4000
@@ -53,9 +53,9 @@ def test_looking_changes_neither_order_nor_count(gateway_url: str) -> None:
 
 def test_page_tells_whether_there_is_more(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 3)
-    letters, more = dead_letters.page(gateway_url, EVERYTHING, 2)
+    letters, more = walk.page(gateway_url, EVERYTHING, 2)
     assert ([letter.id for letter in letters], more) == (ids[:2], True)
-    assert dead_letters.page(gateway_url, EVERYTHING, 3)[1] is False
+    assert walk.page(gateway_url, EVERYTHING, 3)[1] is False
 
 
 def test_all_channels_are_gone_through_and_filtered(gateway_url: str) -> None:
@@ -65,7 +65,7 @@ def test_all_channels_are_gone_through_and_filtered(gateway_url: str) -> None:
     assert listed(gateway_url) == [telegram.id, vk.id]
     assert listed(gateway_url, Selection(channel="vk")) == [vk.id]
     assert listed(gateway_url, Selection(tag="orders")) == [vk.id]
-    assert [(one.queue, one.count) for one in group(dead_letters.iterate(gateway_url, EVERYTHING))]
+    assert [(one.queue, one.count) for one in group(walk.iterate(gateway_url, EVERYTHING))]
 
 
 def test_letter_of_the_brokers_is_named_so_and_can_be_sent_again(gateway_url: str) -> None:
@@ -77,7 +77,7 @@ def test_letter_of_the_brokers_is_named_so_and_can_be_sent_again(gateway_url: st
             channel.basic_nack(method.delivery_tag, requeue=True)
         while not channel.queue_declare(DEAD, passive=True).method.message_count:
             time.sleep(0.05)
-    [letter] = dead_letters.page(gateway_url, EVERYTHING, 5)[0]
+    [letter] = walk.page(gateway_url, EVERYTHING, 5)[0]
     assert (letter.id, letter.failed_as, letter.code) == (delivery.id, "broker", "delivery_limit")
     assert letter.failed_at is not None
     assert abs(letter.failed_at - utc_now()) < timedelta(minutes=1)
@@ -92,7 +92,7 @@ def test_what_no_queue_wanted_is_listed_and_requeued(gateway_url: str) -> None:
     with amqp_channel(gateway_url) as channel:
         properties = pika.BasicProperties(delivery_mode=2, message_id=delivery.id)
         channel.basic_publish("due", "1s.telegram.urgent", delivery.encode(), properties)
-    [letter] = dead_letters.page(gateway_url, Selection(failed_as="unrouted"), 5)[0]
+    [letter] = walk.page(gateway_url, Selection(failed_as="unrouted"), 5)[0]
     assert (letter.queue, letter.code) == ("unrouted", "due")
     assert "1s.telegram.urgent" in letter.message
     assert requeue(gateway_url, by_ids([letter.id])).requeued == 1
@@ -136,7 +136,7 @@ async def test_expired_dead_letter_that_is_requeued_is_sent(gateway_url: str) ->
 
 def test_requeue_takes_only_what_is_selected_and_keeps_the_rest_in_order(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 900, ("403", "429", "500"))  # more than are taken at once
-    list(dead_letters.iterate(gateway_url, EVERYTHING))
+    list(walk.iterate(gateway_url, EVERYTHING))
     assert requeue(gateway_url, Selection(code="4*"), limit=10).requeued == 10
     wanted = [one for number, one in enumerate(ids) if number % 3 != 2]
     assert requeue(gateway_url, Selection(code="403", to="telegram:4*")).requeued == 295
@@ -181,19 +181,19 @@ def test_garbage_is_shown_and_refused_and_survives_discard_and_import(
     garbage = [b"\xff\x00 not json", b"{}"]
     bury_all(gateway_url, [(body, reason("undecodable", "poison")) for body in garbage])
     bury(gateway_url, make_delivery())
-    letters, _ = dead_letters.page(gateway_url, Selection(failed_as="poison"), 9)
+    letters, _ = walk.page(gateway_url, Selection(failed_as="poison"), 9)
     assert [letter.fault is None for letter in letters] == [False, False]
     assert all(letter.id.startswith("body-") for letter in letters)
 
     done = requeue(gateway_url, EVERYTHING)
     assert (done.requeued, done.undecodable) == (1, 2)
     file = tmp_path / "kept" / "discarded.jsonl"
-    assert dead_archive.discard(gateway_url, EVERYTHING, file).discarded == 2
+    assert archive.discard(gateway_url, EVERYTHING, file).discarded == 2
     assert count(gateway_url, DEAD) == 0
     assert file.stat().st_mode & 0o777 == 0o600
 
     assert import_file(gateway_url, file).total == 2
-    assert [letter.id for letter in dead_letters.page(gateway_url, EVERYTHING, 9)[0]] == [
+    assert [letter.id for letter in walk.page(gateway_url, EVERYTHING, 9)[0]] == [
         letter.id for letter in letters
     ]
     assert [body for _, body in take(gateway_url, DEAD)] == garbage
@@ -202,19 +202,19 @@ def test_garbage_is_shown_and_refused_and_survives_discard_and_import(
 def test_imported_letter_is_what_was_exported(gateway_url: str, tmp_path: Path) -> None:
     delivery = make_delivery(text="Привет")
     bury(gateway_url, delivery)
-    before = dead_letters.find(gateway_url, delivery.id)
+    before = walk.find(gateway_url, delivery.id)
     file = tmp_path / "letters.jsonl"
-    assert dead_archive.export_to(gateway_url, EVERYTHING, file) == 1
+    assert archive.export_to(gateway_url, EVERYTHING, file) == 1
     assert listed(gateway_url) == [delivery.id]
     assert json.loads(file.read_text())["headers"] == reason()
     take(gateway_url, DEAD)
 
     import_file(gateway_url, file)
 
-    after = dead_letters.find(gateway_url, delivery.id)
+    after = walk.find(gateway_url, delivery.id)
     assert (after.letter, after.body) == (before.letter, before.body)
     with pytest.raises(ArgumentError, match="cannot be written"):
-        dead_archive.export_to(gateway_url, EVERYTHING, file)
+        archive.export_to(gateway_url, EVERYTHING, file)
 
 
 def test_import_leaves_out_what_died_again_since_or_lies_in_another_queue(
@@ -223,7 +223,7 @@ def test_import_leaves_out_what_died_again_since_or_lies_in_another_queue(
     died_again, moved, gone = make_delivery(), make_delivery(), make_delivery()
     bury_all(gateway_url, [(one, reason()) for one in (died_again, moved, gone)])
     file = tmp_path / "kept.jsonl"
-    dead_archive.discard(gateway_url, EVERYTHING, file)
+    archive.discard(gateway_url, EVERYTHING, file)
     bury(gateway_url, died_again, reason() | {"gw-generation": 1})
     with amqp_channel(gateway_url) as channel:
         properties = pika.BasicProperties(delivery_mode=2, message_id=moved.id)
@@ -239,7 +239,7 @@ def test_letter_that_is_discarded_again_into_the_same_file_can_be_imported_again
     bury_many(gateway_url, 2)
     file = tmp_path / "kept.jsonl"
     for _ in range(3):
-        assert dead_archive.discard(gateway_url, EVERYTHING, file).discarded == 2
+        assert archive.discard(gateway_url, EVERYTHING, file).discarded == 2
         assert import_file(gateway_url, file).total == 2
 
 
@@ -259,7 +259,7 @@ def test_letter_is_in_the_file_before_it_leaves_the_queue(
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(DeadLetterError, match="No space left"):
-        dead_archive.discard(gateway_url, EVERYTHING, file)
+        archive.discard(gateway_url, EVERYTHING, file)
     assert count(gateway_url, DEAD) == 3
 
 
@@ -267,17 +267,17 @@ def test_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "wrong.jsonl"
     file.write_text('{"id": "1", "queue": "telegram.dead", "body": "{}"}\nnonsense\n')
     with pytest.raises(DeadLetterError, match="line 2"):
-        list(dead_archive.read_records(file))
+        list(archive.read_records(file))
     file.write_text('{"id": "1", "queue": "telegram.normal", "body": "{}"}\n')
     with pytest.raises(DeadLetterError, match="keeps no dead letters"):
-        list(dead_archive.read_records(file))
+        list(archive.read_records(file))
 
 
 def test_second_operator_waits_and_then_is_told(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 3)
-    with dead_queue.opened(gateway_url, DEAD):
+    with queue.opened(gateway_url, DEAD):
         with pytest.raises(QueueBusyError, match=r"telegram\.dead"):
-            dead_letters.page(
+            walk.page(
                 gateway_url, Selection(channel="telegram"), 1, patience=Patience(operator_s=0.3)
             )
         waiting = threading.Thread(target=listed, args=(gateway_url,))
@@ -311,14 +311,14 @@ def test_unknown_and_doubled_ids(gateway_url: str) -> None:
     done = requeue(gateway_url, by_ids([delivery.id, "nobody"]))
     assert (done.requeued, done.missing) == (1, ["nobody"])
     assert count(gateway_url, DEAD) == 1
-    with pytest.raises(dead_letters.NoSuchLetterError, match="nobody"):
-        dead_letters.find(gateway_url, "nobody")
+    with pytest.raises(walk.NoSuchLetterError, match="nobody"):
+        walk.find(gateway_url, "nobody")
 
 
 def test_show_has_all_that_is_known(gateway_url: str) -> None:
     delivery = make_delivery()
     bury(gateway_url, delivery)
-    specimen = dead_letters.find(gateway_url, delivery.id)
+    specimen = walk.find(gateway_url, delivery.id)
     assert specimen.headers["gw-fail-message"] == "the provider said 403"
     assert Delivery.decode(specimen.body) == delivery
     assert specimen.letter.failed_at == DEAD_SINCE

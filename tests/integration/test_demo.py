@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from broker_topology.apply import apply, present
-from deploy.broker import Node
-from deploy.stack import checkout
-from tests.processes import DEAF, working_for
-from tests.running import until
-from tests.support import count
-from tests.terminal import at_terminal, too_wide
+from deploy.local.node import Node
+from deploy.local.stack import checkout
+from tests.support.processes import DEAF, working_for
+from tests.support.queues import count
+from tests.support.running import until
+from tests.support.terminal import at_terminal, too_wide
 
 DEMO = [sys.executable, "-P", "-m", "admin", "demo"]
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from broker_topology.check import check
-from deploy.broker import Node
-from deploy.broker_local import find_scripts
-from tests.unit.deployments import DEPLOY, ROOT, compose
+from deploy.local.node import Node
+from deploy.local.server import find_scripts
+from tests.support.deployments import DEPLOY, ROOT, compose
 
 
 def make_secrets(directory: Path) -> Path:

@@ -12,13 +12,13 @@ import pytest
 import trustme
 from typer.testing import CliRunner, Result
 
-from admin import doctor_providers
 from admin.cli import app
+from admin.doctor import providers
 from broker_topology.users import provide_users
-from deploy.broker import Node
+from deploy.local.node import Node
 from deploy.sandbox.server import Sandbox
-from tests.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
-from tests.support import count, make_delivery, put, take
+from tests.support.queues import count, make_delivery, put, take
+from tests.support.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
 
 SECRET = "s3cret-pass-word"
 
@@ -209,7 +209,7 @@ async def test_providers_that_are_no_such_thing_are_told(gateway_url: str) -> No
 async def test_silent_providers_end_in_a_sentence(
     gateway_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_providers, "PROVIDER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(providers, "PROVIDER_TIMEOUT_S", 0.5)
     silent, mute = ScriptedHttp(Deed.HANG), ScriptedSmtp()
     mute.say("greeting", Deed.HANG)
     async with silent.serving(), mute.serving():

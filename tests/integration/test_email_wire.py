@@ -12,15 +12,15 @@ from pydantic_core import to_json
 
 from common.envelope import Delivery
 from common.settings import load_settings
-from gateway_api.deliveries import build_deliveries
-from gateway_api.email_headers import ALLOWED_HEADERS
+from gateway_api.notifications.deliveries import build_deliveries
+from gateway_api.notifications.email_headers import ALLOWED_HEADERS
+from gateway_api.notifications.validation import validate_notification
 from gateway_api.problems import Problem
-from gateway_api.validation import validate_notification
-from senders.email import EmailChannel, EmailTransmitter
+from senders.email.channel import EmailChannel, EmailTransmitter
 from senders.outcome import Sent
-from tests.hostile_texts import HIDDEN, LINE_ENDS, LITERALS, UNICODE_LINE_ENDS
-from tests.mail_reader import ReadMail, decode_body, decode_mailbox, read_mail
-from tests.scripted_servers import ScriptedSmtp
+from tests.support.hostile_texts import HIDDEN, LINE_ENDS, LITERALS, UNICODE_LINE_ENDS
+from tests.support.mail_reader import ReadMail, decode_body, decode_mailbox, read_mail
+from tests.support.scripted_servers import ScriptedSmtp
 
 OWN = ["from", "to", "subject", "date", "message-id", "auto-submitted"]
 MIME = ["mime-version", "content-type", "content-transfer-encoding"]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.broker import Node
-from tests.running import Gateway, running_gateway, until
-from tests.support import count, take
+from deploy.local.node import Node
+from tests.support.queues import count, take
+from tests.support.running import Gateway, running_gateway, until
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from broker_topology.events import Fact, listen
 from common.envelope import Event, EventType, event_id, utc_now
-from tests.support import amqp_channel, make_delivery
+from tests.support.queues import amqp_channel, make_delivery
 
 
 def test_event_that_only_a_newer_gateway_knows_is_skipped_and_told_once(

@@ -6,14 +6,14 @@ import pika
 import pytest
 from pika.exceptions import UnroutableError
 
-from admin.following import Following
+from admin.live.following import Following
 from broker_topology.connect import connected
+from broker_topology.dead_letters.requeue import Publisher
 from broker_topology.events import Fact, Queued
-from broker_topology.requeue import Publisher
 from common.envelope import EventType
-from tests.happenings import event
-from tests.proxy import Proxy
-from tests.support import amqp_channel, eventually, make_delivery, put
+from tests.support.happenings import event
+from tests.support.proxy import Proxy
+from tests.support.queues import amqp_channel, eventually, make_delivery, put
 
 DELIVERY = make_delivery()
 

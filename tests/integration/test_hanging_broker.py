@@ -10,16 +10,16 @@ import pytest
 from pika.exceptions import AMQPError
 from pydantic import SecretStr
 
-from broker_topology import dead_letters
 from broker_topology.connect import TopologyError, connected
-from broker_topology.dead_queue import Patience
-from broker_topology.requeue import Publisher
-from broker_topology.selection import Selection
+from broker_topology.dead_letters import walk
+from broker_topology.dead_letters.queue import Patience
+from broker_topology.dead_letters.requeue import Publisher
+from broker_topology.dead_letters.selection import Selection
 from common.settings import Settings
 from gateway_api.app import create_app
-from tests.dead_letters import bury_all, reason
-from tests.proxy import Proxy
-from tests.support import eventually, make_delivery
+from tests.support.dead_letters import bury_all, reason
+from tests.support.proxy import Proxy
+from tests.support.queues import eventually, make_delivery
 
 TIMEOUT_S = 1.0
 MARGIN_S = 1.0  # for a machine that has other things to do
@@ -88,7 +88,7 @@ async def test_look_at_letters_that_stop_coming_is_no_empty_list(
     def work() -> int:
         selection = Selection(channel="telegram")
         found = 0
-        for _ in dead_letters.iterate(proxy.url, selection, patience=Patience(1, TIMEOUT_S)):
+        for _ in walk.iterate(proxy.url, selection, patience=Patience(1, TIMEOUT_S)):
             found += 1
             hold(proxy.hold)
         return found

@@ -13,9 +13,9 @@ from admin import here
 from admin.cli import app
 from broker_topology.connect import mask_url
 from common.settings import Settings
-from deploy.broker import Node, free_port
-from tests.dead_letters import bury, ids_in
-from tests.support import make_delivery
+from deploy.local.node import Node, free_port
+from tests.support.dead_letters import bury, ids_in
+from tests.support.queues import make_delivery
 
 DEAD = "telegram.dead"
 FOUND = "gateway: using {} that runs here; --env-file names another\n"

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.broker import free_port
-from deploy.stack import plain_environment, sandbox_settings
-from tests.running import until
+from deploy.local.node import free_port
+from deploy.local.stack import plain_environment, sandbox_settings
+from tests.support.running import until
 
 GATEWAY = Path(sys.executable).with_name("gateway")  # as containers and units start it
 

@@ -8,12 +8,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from broker_topology.apply import apply
-from deploy.broker import Node, free_port
+from deploy.local.node import Node, free_port
 from senders.outcome import Misconfigured, Sent
-from tests.proxy import Proxy
-from tests.running import Gateway, running_gateway, until
-from tests.scripted import ScriptedChannel, running_sender
-from tests.support import count, eventually, make_delivery, put
+from tests.support.proxy import Proxy
+from tests.support.queues import count, eventually, make_delivery, put
+from tests.support.running import Gateway, running_gateway, until
+from tests.support.scripted import ScriptedChannel, running_sender
 from tests.unit.test_alerts import RABBITMQ
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from admin.one_machine import port_or_free, start_node
-from deploy.broker import Node, free_port
+from deploy.local.node import Node, free_port
 
 
 @pytest.fixture

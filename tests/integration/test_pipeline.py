@@ -8,13 +8,13 @@ from datetime import timedelta
 import pika
 import pytest
 
-from broker_topology.requeue import requeue
-from broker_topology.selection import Selection
+from broker_topology.dead_letters.requeue import requeue
+from broker_topology.dead_letters.selection import Selection
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
 from common.envelope import Priority, epoch_ms, utc_now
 from common.settings import Rate
-from deploy.broker import Node
+from deploy.local.node import Node
 from senders.channel import Limits
 from senders.outcome import (
     Misconfigured,
@@ -28,9 +28,9 @@ from senders.outcome import (
     Unknown,
 )
 from senders.runtime import Pipeline
-from tests.proxy import Proxy
-from tests.scripted import ScriptedChannel, running_sender
-from tests.support import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+from tests.support.proxy import Proxy
+from tests.support.queues import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+from tests.support.scripted import ScriptedChannel, running_sender
 
 QUEUE = "telegram.normal"
 

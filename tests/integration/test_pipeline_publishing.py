@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from broker_topology.apply import apply
-from deploy.broker import Node
+from deploy.local.node import Node
 from senders.outcome import Rejected, Transient
-from tests.scripted import ScriptedChannel, running_sender
-from tests.support import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+from tests.support.queues import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+from tests.support.scripted import ScriptedChannel, running_sender
 
 QUEUE = "telegram.normal"
 TIER = "retry.5m"

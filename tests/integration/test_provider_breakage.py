@@ -13,15 +13,15 @@ import trustme
 from common.envelope import Channel
 from common.errors import SettingsError
 from common.settings import Settings, load_settings
-from deploy.broker import free_port
+from deploy.local.node import free_port
 from senders import channel as channels
-from senders.email import EmailChannel
-from senders.email_connection import Timeouts
+from senders.email.channel import EmailChannel
+from senders.email.connection import Timeouts
 from senders.outcome import Outcome
-from senders.telegram import TelegramChannel
-from senders.vk import VkChannel
-from tests.scripted_servers import Answer, Closing, Deed, ScriptedHttp, ScriptedSmtp, http
-from tests.support import make_delivery
+from senders.telegram.channel import TelegramChannel
+from senders.vk.channel import VkChannel
+from tests.support.queues import make_delivery
+from tests.support.scripted_servers import Answer, Closing, Deed, ScriptedHttp, ScriptedSmtp, http
 
 ADDRESSES = {Channel.EMAIL: "ada@example.com", Channel.TELEGRAM: "42", Channel.VK: "123"}
 HTTP = [Channel.TELEGRAM, Channel.VK]

@@ -12,12 +12,12 @@ from common.broker.consumer import Received
 from common.envelope import Delivery, Event, EventType, Progress, utc_now
 from common.settings import load_settings
 from senders import publications
-from senders.email import EmailChannel
-from senders.email_connection import Timeouts
+from senders.email.channel import EmailChannel
+from senders.email.connection import Timeouts
 from senders.outcome import Outcome, Rejected, Sent
 from senders.retry import FailClass
 from senders.said import MOST_SECONDS
-from tests.providers import (
+from tests.support.providers import (
     channel_of,
     delivery_for,
     outcome_of,
@@ -26,14 +26,14 @@ from tests.providers import (
     serving,
     vk_error,
 )
-from tests.scripted import running_sender
-from tests.scripted_servers import (
+from tests.support.queues import EventLog, count, eventually, make_delivery, put, take
+from tests.support.scripted import running_sender
+from tests.support.scripted_servers import (
     Answer,
     Closing,
     ScriptedServer,
     ScriptedSmtp,
 )
-from tests.support import EventLog, count, eventually, make_delivery, put, take
 
 NOT_FOUND = b"550 5.1.1 " + "Пользователь не найден".encode("cp1251")
 ACCEPTED = b"250 2.0.0 " + "Письмо принято".encode("cp1251")

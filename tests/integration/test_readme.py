@@ -8,9 +8,9 @@ import pytest
 import typer.main
 
 from admin.cli import app
-from deploy.broker import Node
-from tests.readme import README, curl_commands, run_curl
-from tests.running import Gateway, running_gateway, until
+from deploy.local.node import Node
+from tests.support.readme import README, curl_commands, run_curl
+from tests.support.running import Gateway, running_gateway, until
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from deploy.sandbox import Sandbox
-from deploy.sandbox.inbox import Inbox
-from deploy.sandbox.records import Call, Message
+from deploy.sandbox.inbox.records import Call, Message
+from deploy.sandbox.inbox.store import Inbox
 from senders.process import make_channel
 from tests.integration.test_channels import lane_of, sandbox_settings
-from tests.support import make_delivery
+from tests.support.queues import make_delivery
 
 ATTACK = "<script>alert('x')</script>\"><img src=x>"
 REPEATED = "no answer: accepted, then the connection was reset"

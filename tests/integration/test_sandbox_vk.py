@@ -13,9 +13,9 @@ from fastapi import FastAPI, Request, Response
 from jconfig import MemoryConfig  # type: ignore[import-untyped, unused-ignore]
 
 from deploy.sandbox import Sandbox
-from deploy.sandbox.inbox import Inbox
+from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.rules import Faults
-from deploy.sandbox.vk import RANDOM_ID_MEMORY_S, VkApi
+from deploy.sandbox.vk.api import RANDOM_ID_MEMORY_S, VkApi
 
 REAL = "https://api.vk.ru"
 

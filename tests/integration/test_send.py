@@ -20,11 +20,11 @@ from admin.cli import app
 from admin.send import send as send_command
 from broker_topology.users import provide_users
 from common.errors import GatewayError
-from deploy.broker import Node
-from gateway_api.options import EmailOptions, TelegramOptions, VkOptions
-from tests.running import Gateway, running_gateway, until
-from tests.scripted_servers import ScriptedHttp, http
-from tests.support import count
+from deploy.local.node import Node
+from gateway_api.notifications.options import EmailOptions, TelegramOptions, VkOptions
+from tests.support.queues import count
+from tests.support.running import Gateway, running_gateway, until
+from tests.support.scripted_servers import ScriptedHttp, http
 
 KEY = "a-key-of-sixteen-letters-or-more"
 

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 from common.errors import SETTINGS_EXIT_CODE
-from deploy.stack import Service, Stack, plain_environment
-from tests.running import until
+from deploy.local.stack import Service, Stack, plain_environment
+from tests.support.running import until
 
 
 def pid(stack: Stack, service: Service) -> int:

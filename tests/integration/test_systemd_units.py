@@ -9,7 +9,7 @@ import pytest
 
 from common.envelope import Channel
 from common.errors import SETTINGS_EXIT_CODE
-from tests.unit.deployments import SYSTEMD, unit
+from tests.support.deployments import SYSTEMD, unit
 
 SERVICES = ["gateway-api", "gateway-topology", *(f"gateway-sender@{one}" for one in Channel)]
 MOST_EXPOSURE = 2.0  # of 10; 3 and less is what systemd calls OK

@@ -16,7 +16,7 @@ from broker_topology.connect import TopologyError, vhost_of
 from broker_topology.difference import Difference
 from broker_topology.management import ManagementUnavailableError, read_topology
 from broker_topology.topology import build
-from deploy.broker import Node
+from deploy.local.node import Node
 
 MISSING_COUNT = len(build().exchanges) + len(build().queues)
 NOWHERE = "http://127.0.0.1:1"

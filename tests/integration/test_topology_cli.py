@@ -15,8 +15,8 @@ from broker_topology.check import check
 from broker_topology.connect import TopologyError
 from broker_topology.topology import build
 from common.errors import ArgumentError
-from deploy.broker import Node
-from deploy.broker_local import find_scripts
+from deploy.local.node import Node
+from deploy.local.server import find_scripts
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from common.tracing import EXPORT_TIMEOUT_S
-from deploy.broker import Node, free_port
-from tests.running import Gateway, running_gateway, until
-from tests.scripted import ScriptedChannel, running_sender
-from tests.support import count, eventually, make_delivery, put, take
+from common.watching.tracing import EXPORT_TIMEOUT_S
+from deploy.local.node import Node, free_port
+from tests.support.queues import count, eventually, make_delivery, put, take
+from tests.support.running import Gateway, running_gateway, until
+from tests.support.scripted import ScriptedChannel, running_sender
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT_ID = "00f067aa0ba902b7"

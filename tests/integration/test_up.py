@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from admin.here import UP, announced, env_file_of
-from deploy.broker import Node, free_port
-from tests.processes import working_for
-from tests.readme import curl_commands, run_curl
-from tests.running import until
-from tests.terminal import at_terminal, too_wide
+from deploy.local.node import Node, free_port
+from tests.support.processes import working_for
+from tests.support.readme import curl_commands, run_curl
+from tests.support.running import until
+from tests.support.terminal import at_terminal, too_wide
 
 COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
 

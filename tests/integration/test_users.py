@@ -21,8 +21,8 @@ from broker_topology.rights import rights
 from broker_topology.topology import build
 from broker_topology.users import BrokerUser, provide_users
 from common.broker.connection import Broker
-from deploy.broker import Node
-from tests.support import amqp_channel
+from deploy.local.node import Node
+from tests.support.queues import amqp_channel
 
 Users = dict[str, BrokerUser]
 

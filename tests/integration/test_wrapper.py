@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_checkout import Checkout, assert_fails_in_one_sentence
-from tests.running import until
+from tests.support.fake_checkout import Checkout, assert_fails_in_one_sentence
+from tests.support.running import until
 
 SAME_NUMBER = """#!/bin/sh
 for file in $(cd "$ROOT/.gateway" && grep -rlx "$OLD" .); do

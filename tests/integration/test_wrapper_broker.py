@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_checkout import Checkout, assert_fails_in_one_sentence
-from tests.running import until
+from tests.support.fake_checkout import Checkout, assert_fails_in_one_sentence
+from tests.support.running import until
 
 RABBITMQ_MISSING = "RabbitMQ was not found and could not be installed: install the package"
 FAKE_APT = """#!/bin/sh
@@ -99,7 +99,7 @@ def test_broken_code_of_ours_is_no_missing_rabbitmq(checkout: Checkout, command:
     checkout.add("apt-get", FAKE_APT)
     error = "cannot import name 'Channel'"
     done = checkout.run(command, FAKE_UID="0", FAKE_IMPORT_ERROR=error)
-    assert_fails_in_one_sentence(done, f"deploy/broker_local.py (ImportError: {error})")
+    assert_fails_in_one_sentence(done, f"deploy/local/server.py (ImportError: {error})")
     assert checkout.lines("apt") == []
 
 

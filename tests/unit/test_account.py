@@ -2,10 +2,10 @@
 
 import pytest
 
-from senders.account import PROVEN_S
 from senders.channel import Limits
-from senders.limit_table import AccountState, MemoryTable, Shut
-from senders.limits import Claim, Limiter
+from senders.limits.account import PROVEN_S
+from senders.limits.limiter import Claim, Limiter
+from senders.limits.table import AccountState, MemoryTable, Shut
 from senders.outcome import (
     Misconfigured,
     Outcome,

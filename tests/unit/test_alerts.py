@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from broker_topology.topology import build
-from common import telemetry
+from common.watching import metrics
 from gateway_api.problems import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def exported() -> dict[str, set[str]]:
     """Every sample name of ours and of the broker, with its labels."""
     names: dict[str, set[str]] = {name: set(labels) for name, labels in RABBITMQ.items()}
     names["up"] = set()
-    for row in telemetry.ROWS:
+    for row in metrics.ROWS:
         if row.kind == "histogram":
             for suffix in ("bucket", "count", "sum"):
                 names[f"{row.name}_{suffix}"] = {*row.labels, "le"}
@@ -99,7 +99,7 @@ def test_every_metric_of_ours_is_watched() -> None:
     read = {name for _, expression in expressions() for name, _ in selectors(expression)}
     unseen = [
         row.name
-        for row in telemetry.ROWS
+        for row in metrics.ROWS
         if not read & {row.name, f"{row.name}_bucket", f"{row.name}_count"}
     ]
     assert unseen == []

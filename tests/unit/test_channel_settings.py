@@ -6,10 +6,10 @@ import pytest
 
 from common.errors import SettingsError
 from common.settings import load_settings
-from senders.email import EmailChannel
+from senders.email.channel import EmailChannel
 from senders.endpoint import parse_api_url
 from senders.process import make_channel
-from tests.support import make_delivery
+from tests.support.queues import make_delivery
 
 FROM = {"email_from": "gateway@example.com"}
 WRONG: list[tuple[str, dict[str, str], str]] = [

@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from common.settings import Settings
-from gateway_api.connections import SPARE_DESCRIPTORS, Door, Limits, client_of, limits_for
+from gateway_api.http.connections import SPARE_DESCRIPTORS, Door, Limits, client_of, limits_for
 
 
 class Connection:

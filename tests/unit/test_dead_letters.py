@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from broker_topology.dead_letter import failure_headers, group, mask_address, read_letter
-from broker_topology.dead_letters import Specimen
-from broker_topology.dead_report import letter_json, specimen_json
-from broker_topology.requeue import onward_headers
-from broker_topology.selection import Selection, parse_moment
+from broker_topology.dead_letters.letter import failure_headers, group, mask_address, read_letter
+from broker_topology.dead_letters.report import letter_json, specimen_json
+from broker_topology.dead_letters.requeue import onward_headers
+from broker_topology.dead_letters.selection import Selection, parse_moment
+from broker_topology.dead_letters.walk import Specimen
 from common.envelope import Channel, Progress, epoch_ms, utc_now
-from tests.dead_letters import DEAD_SINCE, reason
-from tests.support import make_delivery
+from tests.support.dead_letters import DEAD_SINCE, reason
+from tests.support.queues import make_delivery
 
 DELIVERY = make_delivery(channel=Channel.EMAIL, address="Ada@example.com", tags=["orders", "eu"])
 LETTER = read_letter("email.dead", DELIVERY.encode(), reason("550", "rejected"))

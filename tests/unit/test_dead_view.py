@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from admin.dead_view import letters_lines, letters_table
-from broker_topology.dead_letter import DeadLetter, read_letter
+from admin.dead.view import letters_lines, letters_table
+from broker_topology.dead_letters.letter import DeadLetter, read_letter
 from common.envelope import Channel, utc_now
-from tests.dead_letters import reason
-from tests.support import make_delivery
+from tests.support.dead_letters import reason
+from tests.support.queues import make_delivery
 
 NOW = utc_now()
 SAID = "no user ada@example.com\nhere \x1b[2J" + "or there " * 40

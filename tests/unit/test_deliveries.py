@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from admin.deliveries import Deliveries, Known
+from admin.live.deliveries import Deliveries, Known
 from broker_topology.events import Fact
 from common.envelope import EventType, Status
-from tests.happenings import BEGAN, event, queued
-from tests.support import make_delivery
+from tests.support.happenings import BEGAN, event, queued
+from tests.support.queues import make_delivery
 
 DELIVERY = make_delivery(accepted_at=BEGAN)
 RETRYING_1 = event(DELIVERY, EventType.RETRYING, 1)

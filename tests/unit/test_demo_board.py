@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from admin.deliveries import MOST, Known
-from admin.delivery_view import line, rows
-from admin.demo_board import Board, Case
+from admin.demo.board import Board, Case
+from admin.live.deliveries import MOST, Known
+from admin.live.delivery_view import line, rows
 from common.envelope import Channel, Event, EventType, utc_now
-from tests.happenings import BEGAN, HOSTILE, event, queued
-from tests.support import make_delivery
+from tests.support.happenings import BEGAN, HOSTILE, event, queued
+from tests.support.queues import make_delivery
 
 GOOD = Case("good", "telegram:42", "sent")
 BAD = Case("bad", "telegram:43", "failed")

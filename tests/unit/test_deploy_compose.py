@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.envelope import Channel
-from tests.unit.deployments import DEPLOY, compose
+from tests.support.deployments import DEPLOY, compose
 
 SENDERS = {f"sender-{channel}" for channel in Channel}
 

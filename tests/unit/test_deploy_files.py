@@ -15,7 +15,7 @@ import pytest
 from common.envelope import Channel
 from common.settings import Settings, load_settings, unknown_settings
 from deploy import healthcheck
-from tests.unit.deployments import (
+from tests.support.deployments import (
     DEPLOY,
     KUBERNETES,
     ROOT,
@@ -88,8 +88,9 @@ def test_what_the_dockerfile_copies_is_there_and_in_the_build_context() -> None:
         if name == "COPY" and not value.startswith("--from")
         for source in value.split()[:-1]
     ]
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert {name.split(".")[0] for name in packages["packages"]} <= {str(one) for one in sources}
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = {name.removesuffix("*") for name in setuptools["packages"]["find"]["include"]}
+    assert packages <= {str(one) for one in sources}
     for source in sources:
         assert (ROOT / source).exists()
         assert {str(source), f"{source}/*.py"} & context, f"{source} is not in the build context"

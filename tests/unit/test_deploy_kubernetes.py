@@ -9,7 +9,7 @@ import pytest
 
 from broker_topology.topology import queue_name
 from common.envelope import Channel, Priority
-from tests.unit.deployments import KUBERNETES, kustomization, manifests, of_kind, pods
+from tests.support.deployments import KUBERNETES, kustomization, manifests, of_kind, pods
 
 VERSIONS = ["1.29", "1.37"]  # preStop, endPort and unhealthyPodEvictionPolicy are older than both
 # What KEDA and the RabbitMQ operator require, whose schemas come with no package; all other fields

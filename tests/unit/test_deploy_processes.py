@@ -6,7 +6,7 @@ import pytest
 
 from common.settings import Settings, load_settings, unknown_settings
 from gateway_api.keys import check_exposure
-from tests.unit.deployments import PROCESSES, Process, manifests, parse_command, processes
+from tests.support.deployments import PROCESSES, Process, manifests, parse_command, processes
 
 STOP_TIMEOUT_S: float = Settings.model_fields["stop_timeout_s"].default
 each_process = pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from common.misspelt import KNOWN_ELSEWHERE
 from common.settings import Settings
-from tests.unit.deployments import parse_command
+from tests.support.deployments import parse_command
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.ru.md"]

@@ -4,26 +4,26 @@ import re
 
 import pytest
 
-from admin.doctor_broker import (
+from admin.doctor.broker import (
     check_broker_disk,
     check_greeting,
     check_nodes,
     check_quorum,
     judge_rights,
 )
-from admin.doctor_settings import (
+from admin.doctor.finding import ClockReading, State
+from admin.doctor.settings import (
     check_clock,
     check_disk,
     configured_channels,
     configured_roles,
     contradictions,
 )
-from admin.doctor_start import start_faults
-from admin.env_file import env_text
-from admin.finding import ClockReading, State
+from admin.doctor.start import start_faults
+from admin.up.env_file import env_text
 from broker_topology.state import Greeting, ManagedState, NodeState, QueueMembers
 from common.settings import Settings, load_settings
-from deploy.stack import BACKOFF_S, checkout, restart_pause_s
+from deploy.local.stack import BACKOFF_S, checkout, restart_pause_s
 
 
 def settings(**given: str) -> Settings:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from senders import email_body, email_headers
-from senders.email_headers import address_header, program_header, text_header
-from tests.hostile_texts import LINE_ENDS, LITERALS, UNICODE_LINE_ENDS
-from tests.mail_reader import decode_body, decode_mailbox, read_mail
+from senders.email import body, headers
+from senders.email.headers import address_header, program_header, text_header
+from tests.support.hostile_texts import LINE_ENDS, LITERALS, UNICODE_LINE_ENDS
+from tests.support.mail_reader import decode_body, decode_mailbox, read_mail
 
 BREAKING = [f"Invoice{end}Bcc: eve@example.net" for end in (*LINE_ENDS, *UNICODE_LINE_ENDS)]
 HOSTILE = [*LITERALS, *BREAKING, *(f"{text}\r\n\r\n<h1>" for text in BREAKING), "\0", "\x7f", ""]
@@ -66,7 +66,7 @@ def test_any_display_name_is_shown_as_it_was_written(text: str) -> None:
 @example(text=f"{'x' * 77} \n \t\n=\n")
 @example(text="é" * 200)
 def test_any_text_of_a_body_arrives_whole(text: str) -> None:
-    mail = read_mail(b"MIME-Version: 1.0\r\n" + email_body.write_body(text, None, "=_b"))
+    mail = read_mail(b"MIME-Version: 1.0\r\n" + body.write_body(text, None, "=_b"))
     # of CR, LF and CRLF none can be told from the others on the wire
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -119,7 +119,7 @@ print(json.dumps(lines))
 
 @pytest.mark.parametrize("python", pythons())
 def test_every_python_writes_the_same(python: str) -> None:
-    files = [str(module.__file__) for module in (email_headers, email_body)]
+    files = [str(module.__file__) for module in (headers, body)]
     ask = [python, "-I", "-c", WRITE_ALL, *files]
     run = subprocess.run(ask, input=json.dumps(HOSTILE), capture_output=True, text=True, check=True)
 
@@ -128,7 +128,7 @@ def test_every_python_writes_the_same(python: str) -> None:
             text_header("Subject", text),
             program_header("List-Id", text),
             address_header("From", ["a@b.c"], text),
-            email_body.write_body(text, text, "=_b").decode(),
+            body.write_body(text, text, "=_b").decode(),
         ]
         for text in HOSTILE
     ]

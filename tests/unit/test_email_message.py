@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from common.envelope import Channel, CopyOf, Delivery, WireEmail
-from senders.email_message import Sender, UnsendableAddressError, wire_address, write_email
-from tests.support import make_delivery
+from senders.email.message import Sender, UnsendableAddressError, wire_address, write_email
+from tests.support.queues import make_delivery
 
 SENDER = Sender("gateway@example.com", "Gateway")
 NOTIFICATION = UUID("0190163d-8694-739b-aea5-966c26f8ad90")

@@ -16,7 +16,7 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from senders.email_codes import Stage, classify_exception, classify_reply
+from senders.email.codes import Stage, classify_exception, classify_reply
 from senders.outcome import (
     About,
     Misconfigured,

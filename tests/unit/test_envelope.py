@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from common.broker.consumer import clean_headers
 from common.envelope import Delivery, Event, EventType, Progress, event_id, utc_now
 from common.errors import UndecodableError
-from tests.support import make_delivery
+from tests.support.queues import make_delivery
 
 
 def test_delivery_survives_the_wire() -> None:

@@ -12,7 +12,7 @@ from common.errors import SettingsError
 from common.faults import UNNAMED
 from common.given import PREFIX
 from common.settings import Settings, load_settings
-from gateway_api.dead_letter_request import (
+from gateway_api.dead_letters.request import (
     DiscardRequest,
     LetterQuery,
     RequeueRequest,
@@ -20,9 +20,9 @@ from gateway_api.dead_letter_request import (
     read_body,
     read_query,
 )
+from gateway_api.notifications.request import NotificationRequest
+from gateway_api.notifications.validation import validate_notification
 from gateway_api.problems import Problem
-from gateway_api.request import NotificationRequest
-from gateway_api.validation import validate_notification
 
 WRONG: tuple[Any, ...] = (
     *(None, True, 0, -1, 1.5, 10**30, 10**4000, float("inf")),

@@ -22,13 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "common",
         "broker_topology.topology",
         "broker_topology.connect.TopologyError",
-        "broker_topology.dead_archive",
-        "broker_topology.dead_letter",
         "broker_topology.dead_letters",
-        "broker_topology.dead_queue",
-        "broker_topology.dead_report",
-        "broker_topology.requeue",
-        "broker_topology.selection",
     },
     "deploy": {"common", "broker_topology", "senders", "gateway_api", "admin"},
     "admin": {"common", "broker_topology", "senders", "gateway_api", "deploy"},
@@ -41,9 +35,12 @@ LIVES_IN = {
     "aiosmtplib": "senders/email",
     "telegram": "senders/telegram",
     "vk_api": "senders/vk",
-    "prometheus_client": "common/telemetry.py",
-    "opentelemetry": "common/tracing.py",
+    "prometheus_client": "common/watching/metrics.py",
+    "opentelemetry": "common/watching/tracing.py",
 }
+
+
+MOST_FILES = 14
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -81,6 +78,16 @@ def test_vendor_library_is_imported_in_one_place(library: str, home: str) -> Non
         if any(module.split(".")[0] == library for module in imports(file))
     }
     assert [user for user in users if not user.startswith(home)] == []
+
+
+def test_no_folder_is_too_full_to_be_read_at_a_glance() -> None:
+    folders = {file.parent for package in MAY_IMPORT for file in files(package)}
+    full = {
+        str(folder.relative_to(ROOT)): len(found)
+        for folder in folders
+        if len(found := [one for one in folder.glob("*.py") if one.stem[0] != "_"]) > MOST_FILES
+    }
+    assert full == {}
 
 
 def test_settings_are_read_in_one_place() -> None:

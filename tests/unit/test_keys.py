@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from common.errors import SettingsError
 from common.settings import Settings
 from gateway_api.keys import BearerKey, check_exposure
-from tests.unit.api_client import KEY, NOTIFICATION, api, assert_problem
+from tests.support.api_client import KEY, NOTIFICATION, api, assert_problem
 
 
 @pytest.mark.parametrize(

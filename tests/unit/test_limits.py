@@ -6,8 +6,8 @@ import pytest
 
 from common.settings import Rate
 from senders.channel import Limits
-from senders.limit_table import MemoryTable, Pace
-from senders.limits import Claim, Limiter
+from senders.limits.limiter import Claim, Limiter
+from senders.limits.table import MemoryTable, Pace
 from senders.outcome import Scope, Sent, Throttled
 
 HOUR_S = 3600.0

@@ -15,9 +15,9 @@ from common.broker.errors import (
     losses,
 )
 from common.settings import Settings, load_settings
-from gateway_api.answers import Accepted
-from tests.support import eventually
-from tests.unit.api_client import NOTIFICATION, FakeBroker, api, assert_problem
+from gateway_api.documentation.models import Accepted
+from tests.support.api_client import NOTIFICATION, FakeBroker, api, assert_problem
+from tests.support.queues import eventually
 
 
 async def test_accepted_notification_was_published_and_has_a_location() -> None:

@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr, TypeAdapter
 
 from common.settings import Settings
-from gateway_api import answers
 from gateway_api.app import create_app
-from gateway_api.dead_letter_request import DiscardRequest, RequeueRequest, read_body
-from gateway_api.examples import PROBLEMS
+from gateway_api.dead_letters.request import DiscardRequest, RequeueRequest, read_body
+from gateway_api.documentation import models
+from gateway_api.documentation.examples import PROBLEMS
+from gateway_api.notifications.validation import validate_notification
 from gateway_api.problems import CATALOGUE
-from gateway_api.validation import validate_notification
-from tests.unit.api_client import KEY, api
+from tests.support.api_client import KEY, api
 
 DOCUMENT = create_app(Settings()).openapi()
 REFERENCE = "#/components/schemas/"
@@ -57,7 +57,7 @@ def type_of(schema: dict[str, Any]) -> Any:
         return first | second
     if schema.get("type") == "array":
         return list[type_of(schema["items"])]  # type: ignore[misc]
-    return getattr(answers, schema["$ref"].removeprefix(REFERENCE))
+    return getattr(models, schema["$ref"].removeprefix(REFERENCE))
 
 
 async def test_openapi_document_holds_together() -> None:

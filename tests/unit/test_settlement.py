@@ -14,7 +14,7 @@ from senders.memory import Memory
 from senders.outcome import Sent
 from senders.publications import Publication
 from senders.settlement import Case, Settlement
-from tests.support import make_delivery
+from tests.support.queues import make_delivery
 
 
 class Untold(Events):

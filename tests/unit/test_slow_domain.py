@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from senders.channel import Limits
-from senders.limits import Limiter
+from senders.limits.limiter import Limiter
 from senders.outcome import Outcome, Scope, Sent, Throttled
 from tests.unit.test_limits import HOUR_S, Clock
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from common import telemetry
-from common.status_server import StatusServer
-from deploy.broker import free_port
+from common.watching import metrics
+from common.watching.status_server import StatusServer
+from deploy.local.node import free_port
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_readiness_says_what_is_wrong(
 
 async def test_metrics_in_the_text_format(client: httpx.AsyncClient) -> None:
     answer = await client.get("/metrics")
-    assert answer.headers["Content-Type"] == telemetry.CONTENT_TYPE
+    assert answer.headers["Content-Type"] == metrics.CONTENT_TYPE
     assert "# TYPE gateway_attempts_total counter" in answer.text
 
 

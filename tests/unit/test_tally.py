@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from admin.tally import Fate, Tally
-from admin.up_digest import EVERY_S, Digest
+from admin.up.digest import EVERY_S, Digest
+from admin.up.tally import Fate, Tally
 from common.envelope import Channel, Event, EventType, utc_now
-from tests.happenings import BEGAN, HOSTILE, event
-from tests.support import make_delivery
+from tests.support.happenings import BEGAN, HOSTILE, event
+from tests.support.queues import make_delivery
 
 TELEGRAM = Channel.TELEGRAM
 

@@ -22,9 +22,9 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
-from senders.telegram import RecentSends, write_message
-from senders.telegram_codes import Answer, classify_answer, classify_failure, read_answer
-from tests.support import make_delivery
+from senders.telegram.channel import RecentSends, write_message
+from senders.telegram.codes import Answer, classify_answer, classify_failure, read_answer
+from tests.support.queues import make_delivery
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from common import telemetry, tracing
 from common.broker.errors import NotConnected, Returned
 from common.envelope import Progress, epoch_ms, utc_now
-from senders.observation import OUTCOMES, ParkReason, observed_attempt, park_reason
+from common.watching import metrics, tracing
+from senders.metrics import OUTCOMES, ParkReason, observed_attempt, park_reason
 from senders.outcome import Misconfigured, Outcome, Rejected, Sent, Throttled, Transient
-from tests.support import make_delivery
-from tests.unit.api_client import NOTIFICATION, FakeBroker, api
+from tests.support.api_client import NOTIFICATION, FakeBroker, api
+from tests.support.queues import make_delivery
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = {"channel", "priority", "outcome", "reason", "class", "code", "kind", "scope"}
@@ -25,12 +25,12 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 def value(name: str, **labels: str) -> float:
     """A sample as it stands now; 0 while it is not there."""
-    return telemetry.REGISTRY.get_sample_value(name, labels) or 0.0
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def test_documented_table_is_the_real_one() -> None:
-    assert telemetry.metrics_table() in (ROOT / "docs" / "metrics.md").read_text(), (
-        "run: .venv/bin/python -m common.telemetry, and put its table into docs/metrics.md"
+    assert metrics.metrics_table() in (ROOT / "docs" / "metrics.md").read_text(), (
+        "run: .venv/bin/python -m common.watching.metrics, and put its table into docs/metrics.md"
     )
 
 
@@ -41,8 +41,8 @@ def test_documented_label_values_are_the_real_ones() -> None:
         assert -1 not in positions
 
 
-@pytest.mark.parametrize("row", telemetry.ROWS, ids=lambda row: row.name)
-def test_names_and_labels_follow_the_conventions(row: telemetry.Row) -> None:
+@pytest.mark.parametrize("row", metrics.ROWS, ids=lambda row: row.name)
+def test_names_and_labels_follow_the_conventions(row: metrics.Row) -> None:
     assert row.name.startswith("gateway_")
     assert row.name.endswith("_total") is (row.kind == "counter")
     assert row.name.endswith("_seconds") is (row.kind == "histogram")
@@ -50,14 +50,14 @@ def test_names_and_labels_follow_the_conventions(row: telemetry.Row) -> None:
 
 
 def test_exposition_is_well_formed() -> None:
-    families = list(text_string_to_metric_families(telemetry.exposition().decode()))
+    families = list(text_string_to_metric_families(metrics.exposition().decode()))
     named = {family.name for family in families}
-    assert {row.name.removesuffix("_total") for row in telemetry.ROWS} <= named
+    assert {row.name.removesuffix("_total") for row in metrics.ROWS} <= named
 
 
 def test_kind_of_an_error_is_its_class_in_snake_case() -> None:
-    assert telemetry.kind_of(NotConnected) == "not_connected"
-    assert telemetry.kind_of(Returned) == "returned"
+    assert metrics.kind_of(NotConnected) == "not_connected"
+    assert metrics.kind_of(Returned) == "returned"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_only_what_sends_has_a_span(method: str, path: str, is_untraced: bool) -
 
 def test_sender_without_tracing_does_not_load_opentelemetry() -> None:
     script = (
-        "import sys, senders.__main__, senders.email, common.tracing as t\n"
+        "import sys, senders.__main__, senders.email.channel, common.watching.tracing as t\n"
         "from common.settings import load_settings\n"
         "t.start_tracing(load_settings({}), 'sender email')\n"
         "with t.attempting('email', 1, 'id', {'traceparent': '" + TRACEPARENT + "'}): pass\n"

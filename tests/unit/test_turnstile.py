@@ -5,7 +5,7 @@ import time
 
 from common.envelope import Priority
 from common.settings import Rate
-from senders.turnstile import Turnstile
+from senders.limits.turnstile import Turnstile
 
 
 async def pass_all(turnstile: Turnstile, *priorities: Priority) -> list[tuple[Priority, float]]:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from admin.tally import Fate
-from admin.up_view import Line, picture
+from admin.up.tally import Fate
+from admin.up.view import Line, picture
 from common.envelope import utc_now
 from common.errors import GatewayError
-from tests.happenings import HOSTILE
+from tests.support.happenings import HOSTILE
 
 NOW = utc_now()
 FATE = Fate(

@@ -19,9 +19,9 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
-from senders.vk import random_id, write_fields
-from senders.vk_codes import classify_error, classify_exception
-from tests.support import make_delivery
+from senders.vk.channel import random_id, write_fields
+from senders.vk.codes import classify_error, classify_exception
+from tests.support.queues import make_delivery
 
 RECIPIENT = Rejected("", about=About.RECIPIENT)
 CONTENT = Rejected("", about=About.CONTENT)

@@ -1,0 +1,118 @@
+"""`gateway dead`: find out why deliveries failed, and send them again or discard them."""
+
+import sys
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from admin.dead import changes, view
+from admin.dead.options import (
+    AsJson,
+    ChannelName,
+    Class,
+    Code,
+    Since,
+    Tag,
+    To,
+    Until,
+    selection,
+)
+from admin.dead.progress import progress, reading
+from admin.here import EnvFile, Url, place_here
+from broker_topology.dead_letters import archive, report, walk
+from common.errors import ArgumentError
+
+app = typer.Typer(no_args_is_help=True, help="Dead letters: why deliveries failed, and what now.")
+app.command("requeue")(changes.requeue_command)
+app.command("discard")(changes.discard_command)
+app.command("import")(changes.import_command)
+
+
+@app.command("list")
+def list_command(
+    channel: Annotated[str | None, typer.Argument(help="Only this channel.")] = None,
+    fail_class: Class = None,
+    code: Code = None,
+    channel_option: ChannelName = None,
+    since: Since = None,
+    until: Until = None,
+    tag: Tag = None,
+    to: To = None,
+    grouped: Annotated[bool, typer.Option("--group", help="Count them by reason.")] = False,
+    ids_only: Annotated[bool, typer.Option("--ids", help="Print ids, one in a line.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="At most so many; 0 for all, as with --json and --ids."),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    env_file: EnvFile = None,
+) -> None:
+    """List dead letters, the oldest first in each queue; recipients are masked. Changes nothing.
+
+    Age, --since and --until are about the time of failure. JSON: list of {id, queue, channel,
+    priority, to, class, code, message, failed_at, attempts, requeued, accepted_at, tags, bytes,
+    decodable}; with --group list of {queue, class, code, count, first_failed_at, last_failed_at}.
+    """
+    if channel and channel_option and channel != channel_option:
+        raise ArgumentError(f"Both {channel} and --channel {channel_option} are given; keep one.")
+    wanted = selection(None, channel or channel_option, fail_class, code, since, until, tag, to)
+    if ids_only and (as_json or grouped):
+        raise ArgumentError("--ids goes neither with --json nor with --group.")
+    place = place_here(url, env_file, as_operator=True)
+    with reading(), closing(walk.iterate(place.url, wanted)) as found:
+        if grouped:
+            view.print_groups(found, limit, as_json)
+        elif ids_only:
+            for letter in islice(found, limit or None):
+                typer.echo(letter.id)
+        elif as_json:
+            view.stream_json(map(report.letter_json, islice(found, limit or None)))
+        else:
+            view.print_pages(found, view.PAGE if limit is None else limit)
+
+
+@app.command("show")
+def show_command(
+    letter_id: Annotated[str, typer.Argument(metavar="ID")],
+    content: Annotated[bool, typer.Option("--content", help="Also recipient and content.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Show one dead letter: its failure in full, its history and headers. Changes nothing."""
+    place = place_here(url, env_file, as_operator=True)
+    with reading():
+        specimen = walk.find(place.url, letter_id)
+        if as_json:
+            view.print_json(report.specimen_json(specimen, content=content))
+        else:
+            view.console().print(view.specimen_table(specimen, content=content))
+
+
+@app.command("export")
+def export_command(
+    file: Annotated[Path, typer.Argument(help="File to write; - is standard output.")],
+    fail_class: Class = None,
+    code: Code = None,
+    channel: ChannelName = None,
+    since: Since = None,
+    until: Until = None,
+    tag: Tag = None,
+    to: To = None,
+    url: Url = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Write dead letters, contents and recipients included, as lines of JSON. Changes nothing."""
+    wanted = selection(None, channel, fail_class, code, since, until, tag, to)
+    place = place_here(url, env_file, as_operator=True)
+    goal = "standard output" if str(file) == "-" else str(file)
+    with progress("written", None, f" to {goal}") as advance:
+        if str(file) == "-":
+            archive.export(place.url, wanted, sys.stdout, advance)
+            return
+        written = archive.export_to(place.url, wanted, file, advance)
+    typer.echo(f"{view.letters_text(written)} written to {file}.", err=True)

@@ -1,0 +1,212 @@
+"""What `gateway dead` prints: tables, JSON, sentences, a progress bar."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+
+import typer
+from pydantic import JsonValue
+from rich.console import Console
+from rich.table import Table
+
+from broker_topology.dead_letters import report
+from broker_topology.dead_letters.letter import DeadLetter, Group, group
+from broker_topology.dead_letters.report import specimen_json
+from broker_topology.dead_letters.walk import Specimen
+from common.envelope import utc_now
+
+PAGE = 100
+_NARROWEST = 160
+_UNBOUNDED = 1000  # a table for a pipe or a wide terminal: one line for each letter
+_WORDS = 100  # of a reason in a list; `show` and --json have all of it
+_NOTHING = "–"
+
+
+def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
+    """Print tables of a page each; only a page is kept in memory."""
+    shown = 0
+    while page := list(islice(found, min(PAGE, limit - shown) if limit else PAGE)):
+        _print_page(page)
+        shown += len(page)
+        if limit and shown == limit:
+            if next(found, None):
+                typer.echo(f"The first {limit}; --limit 0 lists all.", err=True)
+            return
+    if not shown:
+        typer.echo("No dead letters.", err=True)
+
+
+def _print_page(page: list[DeadLetter]) -> None:
+    target, now = console(), utc_now()
+    table = letters_table(page, now)
+    if target.is_terminal and Console().width < target.measure(table).maximum:
+        for line in letters_lines(page, now):
+            target.print(line)
+    else:
+        target.width = _UNBOUNDED
+        target.print(table, crop=False)
+
+
+def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) -> None:
+    """Print reasons with their counts, the most frequent first."""
+    groups = group(found)[: limit or None]
+    if as_json:
+        print_json([report.group_json(one) for one in groups])
+    elif groups:
+        console().print(groups_table(groups))
+    else:
+        typer.echo("No dead letters.", err=True)
+
+
+def stream_json(documents: Iterator[dict[str, JsonValue]]) -> None:
+    """A JSON list, one item in a line, that never is in memory as a whole."""
+    # What begins the list is printed with its first item: an error before leaves nothing.
+    separator = "[\n "
+    for document in documents:
+        typer.echo(separator + json.dumps(document, ensure_ascii=False), nl=False)
+        separator = ",\n "
+    typer.echo("[]" if separator.startswith("[") else "\n]")
+
+
+def print_json(value: JsonValue | list[dict[str, JsonValue]]) -> None:
+    """Print a document that people can read too."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(as_json: bool, document: dict[str, JsonValue], sentence: str) -> None:
+    """Print a result, as JSON or as a sentence."""
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(sentence)
+
+
+def report_missing(missing: list[str]) -> None:
+    """Name on stderr the ids that are nowhere."""
+    for letter_id in missing:
+        typer.echo(f"There is no dead letter {letter_id}.", err=True)
+
+
+def letters_text(count: int) -> str:
+    """`1 dead letter`, `2 dead letters`."""
+    return "1 dead letter" if count == 1 else f"{count} dead letters"
+
+
+def console() -> Console:
+    """Where tables are printed."""
+    # Ids are for copying: a narrow terminal wraps the lines rather than cutting them.
+    target = _Console(highlight=False, markup=False, soft_wrap=True)
+    target.width = max(target.width, _NARROWEST)
+    return target
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave the exit code to the command."""
+        raise BrokenPipeError
+
+
+def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
+    """A page of a list."""
+    table = _table("failed")
+    table.add_column("age", justify="right")
+    for name in ("id", "to", "class", "code"):
+        table.add_column(name)
+    for name in ("attempts", "requeued"):
+        table.add_column(name, justify="right")
+    table.add_column("reason")
+    for letter in letters:
+        table.add_row(
+            _local(letter.failed_at),
+            age(letter.failed_at, now),
+            letter.id,
+            _recipient(letter),
+            letter.failed_as,
+            letter.code or _NOTHING,
+            str(letter.attempts),
+            str(letter.generation),
+            _words(letter),
+        )
+    return table
+
+
+def letters_lines(letters: Iterable[DeadLetter], now: datetime) -> Iterator[str]:
+    """The same for a terminal that is too narrow for a table: some lines for each letter."""
+    for letter in letters:
+        requeued = f", requeued {letter.generation}×" if letter.generation else ""
+        yield letter.id
+        yield f"  {_recipient(letter)}"
+        yield (
+            f"  {letter.failed_as} {letter.code}".rstrip()
+            + f", failed {age(letter.failed_at, now)} ago, attempts: {letter.attempts}{requeued}"
+        )
+        yield f"  {_words(letter)}"
+
+
+def _recipient(letter: DeadLetter) -> str:
+    return letter.masked_recipient or f"{letter.queue}: undecodable"
+
+
+def _words(letter: DeadLetter) -> str:
+    """The reason's own words in one line."""
+    words = " ".join(letter.without_recipient(letter.message).split())
+    shown = "".join(one if one.isprintable() else "·" for one in words)
+    return shown if len(shown) <= _WORDS else f"{shown[: _WORDS - 1]}…"
+
+
+def groups_table(groups: Iterable[Group]) -> Table:
+    """Reasons with their counts."""
+    table = _table("queue", "class", "code")
+    table.add_column("count", justify="right")
+    table.add_column("first failed")
+    table.add_column("last failed")
+    for one in groups:
+        times = (_local(one.first_at), _local(one.last_at))
+        table.add_row(one.queue, one.failed_as, one.code or _NOTHING, str(one.count), *times)
+    return table
+
+
+def specimen_table(specimen: Specimen, *, content: bool) -> Table:
+    """One letter in full, a line for each thing that is known."""
+    shown = specimen_json(specimen, content=content)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in shown.items():
+        match value:
+            case None | []:
+                continue
+            case list() if name == "history":
+                lines = [
+                    f"{step['at'] or ''}  {step['what']}".strip()
+                    for step in value
+                    if isinstance(step, dict)
+                ]
+                text = "\n".join(lines)
+            case list():
+                text = ", ".join(map(str, value))
+            case dict():
+                text = json.dumps(value, indent=2, ensure_ascii=False)
+            case _:
+                text = str(value)
+        table.add_row(name, text)
+    return table
+
+
+def _table(*names: str) -> Table:
+    """Without lines, so that what is copied from it is what it shows."""
+    return Table(*names, box=None, pad_edge=False, header_style="bold")
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """`45s`, `12m`, `3h`, `8d`: since a moment, in its largest unit."""
+    if since is None:
+        return _NOTHING
+    seconds = max(0, int((now - since).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * length or (seconds >= length and unit != "d"):
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def _local(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else _NOTHING

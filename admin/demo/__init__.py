@@ -1,0 +1,1 @@
+"""`gateway demo`: the whole gateway on one machine, with stand-in providers."""

@@ -1,0 +1,117 @@
+"""What the demo shows: its own notifications, then whatever else is sent while it is up."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from admin.live.deliveries import MOST, Deliveries, Known
+from admin.live.delivery_view import LOOKS, address
+from broker_topology.events import Fact
+from common.envelope import Event, Status, utc_now
+
+_WITH_TITLES = 80
+
+
+@dataclass(frozen=True)
+class Case:
+    """One notification of the demo, and how it should end."""
+
+    title: str
+    to: str
+    ends: str
+    subject: str | None = None
+
+    def request(self) -> dict[str, Any]:
+        """The body of its POST."""
+        text = "Your order is on its way."
+        request: dict[str, Any] = {"to": [self.to], "text": text}
+        return request | ({"subject": self.subject} if self.subject else {})
+
+
+class Board:
+    """How far everything has come; facts come from another thread than the one that looks."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        self._cases = cases
+        self._ids: dict[Case, str] = {}
+        self._deliveries = Deliveries()
+        self._news: deque[Known] = deque(maxlen=MOST)
+        self._left_out = 0
+
+    def accepted(self, case: Case, delivery_id: str) -> None:
+        """The API answered 202 for this case."""
+        self._ids[case] = delivery_id
+
+    def note(self, fact: Fact) -> None:
+        """Take in a fact, of a case or not."""
+        if news := self._deliveries.hear(fact):
+            self._left_out += len(self._news) == MOST
+            self._news.append(news)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every case has ended."""
+        return all((known := self.known(case)) and known.is_ended for case in self._cases)
+
+    @property
+    def is_as_expected(self) -> bool:
+        """Whether every case has ended as it should."""
+        return all(
+            (known := self.known(case)) and known.status == case.ends for case in self._cases
+        )
+
+    def known(self, case: Case) -> Known | None:
+        """How far a case has come."""
+        return self._deliveries.get(self._ids.get(case, ""))
+
+    def failures(self) -> list[Event]:
+        """What made dead letters of cases."""
+        found = [self.known(case) for case in self._cases]
+        return [one.last for one in found if one and one.last and one.status is Status.FAILED]
+
+    def news(self) -> Iterator[Known]:
+        """What has changed since the last call; of more than can be kept, the latest."""
+        while self._news:
+            if not self._is_of_a_case(known := self._news.popleft()):
+                yield known
+
+    def left_out(self) -> int:
+        """How many changes came too fast to be kept, and are not among the news."""
+        count, self._left_out = self._left_out, 0
+        return count
+
+    def under_way(self) -> list[Known]:
+        """What has not ended yet; the one of which something was heard last is the last."""
+        return [known for known in self._deliveries.under_way() if not self._is_of_a_case(known)]
+
+    def table(self, width: int) -> RenderableType:
+        """The cases at this moment."""
+        has_titles = width >= _WITH_TITLES
+        table = Table(title="On their way", title_justify="left", box=box.SIMPLE_HEAD)
+        if has_titles:
+            table.add_column("notification", no_wrap=True)
+        table.add_column("to", overflow="fold")
+        table.add_column("status", no_wrap=True)
+        for heading in ("tries", "time"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for case in self._cases:
+            if known := self.known(case):
+                title = [Text(case.title)] if has_titles else []
+                table.add_row(*title, *_cells(case, known))
+        return table
+
+    def _is_of_a_case(self, known: Known) -> bool:
+        """Whether the table of cases has it; one that was put back has left that behind."""
+        return known.generation == 0 and known.id in self._ids.values()
+
+
+def _cells(case: Case, known: Known) -> tuple[Text, ...]:
+    to = address(known) if known.to else case.to
+    status = Text(known.status.value, LOOKS[known.status])
+    return Text(to), status, Text(str(known.tries)), Text(f"{known.took_s(utc_now()):.1f} s")

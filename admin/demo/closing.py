@@ -1,0 +1,83 @@
+"""What the demo says when its own notifications have ended: what arrived, and what to try next."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from admin.live.delivery_view import dead_show
+from admin.live.reasons import one_line, reason_of
+from admin.live.screen import counted, fold
+from common.envelope import Event
+
+_OTHERS = 34  # what subject and text need beside the recipient, to stay readable
+
+
+def print_closing(
+    console: Console, failures: list[Event], api: str, inbox: str, management: list[str]
+) -> None:
+    """Read back what arrived from the inbox; name the dead letters, and where to look further.
+
+    management: the address of the broker's page, and remarks on it.
+    """
+    entries = httpx.get(f"{inbox}/inbox.json", timeout=10).json()["entries"]
+    console.print(_arrived(entries, console.width))
+    for event in failures:
+        tries = counted(event.attempt, "try", "tries")
+        said = f"Dead letter in queue {event.channel}.dead after {tries}: {reason_of(event)}"
+        console.print(Text(fold(console, said), "red"), soft_wrap=True)
+        console.print(Text(f"  {dead_show(event.delivery_id)}\n"), soft_wrap=True)
+    for text in _where(api, inbox, management):
+        console.print(Text(text), soft_wrap=True)
+    for text in _what_next(inbox, failures):
+        console.print(Text(text), soft_wrap=True)
+
+
+def _arrived(entries: list[dict[str, Any]], width: int) -> Table:
+    title = "What arrived, read from the inbox"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    longest = max((len(_recipient(entry)) for entry in entries), default=0)
+    table.add_column("to", overflow="fold", min_width=min(longest, max(width - _OTHERS, 0)))
+    table.add_column("subject")
+    table.add_column("text")
+    for entry in entries:
+        words = (_recipient(entry), entry["subject"] or "", entry["text"] or "")
+        table.add_row(*(Text(one_line(word, 200)) for word in words))
+    return table
+
+
+def _recipient(entry: dict[str, Any]) -> str:
+    return f"{entry['channel']}:{entry['recipient']}"
+
+
+def _where(api: str, inbox: str, management: list[str]) -> Iterator[str]:
+    yield f"API docs  {api}/docs"
+    yield f"Inbox     {inbox}/"
+    first, *more = management
+    yield f"RabbitMQ  {first}"
+    for remark in more:
+        yield f"          {remark}"
+
+
+def _what_next(inbox: str, failures: list[Event]) -> Iterator[str]:
+    """Commands that work while the demo is up, in lines of 60."""
+    yield "\nWhat to try next, in another terminal; commands find"
+    yield "this demo by themselves:"
+    yield "  # refused twice, then sent"
+    yield "  ./gateway send email:twice+you@example.com \\"
+    yield "    --subject Hello --text hello --wait"
+    yield "  # refused for good: a dead letter"
+    yield "  ./gateway send telegram:900001001 --text hello"
+    yield "  ./gateway dead list"
+    for event in failures[:1]:
+        yield "  # put the dead letter back, to somebody else"
+        yield "  ./gateway dead requeue --redirect 43 \\"
+        yield f"    {one_line(event.delivery_id, 100)}"
+    yield f"  # the inbox, and which addresses are refused how\n  {inbox}/"
+    yield "  # after this demo, with real providers"
+    yield "  ./gateway up --init"
+    yield "  ./gateway up"

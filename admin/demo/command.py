@@ -1,0 +1,198 @@
+"""`gateway demo`: the whole gateway on this machine, with stand-in providers, in one command."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from admin.demo.board import Board, Case
+from admin.demo.closing import print_closing
+from admin.demo.live import show_live
+from admin.here import DEMO, announced, env_file_of
+from admin.live.following import Following
+from admin.live.screen import is_painted
+from admin.one_machine import (
+    INBOX_PORT,
+    MANAGEMENT_PORT,
+    alone,
+    await_answer,
+    port_or_free,
+    start_node,
+)
+from broker_topology.apply import apply, present, remove
+from broker_topology.connect import mask_url
+from common.errors import GatewayError
+from common.settings import load_settings
+from deploy.local.node import Node, free_port
+from deploy.local.stack import Stack, checkout, gateway_services, sandbox_service, sandbox_settings
+
+DEADLINE_S = 60.0
+API_PORT = 8080
+# Shorter than in earnest, where the second try comes after 5 s and the third after 30 s more.
+RETRY_DELAYS = "2s,4s,8s"
+BROKER_PASSWORD = "demo-only"  # noqa: S105  shown on screen; the broker listens on loopback only
+
+CASES = (
+    Case("email", "email:ada@example.com", "sent", subject="Order shipped"),
+    Case("Telegram message", "telegram:42", "sent"),
+    Case("VK message", "vk:123", "sent"),
+    Case("refused twice", "email:twice+al@example.com", "sent", subject="Invoice"),
+    Case("refused for good", "telegram:900001001", "failed"),
+)
+
+
+class DemoError(GatewayError):
+    """The demo cannot run here, or did not end as it should."""
+
+
+def demo(
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="Stop everything and exit when all have arrived.")
+    ] = False,
+) -> None:
+    """Send real notifications through a private RabbitMQ to stand-in providers, and watch them.
+
+    With --exit the exit code is 0 only if every notification ended as it should.
+    """
+    console = Console()
+    directory = checkout() / ".gateway" / "demo"
+    is_up = False
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(alone(directory.with_name("demo.lock"), "a demo of this checkout"))
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(exist_ok=True)
+            console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
+            broker = stack.enter_context(_broker(directory))
+            api, inbox = stack.enter_context(_gateway(directory, broker))
+            is_up = True
+            board = Board(CASES)
+            following = stack.enter_context(Following(broker.url, board.note, with_queued=True))
+            _play(console, board, following, api)
+            print_closing(console, board.failures(), api, inbox, broker.page)
+            if exit_:
+                if not board.is_as_expected:
+                    raise DemoError(f"not every notification ended as it should; logs: {directory}")
+                return
+            console.print("\nEverything stays up. Press Ctrl-C to stop.\n")
+            show_live(console, board, following)
+        except KeyboardInterrupt:
+            console.print("\nStopping …")
+            if exit_ or not is_up:
+                raise
+
+
+@dataclass(frozen=True)
+class _Broker:
+    """Where the demo's broker is; management_url: of a private one."""
+
+    url: str
+    management_url: str | None = None
+
+    @property
+    def page(self) -> list[str]:
+        """Where its management page is, in lines."""
+        if self.management_url is None:
+            return [f"of {mask_url(self.url)}"]
+        return [self.management_url, f"user demo, password {BROKER_PASSWORD}"]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What who uses it needs to know."""
+        page = {"GATEWAY_MANAGEMENT_URL": self.management_url} if self.management_url else {}
+        return {"GATEWAY_AMQP_URL": self.url, **page}
+
+
+@contextmanager
+def _broker(directory: Path) -> Iterator[_Broker]:
+    """The broker that the demo runs on.
+
+    A private node, or the broker of GATEWAY_AMQP_URL: there the demo declares its topology, and
+    removes it at the end, only where no gateway lives yet.
+    """
+    if given := _given_url():
+        if present(given):
+            raise DemoError(
+                f"{mask_url(given)} has a gateway's queues already, whose messages the demo would "
+                "swallow; name an empty vhost, or unset GATEWAY_AMQP_URL for a private broker"
+            )
+        try:
+            apply(given)
+            yield _Broker(given)
+        finally:
+            remove(given)
+        return
+
+    def create(port: int) -> Node:
+        return Node.create(
+            directory / "broker", user="demo", password=BROKER_PASSWORD, management_port=port
+        )
+
+    with start_node(create, MANAGEMENT_PORT) as node:
+        apply(node.amqp_url())
+        yield _Broker(node.amqp_url(), node.management_url)
+
+
+def _given_url() -> str | None:
+    """The broker that the environment names, itself or by file; `.env` has no say in a demo."""
+    settings = load_settings(
+        {name: value for name, value in os.environ.items() if name.startswith("GATEWAY_AMQP_")}
+    )
+    return settings.broker_url if "amqp_url" in settings.model_fields_set else None
+
+
+@contextmanager
+def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str]]:
+    """Run sandbox, API and senders; yields the addresses of the API and of the inbox."""
+    smtp_port, http_port, api_port = free_port(), port_or_free(INBOX_PORT), port_or_free(API_PORT)
+    known = sandbox_settings(smtp_port, http_port) | broker.settings
+    known |= {"GATEWAY_API_PORT": str(api_port), "GATEWAY_RETRY_DELAYS": RETRY_DELAYS}
+    settings = known | {"GATEWAY_ENV_FILE": os.devnull}
+    services = [sandbox_service(smtp_port, http_port), *gateway_services(settings)]
+    with Stack(directory, services) as stack:
+        api = f"http://127.0.0.1:{api_port}"
+        inbox = f"http://127.0.0.1:{http_port}"
+        for name, address in (("sandbox", f"{inbox}/inbox.json"), ("api", f"{api}/readyz")):
+            await_answer(address, name, stack)
+        with announced(DEMO, env_file_of(DEMO), known):
+            yield api, inbox
+
+
+def _play(console: Console, board: Board, following: Following, api: str) -> None:
+    """POST every case and show how far each has come until all have ended, or the time is over."""
+    if fault := following.await_ready(10):
+        raise DemoError(f"what becomes of notifications cannot be followed: {fault}")
+    with httpx.Client(base_url=api, timeout=10) as client:
+        for case in CASES:
+            answer = client.post("/v1/notifications", json=case.request())
+            if answer.status_code != httpx.codes.ACCEPTED:
+                raise DemoError(f"POST /v1/notifications answered {answer.text}")
+            board.accepted(case, answer.json()["deliveries"][0]["id"])
+    _show_until_done(console, board)
+
+
+def _show_until_done(console: Console, board: Board) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+
+    def picture() -> RenderableType:
+        return board.table(console.width)
+
+    def wait() -> None:
+        while not board.is_done and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    if not is_painted(console):
+        wait()
+        console.print(picture())
+        return
+    with Live(console=console, get_renderable=picture, refresh_per_second=8):
+        wait()

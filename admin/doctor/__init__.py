@@ -1,0 +1,1 @@
+"""`gateway doctor`: is everything there that the gateway needs?"""

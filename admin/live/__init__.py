@@ -1,0 +1,1 @@
+"""What becomes of deliveries, followed and shown as it happens."""

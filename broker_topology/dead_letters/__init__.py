@@ -1,0 +1,1 @@
+"""Dead letters: looked at, requeued, discarded, kept in files."""

@@ -1,0 +1,169 @@
+"""Putting the letters of a file back among the dead ones, each once however often it is asked."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker_topology.dead_letters.archive import Record, read_records
+from broker_topology.dead_letters.queue import DeadLetterError, DeadQueue, opened
+from broker_topology.dead_letters.requeue import Publisher
+from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.walk import letter_of
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import would do, or did.
+
+    counts: letters put into each queue; present: left out, because a letter with that id is among
+    the dead ones or stands earlier in the file; before: left out, because that line of the file
+    was imported once, and the letter has been requeued or discarded since.
+    """
+
+    counts: Mapping[str, int]
+    present: int
+    before: int
+
+    @property
+    def total(self) -> int:
+        """How many letters are put back."""
+        return sum(self.counts.values())
+
+
+def plan_import(url: str, file: Path, *, again: bool = False) -> ImportPlan:
+    """Read the whole file, look at all dead letters, and say what an import would do.
+
+    again: also what was imported before. Raises DeadLetterError that names a wrong line, and
+    TopologyError.
+    """
+    sorting = _Sorting(file, again=again)
+    sorting.meet(_present(url, sorting.ids))
+    for number, record in sorting.records():
+        sorting.decide(number, record)
+    return sorting.result()
+
+
+def import_file(
+    url: str,
+    file: Path,
+    *,
+    again: bool = False,
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> ImportPlan:
+    """Put the letters of a file into the queues they came from, each confirmed.
+
+    A queue is locked while letters are put into it. A line that is back is written down in
+    `<file>.imported`. Raises DeadLetterError and TopologyError as `plan_import`, and when the
+    broker takes no more; what is back then is left out the next time.
+    """
+    sorting = _Sorting(file, again=again)
+    sorting.meet(_present(url, sorting.ids))
+    with _notebook(file) as note:
+        for name in Selection().queues():
+            if not sorting.ids[name]:
+                continue
+            with opened(url, name) as queue:
+                # Again, now that nobody else can import into it.
+                sorting.meet(_ids_in(queue, sorting.ids[name]))
+                publisher = Publisher(queue.connection)
+                for number, record in sorting.records(name):
+                    if sorting.decide(number, record):
+                        _publish(publisher, record)
+                        note(number, record.id)
+                        on_progress(sorting.result().total)
+    return sorting.result()
+
+
+class _Sorting:
+    """Decides about each record of a file; `ids` are those of each queue."""
+
+    def __init__(self, file: Path, *, again: bool) -> None:
+        self._file = file
+        self.ids: dict[str, set[str]] = defaultdict(set)
+        for record in read_records(file):
+            self.ids[record.queue].add(record.id)
+        self._done = set() if again else _imported_lines(file)
+        self._met: set[str] = set()
+        self._counts: Counter[str] = Counter()
+        self._present = self._before = 0
+
+    def meet(self, ids: Iterable[str]) -> None:
+        """These are among the dead letters already."""
+        self._met.update(ids)
+
+    def records(self, queue: str | None = None) -> Iterator[tuple[int, Record]]:
+        """The file's records with their line numbers, or those of one queue."""
+        for number, record in enumerate(read_records(self._file), 1):
+            if queue in (None, record.queue):
+                yield number, record
+
+    def decide(self, number: int, record: Record) -> bool:
+        """Whether to put it back; counts it."""
+        if record.id in self._met:
+            self._present += 1
+            return False
+        if (number, record.id) in self._done:
+            self._before += 1
+            return False
+        self._met.add(record.id)
+        self._counts[record.queue] += 1
+        return True
+
+    def result(self) -> ImportPlan:
+        """What was decided so far."""
+        return ImportPlan(dict(self._counts), self._present, self._before)
+
+
+def _present(url: str, ids: Mapping[str, set[str]]) -> set[str]:
+    """Which of these ids are in any queue of dead letters; it may have moved to another."""
+    wanted = set().union(*ids.values())
+    found: set[str] = set()
+    for name in Selection().queues():
+        with opened(url, name) as queue:
+            found |= _ids_in(queue, wanted)
+    return found
+
+
+def _ids_in(queue: DeadQueue, wanted: set[str]) -> set[str]:
+    with queue.walk(queue.ready()) as walk:
+        return {letter.id for letter in map(letter_of, walk.look()) if letter.id in wanted}
+
+
+def _publish(publisher: Publisher, record: Record) -> None:
+    # By the default exchange: the queue itself, or a failure.
+    publisher.publish("", record.queue, record.body_bytes, dict(record.headers), record.message_id)
+
+
+def _notes(file: Path) -> Path:
+    return file.with_name(f"{file.name}.imported")
+
+
+def _imported_lines(file: Path) -> set[tuple[int, str]]:
+    """Line number and id of what was imported before; by both, because a file may grow."""
+    try:
+        lines = _notes(file).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return set()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise DeadLetterError(
+            f"{_notes(file)}, which says what was imported before, cannot be read: {reason}."
+        ) from error
+    parts = (line.partition(" ") for line in lines)
+    return {(int(number), letter_id) for number, _, letter_id in parts if number.isdecimal()}
+
+
+@contextmanager
+def _notebook(file: Path) -> Iterator[Callable[[int, str], None]]:
+    """Yields what to tell that a line is back."""
+    try:
+        notes = _notes(file).open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise DeadLetterError(
+            f"{_notes(file)}, which is to say what was imported, cannot be written: "
+            f"{error.strerror}. Copy {file.name} to a directory of yours and import it from there."
+        ) from error
+    with notes:
+        yield lambda number, letter_id: print(number, letter_id, file=notes)

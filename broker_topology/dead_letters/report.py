@@ -1,0 +1,124 @@
+"""Dead letters as JSON, for the command line and the API alike; recipients masked."""
+
+import json
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from broker_topology.dead_letters.letter import DeadLetter, Group, first_death
+from broker_topology.dead_letters.walk import Specimen
+from common.envelope import Delivery
+
+
+def letter_json(letter: DeadLetter) -> dict[str, JsonValue]:
+    """One letter of a list, without content and with its recipient masked."""
+    return {
+        "id": letter.id,
+        "queue": letter.queue,
+        "channel": letter.channel,
+        "priority": letter.priority,
+        "to": letter.masked_recipient,
+        "class": letter.failed_as,
+        "code": letter.code,
+        "message": letter.without_recipient(letter.message),
+        "failed_at": _iso(letter.failed_at),
+        "attempts": letter.attempts,
+        "requeued": letter.generation,
+        "accepted_at": _iso(letter.accepted_at),
+        "tags": list(letter.tags),
+        "bytes": letter.body_bytes,
+        "decodable": letter.fault is None,
+    }
+
+
+def group_json(one: Group) -> dict[str, JsonValue]:
+    """One reason with its count."""
+    return {
+        "queue": one.queue,
+        "class": one.failed_as,
+        "code": one.code,
+        "count": one.count,
+        "first_failed_at": _iso(one.first_at),
+        "last_failed_at": _iso(one.last_at),
+    }
+
+
+def specimen_json(specimen: Specimen, *, content: bool) -> dict[str, JsonValue]:
+    """One letter in full; the recipient's address and what was written only with `content`."""
+    letter = specimen.letter
+    shown = letter_json(letter) | {
+        "host": letter.host,
+        "expires_at": _iso(letter.expires_at),
+        "fault": letter.fault,
+        "history": history(specimen),
+        "headers": shown_headers(specimen, content=content),
+    }
+    if content:
+        shown |= {
+            "to": _recipient(letter),
+            "message": letter.message,
+            "content": _content(specimen),
+        }
+    return shown
+
+
+def history(specimen: Specimen) -> list[JsonValue]:
+    """What is known to have happened, in order: `{at, what}`."""
+    letter, headers = specimen.letter, specimen.headers
+    steps: list[tuple[datetime | None, str]] = [(letter.accepted_at, "accepted")]
+    if letter.generation:
+        steps.append((None, f"put back by an operator {_times(letter.generation)}"))
+    first_ms = headers.get("gw-first-at")
+    if isinstance(first_ms, int) and letter.accepted_at:
+        steps.append((_moment(first_ms, letter.accepted_at), "first attempt of this generation"))
+    died = first_death(headers)
+    if died:
+        steps.append((None, f"taken out of {died.get('queue')} by the broker"))
+    host = f" on {letter.host}" if letter.host else ""
+    steps.append(
+        (letter.failed_at, f"{letter.failed_as} after {_tries(letter.attempts)}{host}".strip())
+    )
+    return [{"at": _iso(at), "what": what} for at, what in steps if at or what != "accepted"]
+
+
+def shown_headers(specimen: Specimen, *, content: bool) -> dict[str, JsonValue]:
+    """Headers as JSON, the recipient in them masked unless content is asked for."""
+    shown: dict[str, JsonValue] = json.loads(
+        json.dumps(specimen.headers, default=str, sort_keys=True)
+    )
+    if content:
+        return shown
+    return {
+        name: specimen.letter.without_recipient(value) if isinstance(value, str) else value
+        for name, value in shown.items()
+    }
+
+
+def _content(specimen: Specimen) -> JsonValue:
+    """The delivery as it was accepted; of what is none, its text."""
+    if specimen.letter.fault is not None:
+        return specimen.body.decode(errors="backslashreplace")
+    document: JsonValue = Delivery.decode(specimen.body).model_dump(
+        mode="json", exclude_none=True, exclude_defaults=True
+    )
+    return document
+
+
+def _recipient(letter: DeadLetter) -> str | None:
+    return None if letter.address is None else f"{letter.channel}:{letter.address}"
+
+
+def _moment(at_ms: int, like: datetime) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, like.tzinfo)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _tries(count: int) -> str:
+    return "1 attempt" if count == 1 else f"{count} attempts"

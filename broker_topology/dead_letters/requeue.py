@@ -1,0 +1,170 @@
+"""Putting dead letters back to be sent again: publish, await the confirm, ack; pika."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pika import BasicProperties, DeliveryMode
+from pika.adapters.blocking_connection import BlockingConnection
+from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
+
+from broker_topology.apply import exists
+from broker_topology.connect import connected
+from broker_topology.dead_letters.letter import DeadLetter, read_progress
+from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patience, QueueRefusedError
+from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.work import Worklist
+from broker_topology.topology import DUE, Queue, queue_name, requeue_key
+from common.broker.consumer import clean_headers
+from common.envelope import Delivery, Progress, epoch_ms, utc_now
+from common.settings import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """What came of it: letters put back, letters that cannot be decoded and stay, unknown ids."""
+
+    requeued: int
+    undecodable: int
+    missing: list[str]
+
+
+def requeue(
+    url: str,
+    selection: Selection,
+    *,
+    limit: int | None = None,
+    rate: Rate | None = None,
+    redirect: str | None = None,
+    patience: Patience = PATIENT,
+    on_progress: Callable[[int], object] = lambda _: None,
+    depths: Mapping[str, int] | None = None,
+) -> Requeued:
+    """Put the selected letters back into their channel queues, as new generations.
+
+    limit: most letters; redirect: the address to send to from now on; on_progress: told how many
+    are back; depths: of a Plan, so that nothing else is touched. A letter is acked when the
+    broker has confirmed its copy: being killed loses none and doubles at most the one in hand.
+    Raises DeadLetterError, TopologyError.
+    """
+    with connected(url, patience.broker_s) as connection:
+        publisher = Publisher(connection)
+        pace = _Pace(rate)
+        work = Worklist(url, selection, limit, patience, accepts=is_decodable, depths=depths)
+        work.on_window = publisher.breathe
+        with closing(work.batches()) as batches:
+            for batch in batches:
+                for letter, taken in batch:
+                    while wait_s := pace.wait_s():
+                        connection.sleep(min(wait_s, 1.0))
+                        work.breathe()
+                    if work.is_late:
+                        break
+                    publisher.put_back(taken.body, taken.headers, redirect)
+                    work.done(letter, taken)
+                    work.breathe()
+                    on_progress(work.handled)
+    return Requeued(work.handled, work.refused, work.missing)
+
+
+def is_decodable(letter: DeadLetter) -> bool:
+    """Whether a sender could make anything of it."""
+    return letter.fault is None
+
+
+def onward_headers(
+    headers: dict[str, Any], delivery: Delivery, now: datetime, redirect: str | None = None
+) -> dict[str, Any]:
+    """Headers of a delivery that starts anew: what is foreign stays, and a new generation.
+
+    It may take as long as it could at first, counted from `now`.
+    """
+    foreign = {
+        name: value for name, value in clean_headers(headers).items() if not name.startswith("gw-")
+    }
+    before = read_progress(headers)
+    lifetime: timedelta = delivery.expires_at - delivery.accepted_at
+    progress = replace(
+        Progress(step=before.step, address=redirect or before.address),
+        generation=before.generation + 1,
+        expires_at_ms=epoch_ms(now + lifetime),
+    )
+    return foreign | progress.to_headers()
+
+
+class Publisher:
+    """Publishes one message at a time and returns after the broker's confirm."""
+
+    def __init__(self, connection: BlockingConnection) -> None:
+        self._connection = connection
+        self._channel = connection.channel()
+        self._channel.confirm_delivery()
+        self._known: set[str] = set()
+
+    def put_back(self, body: bytes, headers: dict[str, Any], redirect: str | None) -> None:
+        """Publish a dead letter's delivery to its channel queue as a new generation."""
+        delivery = Delivery.decode(body)
+        self._expect(queue_name(delivery.channel, delivery.priority))
+        self.publish(
+            DUE,
+            requeue_key(delivery.channel, delivery.priority),
+            body,
+            onward_headers(headers, delivery, utc_now(), redirect),
+            delivery.id,
+        )
+
+    def publish(
+        self, exchange: str, key: str, body: bytes, headers: dict[str, Any], message_id: str | None
+    ) -> None:
+        """Publish persistently. Raises DeadLetterError when the broker does not take it."""
+        properties = BasicProperties(
+            content_type="application/json",
+            delivery_mode=DeliveryMode.Persistent.value,
+            headers=headers,
+            message_id=message_id,
+            app_id="gateway",
+        )
+        try:
+            self._channel.basic_publish(exchange, key, body, properties, mandatory=True)
+        except UnroutableError as error:
+            raise _no_queue(key) from error
+        except NackError as error:
+            raise DeadLetterError(f"The broker refused a message for {key}: try again.") from error
+        except ChannelClosedByBroker as error:
+            raise QueueRefusedError(
+                f"The broker refuses to be published to ({error.reply_text}): use an operator's "
+                "URL, and run `gateway topology check`."
+            ) from error
+
+    def breathe(self) -> None:
+        """Answer the broker's heartbeats."""
+        self._connection.process_data_events(0)
+
+    def _expect(self, queue: str) -> None:
+        # What due cannot route goes to the queue unrouted, which is no failure to the broker.
+        if queue not in self._known and not exists(self._connection, Queue(queue, {})):
+            raise _no_queue(queue)
+        self._known.add(queue)
+
+
+class _Pace:
+    """Tells how long to wait so that no more than the rate goes out, evenly spaced."""
+
+    def __init__(self, rate: Rate | None) -> None:
+        self._interval_s = rate.interval_s if rate else 0.0
+        self._next_at = time.monotonic()
+
+    def wait_s(self) -> float:
+        """Seconds until the next may go; 0 when it may go now, which takes the turn."""
+        now = time.monotonic()
+        if now < self._next_at:
+            return self._next_at - now
+        self._next_at = max(self._next_at, now - self._interval_s) + self._interval_s
+        return 0.0
+
+
+def _no_queue(queue: str) -> DeadLetterError:
+    return DeadLetterError(f"The broker has no queue for {queue}: run `gateway topology apply`.")

@@ -1,0 +1,1 @@
+"""The gateway's processes and a private RabbitMQ, on one machine."""

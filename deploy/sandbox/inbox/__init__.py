@@ -1,0 +1,1 @@
+"""What the stand-in providers were sent, and its pages."""

@@ -1,0 +1,1 @@
+"""A Bot API that delivers to nobody."""

@@ -1,0 +1,1 @@
+"""A VK API that delivers to nobody."""

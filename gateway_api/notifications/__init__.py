@@ -1,0 +1,1 @@
+"""Accepting notifications: request, validation, deliveries, publish."""

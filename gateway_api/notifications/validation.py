@@ -1,0 +1,161 @@
+"""From the bytes of a request to a notification that can be sent, or all its faults at once."""
+
+import difflib
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from common.envelope import Channel
+from common.faults import sentence_of
+from gateway_api.notifications.content import content_faults
+from gateway_api.notifications.email_headers import header_faults
+from gateway_api.notifications.options import EmailOptions
+from gateway_api.notifications.recipients import Recipient, normalise_email, parse_recipient
+from gateway_api.notifications.request import UNION_TAGS, NotificationRequest
+from gateway_api.problems import Fault, Problem, pointer
+
+MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
+_MAX_DETAILED_FAULTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ValidNotification:
+    """A request whose every part was checked.
+
+    recipients: as in `to`; copies: cc and bcc addresses of the one email recipient;
+    email: the options with normalised addresses, and without bcc, so that no copy can show it.
+    """
+
+    request: NotificationRequest
+    recipients: list[Recipient]
+    copies: list[Recipient]
+    email: EmailOptions | None
+
+
+def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) -> ValidNotification:
+    """Read and check a whole request. Raises Problem with the path of each fault.
+
+    extra_headers: names of email headers, in lower case, that are allowed beside the usual ones.
+    """
+    try:
+        # Strict here and not in the models' configuration: readers of the wire stay tolerant.
+        request = NotificationRequest.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise problem_of(error, NotificationRequest) from None
+    faults: list[Fault] = []
+    recipients = _read_recipients(request.to, faults)
+    named = [text.partition(":")[0] for text in _listed(request.to)]
+    email, copies = request.email, list[Recipient]()
+    if email is not None:
+        email, copies = _read_email_addresses(email, recipients, faults)
+        faults += _copy_faults(email, named.count(Channel.EMAIL))
+        faults += header_faults(email.headers, extra_headers)
+    channels = {channel for channel in Channel if channel in named}
+    if set(named) == channels:  # else it is unknown what the content has to suit
+        faults += content_faults(request, channels)
+    if faults:
+        raise invalid_request(faults)
+    return ValidNotification(request, recipients, copies, email)
+
+
+def invalid_request(faults: Sequence[Fault]) -> Problem:
+    """The problem that names these faults."""
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
+    where = f"{first.path}: " if first.path else ""
+    return Problem("invalid_request", f"{where}{first.message}{more}", faults=faults[:MAX_FAULTS])
+
+
+def problem_of(error: ValidationError, model: type[BaseModel]) -> Problem:
+    """The problem that names what pydantic found wrong with a request, read as this model."""
+    if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
+        return invalid_request([Fault("", f"{error.error_count()} faults; too many to list")])
+    found = error.errors(include_url=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        reason = found[0]["ctx"]["error"]
+        return Problem("malformed_json", f"the body is not a JSON document in UTF-8: {reason}")
+    return invalid_request([_fault_of(detail, model) for detail in found])
+
+
+def _listed(to: list[str] | str) -> list[str]:
+    return [to] if isinstance(to, str) else to
+
+
+def _read_recipients(to: list[str] | str, faults: list[Fault]) -> list[Recipient]:
+    recipients: list[Recipient] = []
+    seen: set[str] = set()
+    for index, text in enumerate(_listed(to)):
+        path = pointer("to") if isinstance(to, str) else pointer("to", index)
+        try:
+            recipient = parse_recipient(text)
+        except ValueError as error:
+            faults.append(Fault(path, str(error)))
+            continue
+        if recipient.identity in seen:
+            faults.append(Fault(path, f"{recipient} is given twice"))
+        seen.add(recipient.identity)
+        recipients.append(recipient)
+    return recipients
+
+
+def _read_email_addresses(
+    email: EmailOptions, recipients: list[Recipient], faults: list[Fault]
+) -> tuple[EmailOptions, list[Recipient]]:
+    """Normalise reply_to, cc and bcc; returns the options to send with, and the copies."""
+    seen = {one.identity for one in recipients if one.channel is Channel.EMAIL}
+    cc = list(_read_copies("cc", email.cc, seen, faults))
+    bcc = list(_read_copies("bcc", email.bcc, seen, faults))
+    reply_to = email.reply_to
+    if reply_to is not None:
+        try:
+            reply_to = normalise_email(reply_to)
+        except ValueError as error:
+            faults.append(Fault("/email/reply_to", str(error)))
+    changes: dict[str, Any] = {
+        "reply_to": reply_to,
+        "cc": [recipient.address for recipient in cc],
+        "bcc": [],
+    }
+    return email.model_copy(update=changes), cc + bcc
+
+
+def _copy_faults(email: EmailOptions, recipients: int) -> Iterator[Fault]:
+    for name, addresses in (("cc", email.cc), ("bcc", email.bcc)):
+        if addresses and recipients != 1:
+            sentence = f"{name} needs exactly one email recipient in `to`, not {recipients}"
+            yield Fault(pointer("email", name), sentence)
+
+
+def _read_copies(
+    name: str, addresses: list[str], seen: set[str], faults: list[Fault]
+) -> Iterator[Recipient]:
+    for index, address in enumerate(addresses):
+        path = pointer("email", name, index)
+        try:
+            recipient = Recipient(Channel.EMAIL, normalise_email(address))
+        except ValueError as error:
+            faults.append(Fault(path, str(error)))
+            continue
+        if recipient.identity in seen:
+            faults.append(Fault(path, f"{recipient.address} gets this email already"))
+        seen.add(recipient.identity)
+        yield recipient
+
+
+def _fault_of(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
+    location = [part for part in detail["loc"] if part != "[key]"]
+    if location[:1] == ["to"]:
+        location = [part for part in location if part not in UNION_TAGS]
+    sentence = sentence_of(detail)
+    if detail["type"] == "extra_forbidden" and len(location) == 1:
+        sentence += _nearest(str(location[0]), model)
+    return Fault(pointer(*location), sentence)
+
+
+def _nearest(name: str, model: type[BaseModel]) -> str:
+    known = [field.alias or own for own, field in model.model_fields.items()]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,1 @@
+"""Who may be sent to now: rates, pauses, lines."""

@@ -1,0 +1,237 @@
+"""Telegram through the Bot API: one Bot and one connection pool per process."""
+
+import html
+import json
+import re
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram.error import TelegramError
+from telegram.helpers import escape_markdown
+from telegram.request import HTTPXRequest
+
+from common.envelope import Channel as ChannelName
+from common.envelope import Delivery, WireTelegram
+from common.errors import SettingsError
+from common.settings import Rate, Settings
+from senders.channel import Limits
+from senders.endpoint import DELIVERY_HEADER, is_tellable, parse_api_url
+from senders.outcome import Outcome, Scope, Sent, Unknown
+from senders.redaction import redact
+from senders.telegram.codes import (
+    Answer,
+    AnswerError,
+    UnreadError,
+    classify_answer,
+    classify_failure,
+    read_answer,
+)
+
+CONNECT_TIMEOUT_S: Final = 10.0
+READ_TIMEOUT_S: Final = 25.0
+MOST_ANSWER_BYTES: Final = 1024 * 1024  # an answer repeats the message, in long escapes at worst
+_REMEMBERED_CHATS: Final = 10_000
+
+_delivery_id: ContextVar[str] = ContextVar("delivery_id")  # of the call that this task makes
+
+
+class _Request(HTTPXRequest):
+    """Reads answers before the library does: it would lose a refusal's status code, and raise
+    whatever comes of an answer that is not quite the API's.
+    """
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        answer = read_answer(*await super().do_request(*args, **kwargs))
+        if isinstance(answer, Answer):
+            raise AnswerError(answer)
+        message = {"message_id": answer, "date": 0, "chat": {"id": 1, "type": "private"}}
+        return HTTPStatus.OK, json.dumps({"ok": True, "result": message}).encode()
+
+
+class _Bounded(httpx.AsyncByteStream):
+    """A response's body that breaks off where it is longer than any answer of the API."""
+
+    def __init__(self, body: httpx.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MOST_ANSWER_BYTES
+        async for chunk in self._body:
+            left -= len(chunk)
+            if left < 0:
+                raise UnreadError(f"the answer has more than {MOST_ANSWER_BYTES} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def _bound(response: httpx.Response) -> None:
+    """Before the body is read: a small one may unpack to gigabytes, so none may be packed."""
+    if response.headers.get("Content-Encoding", "") not in ("", "identity"):
+        raise UnreadError("the answer is compressed, which was not asked for")
+    if isinstance(response.stream, httpx.AsyncByteStream):
+        response.stream = _Bounded(response.stream)
+
+
+async def _tell_id(request: httpx.Request) -> None:
+    """Say which delivery a call is for; the library's own calls have no place for a header."""
+    if is_tellable(delivery_id := _delivery_id.get("")):
+        request.headers[DELIVERY_HEADER] = delivery_id
+
+
+class RecentSends:
+    """When the last sends to each chat were, to tell a chat's throttle from the account's."""
+
+    def __init__(self, budget: Rate | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval_s = (budget or Rate(1, 1)).interval_s
+        self._clock = clock
+        self._sends: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def note(self, chat: str) -> None:
+        """Remember that a message to this chat goes out now; the oldest chats are forgotten."""
+        _, last = self._sends.pop(chat, (0.0, float("-inf")))
+        self._sends[chat] = (last, self._clock())
+        while len(self._sends) > _REMEMBERED_CHATS:
+            self._sends.popitem(last=False)
+
+    def throttled_scope(self, chat: str) -> Scope:
+        """The recipient for a group, or a chat that was sent to faster than its budget."""
+        if chat.startswith(("-", "@")):
+            return Scope.RECIPIENT
+        before, last = self._sends.get(chat, (float("-inf"), 0.0))
+        return Scope.RECIPIENT if last - before < self._interval_s * 0.9 else Scope.ACCOUNT
+
+
+class TelegramChannel:
+    """Sends as the bot of GATEWAY_TELEGRAM_TOKEN. Raises SettingsError when it cannot."""
+
+    name = ChannelName.TELEGRAM
+    repeat_safe_s: Final[float | None] = None
+
+    def __init__(
+        self,
+        settings: Settings,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+    ) -> None:
+        if settings.telegram_token is None:
+            raise SettingsError(
+                "the telegram channel needs GATEWAY_TELEGRAM_TOKEN; set it or see docs/settings.md"
+            )
+        self._token = settings.telegram_token.get_secret_value()
+        url = parse_api_url("GATEWAY_TELEGRAM_API_URL", settings.telegram_api_url)
+        lanes = sum(settings.lanes(self.name).values())
+        self._request = _Request(
+            connection_pool_size=max(lanes, 1),
+            read_timeout=read_timeout_s,
+            write_timeout=read_timeout_s,
+            connect_timeout=connect_timeout_s,
+            pool_timeout=connect_timeout_s,
+            httpx_kwargs={
+                "trust_env": url.may_use_proxy,
+                "headers": {"Accept-Encoding": "identity"},
+                "event_hooks": {
+                    "request": [_tell_id] if url.is_told_ids else [],
+                    "response": [_bound],
+                },
+            },
+        )
+        # The same for updates, which are never fetched: a pool of their own costs 5 MB.
+        self._bot = Bot(
+            self._token,
+            base_url=f"{url.base}/bot",
+            request=self._request,
+            get_updates_request=self._request,
+        )
+        self._rates = settings.telegram_chat_rate, settings.telegram_group_rate
+        self.rate = settings.telegram_rate
+        self._recent = RecentSends(settings.telegram_chat_rate)
+
+    def transmitter(self) -> "TelegramTransmitter":
+        """A lane's view of the one bot."""
+        return TelegramTransmitter(self._bot, self._recent, self._token)
+
+    def limits(self, delivery: Delivery) -> Limits:
+        """The rate of a private chat, or of a group or channel."""
+        chat_rate, group_rate = self._rates
+        is_group = delivery.address.startswith(("-", "@"))
+        return Limits(recipient=group_rate if is_group else chat_rate)
+
+    async def close(self) -> None:
+        """Close the connection pool; idempotent."""
+        await self._request.shutdown()
+
+
+class TelegramTransmitter:
+    """Sends one message at a time through the process's bot."""
+
+    def __init__(self, bot: Bot, recent: RecentSends, token: str) -> None:
+        self._bot = bot
+        self._recent = recent
+        self._secrets = (token, token.partition(":")[2])
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """Send one text message."""
+        options = delivery.telegram or WireTelegram()
+        self._recent.note(delivery.address)
+        _delivery_id.set(delivery.id)
+        try:
+            message = await self._bot.send_message(**write_message(delivery))
+        except AnswerError as error:
+            scope = self._recent.throttled_scope(delivery.address)
+            outcome = classify_answer(error.answer, throttle=scope)
+        except TelegramError as error:
+            outcome = classify_failure(error)
+        else:
+            return Sent(str(message.message_id))
+        if isinstance(outcome, Unknown):
+            outcome = replace(outcome, resend=options.on_unknown != "fail")
+        return redact(outcome, *self._secrets)
+
+    async def close(self) -> None:
+        """The connections are the channel's."""
+
+
+def write_message(delivery: Delivery) -> dict[str, Any]:
+    """The arguments of `Bot.send_message`; the subject, if any, stands above the text."""
+    options = delivery.telegram or WireTelegram()
+    is_html_only = delivery.text is None and delivery.html is not None
+    parse_mode = "HTML" if is_html_only else options.parse_mode
+    text = (delivery.html if is_html_only else delivery.text) or ""
+    if delivery.subject:
+        text = f"{_escaped(delivery.subject, parse_mode)}\n\n{text}"
+    preview = options.link_preview
+    rows = [
+        [InlineKeyboardButton(button.text, url=button.url) for button in row]
+        for row in options.buttons
+    ]
+    chat = delivery.address
+    return {
+        "chat_id": int(chat) if re.fullmatch(r"-?\d+", chat) else chat,
+        "text": text,
+        "parse_mode": parse_mode,
+        "disable_notification": options.disable_notification or None,
+        "protect_content": options.protect_content or None,
+        "message_thread_id": options.message_thread_id,
+        "link_preview_options": (
+            LinkPreviewOptions(**preview.model_dump(exclude_defaults=True)) if preview else None
+        ),
+        "reply_markup": InlineKeyboardMarkup(rows) if rows else None,
+    }
+
+
+def _escaped(subject: str, parse_mode: str | None) -> str:
+    """The subject as plain text inside a text of this parse mode."""
+    if parse_mode == "HTML":
+        return html.escape(subject, quote=False)
+    if parse_mode is not None:
+        return escape_markdown(subject, version=2 if parse_mode == "MarkdownV2" else 1)
+    return subject
