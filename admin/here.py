@@ -6,6 +6,7 @@ like `.env`. A command that no broker is named to takes its settings from there.
 
 import fcntl
 import os
+import re
 import shlex
 import socket
 import sys
@@ -21,6 +22,7 @@ from pydantic import SecretStr
 
 from broker_topology.connect import mask_url
 from common.broker.urls import is_http, split_urls, urls_fault
+from common.envelope import Channel
 from common.errors import ArgumentError, GatewayError, SettingsError
 from common.given import PREFIX
 from common.settings import Settings, load_settings
@@ -28,11 +30,9 @@ from deploy.local.stack import checkout
 
 DEMO, UP = "demo", "up"
 _NAMES = {DEMO: "the demo", UP: "`gateway up`"}
-_NAMED = {"amqp_url", "operator_amqp_url"}
-_ANNOUNCED = (
-    *("amqp_url", "amqp_ca_file", "amqp_cert_file", "amqp_key_file", "operator_amqp_url"),
-    *("management_url", "api_host", "api_port", "api_key"),
-)
+_ADDRESSES = ("amqp_url", "operator_amqp_url", "management_url", "api_host", "api_port")
+# What belongs together: parts of it from two gateways would show one's secret to the other.
+_ANNOUNCED = (*_ADDRESSES, "amqp_ca_file", "amqp_cert_file", "amqp_key_file", "api_key")
 
 EnvFile = Annotated[
     Path | None,
@@ -101,14 +101,17 @@ def announced(name: str, file: Path, settings: Mapping[str, str]) -> Iterator[No
     try:
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written = os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape")
         # Whoever is killed outright leaves the file, but not the lock.
         fcntl.flock(written, fcntl.LOCK_EX)
         written.writelines(lines)
         written.flush()
         draft.replace(file)
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be written ({error.strerror}): make it writable, or remove it"
+        ) from error
+    with written:
         try:
             yield
         finally:
@@ -118,14 +121,16 @@ def announced(name: str, file: Path, settings: Mapping[str, str]) -> Iterator[No
 def settings_here(env_file: Path | None = None) -> Settings:
     """The settings of the gateway that a command works on; says on stderr when it has found it.
 
-    Raises SettingsError, and ArgumentError when two gateways run here or the file is not there.
+    Broker, API and their secrets are all from one place: from what runs here, unless the
+    environment or `.env` name addresses of another gateway. Raises SettingsError, and ArgumentError
+    when two gateways run here or the file is not there.
     """
     if env_file is not None:
         return _read(env_file)
     own = load_settings()
-    found = _running(own.state_directory)
-    if _NAMED & own.model_fields_set:  # may be that of one that runs here: all of it then
-        found = [one for one in found if one.settings.amqp_url == own.amqp_url]
+    named = [name for name in _ADDRESSES if name in own.model_fields_set]
+    found = _running(own.state_directory, must_know=not named)
+    found = [one for one in found if all(_fits(name, own, one.settings) for name in named)]
     if not found:
         return own
     if len(found) > 1:
@@ -133,9 +138,7 @@ def settings_here(env_file: Path | None = None) -> Settings:
         raise ArgumentError(f"The demo and `gateway up` both run here: say which, with {files}.")
     [one] = found
     print(f"gateway: using {one.name} that runs here; --env-file names another", file=sys.stderr)
-    return one.settings.model_copy(
-        update={name: getattr(own, name) for name in own.model_fields_set}
-    )
+    return _together(one.settings, own)
 
 
 def holder_of(port: int, directory: Path) -> str | None:
@@ -165,7 +168,7 @@ def place_here(
         settings = load_settings() if env_file is None else _read(env_file)
         return Place(settings, settings.broker_url_of(url), management_url)
     settings = settings_here(env_file)
-    if is_asked and not _NAMED & settings.model_fields_set:
+    if is_asked and not {"amqp_url", "operator_amqp_url"} & settings.model_fields_set:
         expect_usual_broker(settings)
     return Place(
         settings,
@@ -191,31 +194,80 @@ class _Running:
     settings: Settings
 
 
-def _running(directory: Path) -> list[_Running]:
-    """The gateways that run here, the demo first; directory: where `up` may keep its state."""
-    files = {DEMO: env_file_of(DEMO), UP: env_file_of(UP)}
-    if _is_held(elsewhere := env_file_of(UP, directory)):
-        files[UP] = elsewhere
-    return [
-        _Running(_NAMES[name], file, _read(file)) for name, file in files.items() if _is_held(file)
-    ]
+def _running(directory: Path, *, must_know: bool = False) -> list[_Running]:
+    """The gateways that run here, the demo first; directory: where `up` may keep its state.
+
+    must_know: whether one that this user may not look at is an error (SettingsError).
+    """
+    files = {DEMO: [env_file_of(DEMO)], UP: [env_file_of(UP, directory), env_file_of(UP)]}
+    found = []
+    for name, places in files.items():
+        for file in places:
+            if (settings := _held(file, must_know=must_know)) is not None:
+                found.append(_Running(_NAMES[name], file, settings))
+                break
+    return found
 
 
-def _is_held(file: Path) -> bool:
-    """Whether the one who wrote it lives."""
+def _held(file: Path, *, must_know: bool) -> Settings | None:
+    """The settings of a file whose writer lives; None of one that was left, or is not there."""
     try:
-        with file.open() as opened:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return load_settings(file=file) if _is_locked(file) else None
     except PermissionError:
+        if not must_know or not _may_be_locked(file.with_suffix(".lock")):
+            return None
         raise SettingsError(
             f"{file} belongs to another user, who may run a gateway here: work as that user, "
             "remove the file, or name a gateway with --env-file"
         ) from None
-    except OSError:
-        return False
+    except (OSError, SettingsError):
+        if file.exists():
+            raise
+        return None  # it has just ended
+
+
+def _is_locked(file: Path) -> bool:
+    """Raises OSError when it is not there or cannot be opened."""
+    with file.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False
+
+
+def _may_be_locked(file: Path) -> bool:
+    try:
+        return _is_locked(file)
+    except OSError:
+        return file.exists()  # not ours to open
+
+
+def _fits(name: str, own: Settings, running: Settings) -> bool:
+    """Whether an address that the own settings name may be that of a running gateway."""
+    is_any_port = name == "api_port" and own.api_port == 0
+    return is_any_port or getattr(own, name) == getattr(running, name)
+
+
+def _together(running: Settings, own: Settings) -> Settings:
+    """A running gateway's settings, and the own ones beside them.
+
+    Whole are: what was announced, which is the running one's, and each channel, which is the own
+    one's if anything of it is set.
+    """
+    added = {name for name in own.model_fields_set if name not in _ANNOUNCED}
+    channels = {channel for channel in Channel if any(_is_of(channel, name) for name in added)}
+    kept = [
+        name
+        for name in running.model_fields_set
+        if name in _ANNOUNCED or not any(_is_of(channel, name) for channel in channels)
+    ]
+    chosen = {name: getattr(running, name) for name in kept}
+    return Settings().model_copy(update=chosen | {name: getattr(own, name) for name in added})
+
+
+def _is_of(channel: Channel, setting: str) -> bool:
+    return setting.startswith(f"{channel}_")
 
 
 def _read(file: Path) -> Settings:
@@ -238,4 +290,9 @@ def expect_usual_broker(settings: Settings) -> None:
 
 
 def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """The value as `.env` and as a shell that sources the file read it."""
+    if not re.search(r"['\\]", value):
+        return f"'{value}'"
+    if not re.search(r"[$`]", value):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"  # for .env alone

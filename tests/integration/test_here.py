@@ -1,7 +1,10 @@
 """Commands that no gateway is named to find the one that runs here, and say so."""
 
 import contextlib
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from admin import here
 from admin.cli import app
+from admin.one_machine import alone
 from broker_topology.connect import mask_url
 from common.settings import Settings
 from deploy.local.node import Node, free_port
@@ -18,6 +22,7 @@ from tests.support.dead_letters import bury, ids_in
 from tests.support.queues import make_delivery
 
 DEAD = "telegram.dead"
+KEY = "a-key-of-sixteen-letters"
 FOUND = "gateway: using {} that runs here; --env-file names another\n"
 
 
@@ -94,6 +99,87 @@ def test_broker_of_the_own_settings_brings_the_rest_of_what_runs_on_it(
         done = run("topology", "check", env={"GATEWAY_AMQP_URL": gateway_url})
     assert done.stderr == FOUND.format("`gateway up`")
     assert "as far as AMQP can tell" not in done.stdout
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"GATEWAY_API_HOST": "127.0.0.9"},
+        {"GATEWAY_API_PORT": "18099"},
+        {"GATEWAY_MANAGEMENT_URL": "http://127.0.0.9:15672"},
+        {"GATEWAY_OPERATOR_AMQP_URL": "amqp://127.0.0.9/"},
+    ],
+    ids=lambda one: str(*one),
+)
+def test_address_of_another_gateway_is_never_shown_what_is_secret_here(
+    elsewhere: dict[str, str], vhost_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(name, value)
+    with running(here.UP, vhost_url, api_key=KEY, api_port="18098"):
+        found = here.settings_here()
+    assert found.api_key is None
+    assert "amqp_url" not in found.model_fields_set
+
+
+@pytest.mark.usefixtures("checkout")
+def test_key_of_another_gateway_is_not_shown_to_what_runs_here(
+    vhost_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_API_KEY", KEY)
+    monkeypatch.setenv("GATEWAY_TELEGRAM_TOKEN", "1:of-another")
+    stand_in = {"telegram_token": "1:sandbox", "telegram_api_url": "http://127.0.0.1:8025"}
+    with running(here.DEMO, vhost_url, api_port="18098", **stand_in):
+        found = here.settings_here()
+    assert (found.api_key, found.api_port) == (None, 18098)
+    assert found.telegram_token is not None
+    assert found.telegram_token.get_secret_value() == "1:of-another"
+    assert found.telegram_api_url == Settings().telegram_api_url  # not that of the stand-in
+
+
+@pytest.mark.usefixtures("checkout")
+def test_free_port_of_the_settings_is_the_one_that_was_found(
+    vhost_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_API_PORT", "0")
+    with running(here.UP, vhost_url, api_port="18098", api_key=KEY):
+        assert here.settings_here().api_port == 18098
+
+
+def test_gateway_of_another_user_bars_nobody_who_names_one(
+    checkout: Path, gateway_url: str
+) -> None:
+    become = "os.setuid(65534)" if os.geteuid() == 0 else "None"  # whom no file bars
+
+    def as_nobody(**settings: str) -> subprocess.CompletedProcess[str]:
+        given = {f"GATEWAY_{name.upper()}": text for name, text in settings.items()}
+        code = (
+            "import os; from pathlib import Path; from admin import here; "
+            f"{become}; "
+            f"here.checkout = lambda: Path({str(checkout)!r}); "
+            "print(sorted(here.settings_here().model_fields_set))"
+        )
+        return subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            env=os.environ | given,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    for folder in (checkout, *list(checkout.parents)[:3]):
+        folder.chmod(0o755)
+    lock = here.env_file_of(here.UP).with_suffix(".lock")
+    with alone(lock, "up"), running(here.UP, gateway_url) as file:
+        file.chmod(0)
+        assert "belongs to another user" in as_nobody().stderr
+        assert as_nobody(amqp_url=gateway_url).stdout == "['amqp_url']\n"
+        left = file.with_name("demo.env")
+        left.write_text("GATEWAY_AMQP_URL=amqp://left/\n")  # by a demo that was killed
+        left.chmod(0)
+    assert as_nobody().stdout == "[]\n"
 
 
 def test_two_that_run_here_are_a_question_with_its_answers(
