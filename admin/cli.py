@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # its tables cut names off where a terminal is narrow
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
 )

@@ -22,6 +22,21 @@ HOMES = {
 }
 """Command → module and name of its function, or of its group of commands."""
 
+SUMMARIES = {
+    "demo": "See all of it work, with stand-in providers.",
+    "test": "Run all tests.",
+    "check": "Run the quick checks.",
+    "doctor": "Find what is wrong, and what mends it.",
+    "send": "Send a notification from here.",
+    "up": "Run all of it here, with your settings.",
+    "api": "Run the HTTP API.",
+    "sender": "Run the sender of one channel.",
+    "sandbox": "Run the stand-in providers.",
+    "topology": "The broker's exchanges, queues and users.",
+    "dead": "Why deliveries failed, and what now.",
+}
+"""Command → what the list of all commands says of it, in at most 44 characters."""
+
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 _CONTEXT: dict[str, dict[str, Any]] = {"test": _PASS_ON}  # what it does not know is pytest's
 
@@ -37,6 +52,7 @@ class _Commands(Mapping[str, Any]):
         else:
             command = _single(name, found)
         command.name = name
+        command.short_help = SUMMARIES[name]
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -47,7 +63,7 @@ class _Commands(Mapping[str, Any]):
 
 
 def _single(name: str, function: Any) -> Any:
-    alone = typer.Typer(add_completion=False)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(name, context_settings=_CONTEXT.get(name))(function)
     return typer.main.get_command(alone)
 

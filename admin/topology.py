@@ -25,7 +25,9 @@ from broker_topology.users import DEFAULT_PREFIX, BrokerUser, provide_users
 from common.broker.urls import split_urls
 from common.errors import ArgumentError, GatewayError
 
-app = typer.Typer(no_args_is_help=True, help="The broker's exchanges, queues and bindings.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The broker's exchanges, queues and bindings."
+)
 
 _CANNOT_CHECK = 2
 SETTLE_S = 1.0
@@ -34,7 +36,7 @@ _EMPTY_KEY = "(any key)"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
-@app.command("apply")
+@app.command("apply", short_help="Declare what is missing.")
 def apply_command(
     url: Url = None,
     grow_queues: Annotated[
@@ -74,7 +76,7 @@ def apply_command(
     )
 
 
-@app.command("check")
+@app.command("check", short_help="Compare the broker with what should be.")
 def check_command(
     url: Url = None,
     management_url: ManagementUrl = None,
@@ -100,7 +102,7 @@ def check_command(
     raise typer.Exit(0 if diff.same else 1)
 
 
-@app.command("show")
+@app.command("show", short_help="Draw exchanges, keys and queues.")
 def show_command(as_json: AsJson = False) -> None:
     """Draw the topology: each exchange, its keys, and the queues that they lead to.
 
@@ -116,15 +118,18 @@ def show_command(as_json: AsJson = False) -> None:
         console.print(_picture(exchange, topology))
 
 
-@app.command("export")
+@app.command("export", short_help="Write a definitions.json.")
 def export_command(
     output: Annotated[
-        Path | None, typer.Option(help="File to write; standard output if not given.")
+        Path | None, typer.Option(help="File to write; standard output if not given, or -.")
     ] = None,
     url: Url = None,
     env_file: EnvFile = None,
     with_user: Annotated[
-        bool, typer.Option(help="Add the URL's user as administrator, with a hashed password.")
+        bool,
+        typer.Option(
+            "--with-user", help="Add the URL's user as administrator, with a hashed password."
+        ),
     ] = False,
 ) -> None:
     """Write a definitions.json for the URL's vhost, for `load_definitions` or an import.
@@ -135,7 +140,7 @@ def export_command(
     target = place_here(url, env_file, is_asked=False).url
     account = _account(target) if with_user else None
     text = json.dumps(definitions(vhost_of(target), account), indent=2) + "\n"
-    if output is None:
+    if output is None or str(output) == "-":
         typer.echo(text, nl=False)
         return
     try:
@@ -145,7 +150,7 @@ def export_command(
     typer.echo(f"Wrote {output}.", err=True)
 
 
-@app.command("users")
+@app.command("users", short_help="Make one broker user per process.")
 def users_command(
     url: Url = None,
     management_url: ManagementUrl = None,
@@ -154,7 +159,10 @@ def users_command(
         str, typer.Option(help="Users are called PREFIX-api, PREFIX-sender-email and so on.")
     ] = DEFAULT_PREFIX,
     rotate: Annotated[
-        bool, typer.Option(help="Give users that exist new passwords; the old ones end at once.")
+        bool,
+        typer.Option(
+            "--rotate", help="Give users that exist new passwords; the old ones end at once."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -25,13 +25,17 @@ from admin.here import EnvFile, Url, place_here
 from broker_topology.dead_letters import archive, report, walk
 from common.errors import ArgumentError
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: why deliveries failed, and what now.")
-app.command("requeue")(changes.requeue_command)
-app.command("discard")(changes.discard_command)
-app.command("import")(changes.import_command)
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Dead letters: why deliveries failed, and what now.",
+)
+app.command("requeue", short_help="Send dead letters again.")(changes.requeue_command)
+app.command("discard", short_help="Take them away, into a file.")(changes.discard_command)
+app.command("import", short_help="Put the letters of a file back.")(changes.import_command)
 
 
-@app.command("list")
+@app.command("list", short_help="Which there are, and why.")
 def list_command(
     channel: Annotated[str | None, typer.Argument(help="Only this channel.")] = None,
     fail_class: Class = None,
@@ -75,7 +79,7 @@ def list_command(
             view.print_pages(found, view.PAGE if limit is None else limit)
 
 
-@app.command("show")
+@app.command("show", short_help="One of them in full.")
 def show_command(
     letter_id: Annotated[str, typer.Argument(metavar="ID")],
     content: Annotated[bool, typer.Option("--content", help="Also recipient and content.")] = False,
@@ -93,7 +97,7 @@ def show_command(
             view.console().print(view.specimen_table(specimen, content=content))
 
 
-@app.command("export")
+@app.command("export", short_help="Write them into a file.")
 def export_command(
     file: Annotated[Path, typer.Argument(help="File to write; - is standard output.")],
     fail_class: Class = None,

@@ -15,7 +15,7 @@ from common.settings import Rate, RateText
 from gateway_api.notifications.recipients import parse_recipient
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these letters.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Only these letters.")]
 ChannelName = Annotated[
     str | None, typer.Option("--channel", help=f"{', '.join(CHANNELS)} or {UNROUTED}.")
 ]
