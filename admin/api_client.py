@@ -59,8 +59,8 @@ def post_notification(url: str, key: str | None, request: dict[str, Any]) -> Ans
             response = client.post(f"{url}/v1/notifications", json=request)
     except httpx.ConnectError as error:
         raise ApiError(
-            f"no API answers at {url}: start it (`gateway api`, `gateway up`), or name its address "
-            "with --api"
+            f"no API answers at {url}: start it (`gateway demo`, `gateway up`, `gateway api`), or "
+            "name its address with --api"
         ) from error
     except httpx.HTTPError as error:
         is_late = isinstance(error, httpx.TimeoutException)

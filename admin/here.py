@@ -168,8 +168,8 @@ def place_here(
         settings = load_settings() if env_file is None else _read(env_file)
         return Place(settings, settings.broker_url_of(url), management_url)
     settings = settings_here(env_file)
-    if is_asked and not {"amqp_url", "operator_amqp_url"} & settings.model_fields_set:
-        expect_usual_broker(settings)
+    if is_asked:
+        expect_broker(settings)
     return Place(
         settings,
         settings.operator_url if as_operator else settings.broker_url,
@@ -277,8 +277,10 @@ def _read(file: Path) -> Settings:
     return load_settings(file=file)
 
 
-def expect_usual_broker(settings: Settings) -> None:
-    """Raise NothingHereError when no broker is where it is looked for that nobody has named."""
+def expect_broker(settings: Settings) -> None:
+    """Raise NothingHereError when nobody has named a broker, and none is where it usually is."""
+    if {"amqp_url", "operator_amqp_url"} & settings.model_fields_set:
+        return
     parts = urlsplit(split_urls(settings.amqp_url.get_secret_value())[0])
     address = (parts.hostname or "127.0.0.1", parts.port or 5672)
     with suppress(OSError), socket.create_connection(address, timeout=2):

@@ -1,6 +1,6 @@
 """What the demo says when its own notifications have ended: what arrived, and what to try next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -14,15 +14,23 @@ from admin.live.reasons import one_line, reason_of
 from admin.live.screen import counted, fold
 from common.envelope import Event
 
+_REAL = ("  ./gateway up --init", "  ./gateway up")
+_AFTERWARDS = (
+    "\nWhat to try next:",
+    "  # the same, and it stays up for what you send",
+    "  ./gateway demo",
+    "  # with real providers",
+    *_REAL,
+)
 _OTHERS = 34  # what subject and text need beside the recipient, to stay readable
 
 
 def print_closing(
-    console: Console, failures: list[Event], api: str, inbox: str, management: list[str]
+    console: Console, failures: list[Event], inbox: str, where: Sequence[str] = ()
 ) -> None:
-    """Read back what arrived from the inbox; name the dead letters, and where to look further.
+    """Read back what arrived from the inbox, and name the dead letters.
 
-    management: the address of the broker's page, and remarks on it.
+    where: lines that say where to look further, if there will be anything to look at.
     """
     entries = httpx.get(f"{inbox}/inbox.json", timeout=10).json()["entries"]
     console.print(_arrived(entries, console.width))
@@ -30,10 +38,9 @@ def print_closing(
         tries = counted(event.attempt, "try", "tries")
         said = f"Dead letter in queue {event.channel}.dead after {tries}: {reason_of(event)}"
         console.print(Text(fold(console, said), "red"), soft_wrap=True)
-        console.print(Text(f"  {dead_show(event.delivery_id)}\n"), soft_wrap=True)
-    for text in _where(api, inbox, management):
-        console.print(Text(text), soft_wrap=True)
-    for text in _what_next(inbox, failures):
+        if where:
+            console.print(Text(f"  {dead_show(event.delivery_id)}\n"), soft_wrap=True)
+    for text in [*where, *_what_next(inbox, failures)] if where else _AFTERWARDS:
         console.print(Text(text), soft_wrap=True)
 
 
@@ -54,7 +61,8 @@ def _recipient(entry: dict[str, Any]) -> str:
     return f"{entry['channel']}:{entry['recipient']}"
 
 
-def _where(api: str, inbox: str, management: list[str]) -> Iterator[str]:
+def places(api: str, inbox: str, management: list[str]) -> Iterator[str]:
+    """Where everything is; management: the broker's page, and remarks on it."""
     yield f"API docs  {api}/docs"
     yield f"Inbox     {inbox}/"
     first, *more = management
@@ -79,5 +87,4 @@ def _what_next(inbox: str, failures: list[Event]) -> Iterator[str]:
         yield f"    {one_line(event.delivery_id, 100)}"
     yield f"  # the inbox, and which addresses are refused how\n  {inbox}/"
     yield "  # after this demo, with real providers"
-    yield "  ./gateway up --init"
-    yield "  ./gateway up"
+    yield from _REAL

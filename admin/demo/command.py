@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from admin.demo.board import Board, Case
-from admin.demo.closing import print_closing
+from admin.demo.closing import places, print_closing
 from admin.demo.live import show_live
 from admin.here import DEMO, announced, env_file_of
 from admin.live.following import Following
@@ -78,7 +78,8 @@ def demo(
             board = Board(CASES)
             following = stack.enter_context(Following(broker.url, board.note, with_queued=True))
             _play(console, board, following, api)
-            print_closing(console, board.failures(), api, inbox, broker.page)
+            where = [] if exit_ else [*places(api, inbox, broker.page)]
+            print_closing(console, board.failures(), inbox, where)
             if exit_:
                 if not board.is_as_expected:
                     raise DemoError(f"not every notification ended as it should; logs: {directory}")

@@ -13,9 +13,17 @@ from rich.table import Table
 
 from admin.doctor.broker import check_broker
 from admin.doctor.finding import Examination, Finding, State, skipped, wrong
+from admin.doctor.port import check_port
 from admin.doctor.providers import check_email, check_telegram, check_vk
 from admin.doctor.settings import check_clock, check_disk, check_settings, configured_roles
-from admin.here import EnvFile, ManagementUrl, check_management, settings_here
+from admin.here import (
+    EnvFile,
+    ManagementUrl,
+    NothingHereError,
+    check_management,
+    expect_broker,
+    settings_here,
+)
 from broker_topology.rights import API, Rights, rights, sender
 from common.envelope import Channel
 from common.errors import SettingsError
@@ -76,7 +84,10 @@ def _diagnose(
     examinations = asyncio.run(_examine(settings, url, management_url, roles, is_chosen=bool(role)))
     clocks = [reading for one in examinations for reading in one.clocks]
     found = [finding for one in examinations for finding in one.findings]
-    return [*check_settings(settings, wanted, env_file), *found, check_clock(clocks), disk]
+    own = check_settings(settings, wanted, env_file)
+    if API in wanted:
+        own.append(check_port(settings))
+    return [*own, *found, check_clock(clocks), disk]
 
 
 async def _examine(
@@ -91,13 +102,26 @@ async def _examine(
     looks = {Channel.EMAIL: check_email, Channel.TELEGRAM: check_telegram, Channel.VK: check_vk}
     names = [role.role for role in roles]
     return await asyncio.gather(
-        asyncio.to_thread(check_broker, url, management_url, roles),
+        asyncio.to_thread(_look_at_broker, settings, url, management_url, roles),
         *(
             look(settings)
             for channel, look in looks.items()
             if not is_chosen or sender(channel) in names
         ),
     )
+
+
+def _look_at_broker(
+    settings: Settings, url: str, management_url: str | None, roles: Sequence[Rights]
+) -> Examination:
+    try:
+        expect_broker(settings)
+    except NothingHereError:
+        sentence = (
+            "none is named, none runs here: `gateway up` starts one, GATEWAY_AMQP_URL names one"
+        )
+        return Examination((skipped("broker", sentence),))
+    return check_broker(url, management_url, roles)
 
 
 def _print(findings: Sequence[Finding]) -> None:

@@ -64,8 +64,14 @@ def test_demo_shows_everything_arriving_and_leaves_nothing(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("Order shipped", "twice+al@example.com", "bot was blocked", "/docs"):
+    for words in (
+        "Order shipped",
+        "twice+al@example.com",
+        "bot was blocked",
+        "./gateway up --init",
+    ):
         assert words in done.stdout
+    assert "http://" not in done.stdout, "what is over cannot be looked at"
     assert re.search(r"refused twice .*sent.*3 ", done.stdout)
     until(lambda: not processes_of_the_demo(tmp_path), 10)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,15 @@ from typing import Any
 
 import pytest
 import trustme
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
+from admin import here
 from admin.cli import app
 from admin.doctor import providers
 from broker_topology.users import provide_users
-from deploy.local.node import Node
+from common.settings import Settings
+from deploy.local.node import Node, free_port
 from deploy.sandbox.server import Sandbox
 from tests.support.queues import count, make_delivery, put, take
 from tests.support.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
@@ -284,3 +288,32 @@ async def test_misspelt_setting_is_named() -> None:
 async def test_unknown_role_is_a_usage_error() -> None:
     outcome = await run({}, "--role", "nobody")
     assert outcome.exit_code == 2
+
+
+async def test_before_the_first_start_only_what_is_named_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_port()
+    usual = SecretStr(f"amqp://guest:guest@127.0.0.1:{port}/")
+    monkeypatch.setattr(here, "load_settings", lambda: _unnamed(usual))
+    monkeypatch.setattr(here, "_running", lambda *_, **__: [])
+    broker = (await examine({"API_PORT": "0"}))["broker"]
+    assert broker["state"] == "skipped"
+    assert "`gateway up` starts one" in broker["detail"]
+
+
+def _unnamed(usual: SecretStr) -> Settings:
+    """Settings that name no broker, on a machine where none is at the usual place."""
+    settings = Settings(api_port=0).model_copy(update={"amqp_url": usual})
+    settings.model_fields_set.clear()
+    return settings
+
+
+async def test_port_of_the_api_is_free_or_a_gateways(gateway_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        taken = (await examine({"AMQP_URL": gateway_url, "API_PORT": str(port)}))["api port"]
+    free = (await examine({"AMQP_URL": gateway_url, "API_PORT": str(port)}))["api port"]
+    assert taken["state"] == "wrong"
+    assert "another program listens at" in taken["detail"]
+    assert free["state"] == "ok"

@@ -207,9 +207,11 @@ def test_what_was_killed_is_not_found() -> None:
 
 def test_nothing_here_and_nothing_named_says_what_to_start() -> None:
     port = free_port()
-    nobody = Settings(amqp_url=SecretStr(f"amqp://guest:guest@127.0.0.1:{port}/"))
+    usual = SecretStr(f"amqp://guest:guest@127.0.0.1:{port}/")
+    nobody = Settings().model_copy(update={"amqp_url": usual})
+    nobody.model_fields_set.clear()
     with pytest.raises(here.NothingHereError) as caught:
-        here.expect_usual_broker(nobody)
+        here.expect_broker(nobody)
     assert str(caught.value) == (
         f"No gateway runs here, and no broker answers at 127.0.0.1:{port}: start `gateway demo` or "
         "`gateway up`, or name a broker with GATEWAY_AMQP_URL or --env-file."

@@ -6,12 +6,13 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from deploy.sandbox import Sandbox
-from deploy.sandbox.faults import FAULTS, MAGIC, Channel, find_magic
+from deploy.sandbox.faults import FAULTS, MAGIC, Channel, find_magic, magic_table
 
 ATTACK = "<script>alert('x')</script>\"><img src=x>"
 
@@ -229,3 +230,9 @@ async def test_help_lists_the_recipients_that_fail() -> None:
     output, _ = await asyncio.wait_for(process.communicate(), 30)
     assert "grey+…@…" in output.decode()
     assert "900007000 … 900007999" in output.decode()
+
+
+def test_documented_addresses_are_those_that_are_refused() -> None:
+    rows = ["| {} | `{}` | {} | {} |".format(*row) for row in magic_table()]
+    text = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text()
+    assert [line for line in text.splitlines() if line in rows] == rows
