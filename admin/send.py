@@ -112,7 +112,11 @@ def send(
         if not as_json:
             _print_accepted(answer)
         courses = follower.until_ended(_ids(answer), timeout_s)
-    raise typer.Exit(_report(answer, courses, wait=True, as_json=as_json))
+    result = _report(answer, courses, wait=True, as_json=as_json)
+    if result is Result.UNFINISHED:
+        sentence = f"gateway: not ended within {timeout} (--timeout); the gateway goes on with it"
+        print(sentence, file=sys.stderr)
+    raise typer.Exit(result)
 
 
 def _request(

@@ -95,7 +95,7 @@ def check_clock(readings: Sequence[ClockReading]) -> Finding:
             f"this machine's clock is {abs(worst.ahead_s):.0f} s {way} that of {worst.source}: "
             "set the time and keep it with NTP",
         )
-    sources = " and ".join(reading.source for reading in readings)
+    sources = " and ".join(dict.fromkeys(reading.source for reading in readings))
     return ok("clock", f"agrees with {sources} within {CLOCK_OFF_S:.0f} s")
 
 
@@ -111,8 +111,8 @@ def _unused(settings: Settings, channel: Channel, credentials: str) -> Iterator[
     if given:
         names = ", ".join(f"GATEWAY_{name.upper()}" for name in given)
         yield (
-            f"{names} set, but not GATEWAY_{credentials.upper()}: the channel {channel} cannot "
-            "send; set it, or remove the rest"
+            f"{names} {'is' if len(given) == 1 else 'are'} set, but GATEWAY_{credentials.upper()} is "
+            f"not: the channel {channel} cannot send; set that too, or remove {names}"
         )
 
 

@@ -122,6 +122,7 @@ def test_not_ended_in_time_is_exit_code_3(gateway: Gateway) -> None:
     gateway.fail_next("telegram", "slow", recipient="4005")
     done = send(*words, env=environment(gateway))
     assert (done.code, json.loads(done.stdout)["result"]) == (3, "unfinished")
+    assert "not ended within 1ms (--timeout); the gateway goes on with it" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--text", "--file"])

@@ -251,7 +251,10 @@ def test_wrong_line_of_the_file_stops_it(up: Up, line: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"email_from": "shop@example.com"}, "GATEWAY_EMAIL_FROM set, but not GATEWAY_EMAIL_URL"),
+        (
+            {"email_from": "shop@example.com"},
+            "GATEWAY_EMAIL_FROM is set, but GATEWAY_EMAIL_URL is not",
+        ),
         ({"nonsense": "1"}, "GATEWAY_NONSENSE is not a setting"),
         (
             {"email_url": "smtp://127.0.0.1:1?starttls=no", "email_from": "not-an-address"},

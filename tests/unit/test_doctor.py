@@ -45,8 +45,11 @@ def queue(members: str, online: str) -> QueueMembers:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"email_from": "a@example.com"}, ["GATEWAY_EMAIL_FROM set, but not GATEWAY_EMAIL_URL"]),
-        ({"vk_api_url": "http://x"}, ["GATEWAY_VK_API_URL set, but not GATEWAY_VK_TOKEN"]),
+        (
+            {"email_from": "a@example.com"},
+            ["GATEWAY_EMAIL_FROM is set, but GATEWAY_EMAIL_URL is not"],
+        ),
+        ({"vk_api_url": "http://x"}, ["GATEWAY_VK_API_URL is set, but GATEWAY_VK_TOKEN is not"]),
         ({"vk_lanes": "high:0"}, ["GATEWAY_VK_LANES has no lane at all"]),
         ({"expires_in_s": "5"}, ["nothing would be tried twice"]),
         ({"expires_in_s": "60", "retry_delays": "30s,1m"}, ["the last tries would never come"]),
