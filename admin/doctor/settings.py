@@ -111,8 +111,9 @@ def _unused(settings: Settings, channel: Channel, credentials: str) -> Iterator[
     if given:
         names = ", ".join(f"GATEWAY_{name.upper()}" for name in given)
         yield (
-            f"{names} {'is' if len(given) == 1 else 'are'} set, but GATEWAY_{credentials.upper()} is "
-            f"not: the channel {channel} cannot send; set that too, or remove {names}"
+            f"{names} {'is' if len(given) == 1 else 'are'} set, but "
+            f"GATEWAY_{credentials.upper()} is not: the channel {channel} cannot send; set that "
+            f"too, or remove {names}"
         )
 
 
