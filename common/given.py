@@ -16,7 +16,7 @@ from typing import Final
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
-from common.errors import SettingsError
+from common.errors import NotNowError, SettingsError
 
 PREFIX: Final = "GATEWAY_"
 ENV_FILE: Final = f"{PREFIX}ENV_FILE"
@@ -38,6 +38,11 @@ class Given:
 def env_file(environment: Mapping[str, str] = os.environ) -> Path:
     """The file that settings are read from: `.env` here, or what GATEWAY_ENV_FILE names."""
     return Path(environment.get(ENV_FILE) or ".env")
+
+
+def has_env_file(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether settings are read from a file at all."""
+    return bool(environment.get(ENV_FILE)) or env_file(environment).exists()
 
 
 def read_given(environment: Mapping[str, str] | None = None) -> list[Given]:
@@ -99,9 +104,9 @@ def _content(given: Given) -> str:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise SettingsError(f"{variable} names {path}, which cannot be read: {reason}") from error
+        raise NotNowError(f"{variable} names {path}, which cannot be read: {reason}") from error
     if not text:
-        raise SettingsError(
+        raise NotNowError(
             f"{variable} names {path}, which is empty; write the value into it, or unset {variable}"
         )
     return text
@@ -111,9 +116,9 @@ def _read_usual_file(environment: Mapping[str, str]) -> list[Given]:
     path = env_file(environment).absolute()
     if environment.get(ENV_FILE):
         if not path.exists():
-            raise SettingsError(f"{ENV_FILE} names {path}, which is not there")
+            raise NotNowError(f"{ENV_FILE} names {path}, which is not there")
         if not (path.is_file() or path.is_char_device()):
-            raise SettingsError(f"{ENV_FILE} names {path}, which is no file; name one")
+            raise NotNowError(f"{ENV_FILE} names {path}, which is no file; name one")
     return read_env_file(path) if path.is_file() else []
 
 
@@ -122,7 +127,7 @@ def _decoded(path: Path) -> str:
     try:
         octets = path.read_bytes()
     except OSError as error:
-        raise SettingsError(
+        raise NotNowError(
             f"{path} cannot be read: {error.strerror}; make it readable, or name another file in "
             f"{ENV_FILE}"
         ) from error
@@ -136,7 +141,7 @@ def _decoded(path: Path) -> str:
     if wrong_at < 0:
         return text
     line = len(_LINE_END.findall(before)) + 1
-    raise SettingsError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8")
+    raise NotNowError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8")
 
 
 def _line(binding: Binding) -> int:
