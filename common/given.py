@@ -23,6 +23,7 @@ ENV_FILE: Final = f"{PREFIX}ENV_FILE"
 ENVIRONMENT: Final = "the environment"
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SERVICE_LINK: Final = ("tcp://", "udp://", "sctp://")
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -38,6 +39,11 @@ class Given:
 def env_file(environment: Mapping[str, str] = os.environ) -> Path:
     """The file that settings are read from: `.env` here, or what GATEWAY_ENV_FILE names."""
     return Path(environment.get(ENV_FILE) or ".env")
+
+
+def is_service_link(given: Given) -> bool:
+    """Whether Kubernetes has set it: `GATEWAY_API_PORT=tcp://10.0.0.1:80`, for gateway-api."""
+    return "_PORT" in given.variable and given.text.startswith(_SERVICE_LINK)
 
 
 def has_env_file(environment: Mapping[str, str] = os.environ) -> bool:
@@ -83,7 +89,7 @@ def texts_of(given: Iterable[Given], settings: Collection[str]) -> dict[str, str
     texts: dict[str, str] = {}
     files: dict[str, Given] = {}
     for one in given:
-        if not one.variable.startswith(PREFIX):
+        if not one.variable.startswith(PREFIX) or is_service_link(one):
             continue
         name = one.variable.removeprefix(PREFIX).lower()
         base = name.removesuffix("_file")

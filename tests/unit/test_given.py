@@ -115,6 +115,16 @@ def test_named_directory_is_no_file(env: Path, monkeypatch: pytest.MonkeyPatch) 
         ("GATEWAY_TELEGRAM_BOT_TOKEN", "GATEWAY_TELEGRAM_TOKEN"),
         ("GATEWAY_TELEGRAM_BOT_TOKEN_FILE", "GATEWAY_TELEGRAM_TOKEN_FILE"),
         ("GATEWAY_ENVFILE", "GATEWAY_ENV_FILE"),
+        ("GATEWAY_APIKEY", "GATEWAY_API_KEY"),
+        ("GATEWAY__API_KEY", "GATEWAY_API_KEY"),
+        ("GATEWAY_AMQP_URI", "GATEWAY_AMQP_URL"),
+        ("GATEWAY_AMQP_URLL", "GATEWAY_AMQP_URL"),
+        ("GATEWAY_AMQ_UR", "GATEWAY_AMQP_URL"),
+        ("GATEWAY_EMAIL_FORM", "GATEWAY_EMAIL_FROM"),
+        ("GATEWAY_API_KEY_FIEL", "GATEWAY_API_KEY_FILE"),
+        ("GATEWAY_TELEGRRAM_TOEKN", "GATEWAY_TELEGRAM_TOKEN"),
+        ("GATEWAY_VK_TOKNE", "GATEWAY_VK_TOKEN"),
+        ("GATEWAY_api_key", "GATEWAY_API_KEY"),
     ],
 )
 def test_misspelt_name_is_an_error_wherever_it_stands(env: Path, variable: str, meant: str) -> None:
@@ -152,9 +162,30 @@ def test_misspelt_prefix_is_an_error_in_the_file(env: Path, variable: str) -> No
         "GATEWAY_PORT_80_TCP",
         "GATEWAY_PORT_80_TCP_ADDR",
         "GATEWAY_IMAGE_TAG",
+        "GATEWAY_API_URL",
+        "GATEWAY_AMQP_PORT",
+        "GATEWAY_EMAIL_PORT",
+        "GATEWAY_API_V2_PORT",
+        "GATEWAY_MANAGEMENT_PORT",
+        "GATEWAY_TELEGRAM_PORT",
+        "GATEWAY_TELEGRAM_API_PORT",
+        "GATEWAY_VK_API_PORT",
+        "GATEWAY_AMQP_USER",
+        "GATEWAY_AMQP_HOST",
+        "GATEWAY_API_KEYS",
+        "GATEWAY_API_KEYS_FILE",
+        "GATEWAY_API_KEY_ID",
+        "GATEWAY_KEY_FILE",
+        "GATEWAY_API_CERT_FILE",
+        "GATEWAY_METRICS_PATH",
+        "GATEWAY_AMQP_URL_API",
+        "GATEWAY_AMQP_URL_EMAIL",
+        "GATEWAY_AMQP_URL_OLD",
+        "GATEWAY_API_KEY_2",
+        "GATEWAY_EMAIL_URL_OLD",
     ],
 )
-def test_name_near_nothing_is_only_told(env: Path, variable: str) -> None:
+def test_name_that_is_no_slip_is_only_told(env: Path, variable: str) -> None:
     env.write_text(f"{variable}=x\n")
     load_settings()
     assert unknown_settings() == [
@@ -168,6 +199,11 @@ def test_name_near_nothing_is_only_told(env: Path, variable: str) -> None:
 def test_names_of_other_programs_are_left_alone(env: Path) -> None:
     names = [
         "SMS_GATEWAY_API_KEY",
+        "PUSHGATEWAY_API_KEY",
+        "SMSGATEWAY_API_KEY",
+        "APIGATEWAY_API_KEY",
+        "PAYGATEWAY_API_KEY",
+        "XGATEWAY_API_KEY",
         "API_KEY",
         "EMAIL_URL",
         "AMQP_URL",
@@ -177,3 +213,23 @@ def test_names_of_other_programs_are_left_alone(env: Path) -> None:
     env.write_text("".join(f"{name}=x\n" for name in names))
     load_settings()
     assert unknown_settings() == []
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "GATEWAY_AMQP_PORT",
+        "GATEWAY_API_PORT",
+        "GATEWAY_METRICS_PORT",
+        "GATEWAY_APIS_PORT",
+        "GATEWAY_API_PORT_80_TCP",
+    ],
+)
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_service_link_of_kubernetes_is_told_and_is_no_setting(variable: str, kind: str) -> None:
+    given = {variable: f"{kind}://10.0.0.1:5672"}
+    assert load_settings(given) == load_settings({})
+    assert unknown_settings(given) == [
+        f"{variable} in the environment is not a setting; Kubernetes tells the address of a "
+        "service by it; enableServiceLinks: false ends that"
+    ]
