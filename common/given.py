@@ -2,7 +2,7 @@
 
 A line that cannot be read is an error: what it was meant to set would be left at its default, and
 messages could go elsewhere. Values mean what they mean to python-dotenv (quotes, `export`,
-`${NAME}`).
+`${NAME}`), but in single quotes `${NAME}` stays as it is, as in a shell: a password may hold it.
 """
 
 import os
@@ -13,8 +13,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Final
 
-from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
+from dotenv.variables import parse_variables
 
 from common.errors import NotNowError, SettingsError
 
@@ -25,6 +25,9 @@ ENVIRONMENT: Final = "the environment"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SERVICE_LINK: Final = ("tcp://", "udp://", "sctp://")
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_IN_SINGLE_QUOTES: Final = re.compile(
+    r"\s*(export[^\S\r\n]+)?('[^']+'|[^=#\s]+)[^\S\r\n]*=[^\S\r\n]*'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +70,31 @@ def read_given(environment: Mapping[str, str] | None = None) -> list[Given]:
     return [one for one in found.values() if one.text]
 
 
-def read_env_file(path: Path) -> list[Given]:
-    """All variables of a file like `.env`. Raises SettingsError, as above."""
-    text = _decoded(path)
-    lines: dict[str, int] = {}
+def read_env_file(path: Path, environment: Mapping[str, str] | None = None) -> list[Given]:
+    """All variables of a file like `.env`. Raises SettingsError, as above.
+
+    environment: what `${NAME}` may stand for beside the names that the file itself has set before.
+    """
+    texts = dict(environment or {})
+    found: dict[str, Given] = {}
     faults: list[str] = []
-    for binding in parse_stream(StringIO(text)):
-        line = _line(binding)
-        faults += [f"{path}, line {line}: {fault}" for fault in _faults(binding)]
+    for binding in parse_stream(StringIO(_decoded(path))):
+        place = f"{path}, line {_line(binding)}"
+        faults += [f"{place}: {fault}" for fault in _faults(binding)]
         if binding.key is not None:
-            lines[binding.key] = line
+            texts[binding.key] = _meaning(binding, texts)
+            found[binding.key] = Given(binding.key, texts[binding.key], place)
     if faults:
         raise SettingsError("\n".join(faults))
-    values = dotenv_values(stream=StringIO(text))
-    places = {key: f"{path}, line {line}" for key, line in lines.items() if values[key]}
-    return [Given(key, values[key] or "", place) for key, place in places.items()]
+    return [one for one in found.values() if one.text]
+
+
+def _meaning(binding: Binding, texts: Mapping[str, str]) -> str:
+    """The value, with what its `${NAME}` stand for, unless it is in single quotes."""
+    value = binding.value or ""
+    if _IN_SINGLE_QUOTES.match(binding.original.string):
+        return value
+    return "".join(atom.resolve(texts) for atom in parse_variables(value))
 
 
 def texts_of(given: Iterable[Given], settings: Collection[str]) -> dict[str, str]:
@@ -125,7 +138,7 @@ def _read_usual_file(environment: Mapping[str, str]) -> list[Given]:
             raise NotNowError(f"{ENV_FILE} names {path}, which is not there")
         if not (path.is_file() or path.is_char_device()):
             raise NotNowError(f"{ENV_FILE} names {path}, which is no file; name one")
-    return read_env_file(path) if path.is_file() else []
+    return read_env_file(path, environment) if path.is_file() else []
 
 
 def _decoded(path: Path) -> str:

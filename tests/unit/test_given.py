@@ -80,6 +80,38 @@ def test_values_mean_what_they_mean_to_dotenv(env: Path) -> None:
     assert settings.telegram_api_url == "https://shop.example/"
 
 
+@pytest.mark.parametrize(
+    ("line", "token"),
+    [
+        ("GATEWAY_VK_TOKEN='p${HOST}w'", "p${HOST}w"),
+        ("GATEWAY_VK_TOKEN = 'p${HOST}w' # key", "p${HOST}w"),
+        ("export 'GATEWAY_VK_TOKEN'='p${NOBODY:-x}w'", "p${NOBODY:-x}w"),
+        ("GATEWAY_VK_TOKEN='it\\'s \\\\ ${HOST}'", "it's \\ ${HOST}"),
+        ("GATEWAY_VK_TOKEN='$HOST'", "$HOST"),
+        ('GATEWAY_VK_TOKEN="p${HOST}w"', "pshop.examplew"),
+        ("GATEWAY_VK_TOKEN=p${HOST}'w'", "pshop.example'w'"),
+        ("GATEWAY_VK_TOKEN=${OUTSIDE}-${NOBODY:-x}${NOBODY}", "from outside-x"),
+        ("OUTSIDE='${HOST}'\nGATEWAY_VK_TOKEN=${OUTSIDE}", "${HOST}"),
+    ],
+)
+def test_single_quotes_protect_what_would_stand_for_another_value(
+    env: Path, line: str, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTSIDE", "from outside")
+    env.write_text(f"HOST=shop.example\n{line}\n")
+    given = load_settings().vk_token
+    assert given is not None
+    assert given.get_secret_value() == token
+
+
+def test_file_that_is_named_takes_nothing_from_the_environment(
+    env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTSIDE", "from outside")
+    env.write_text("HOST=shop\nGATEWAY_EMAIL_FROM_NAME=${HOST}${OUTSIDE}\n")
+    assert load_settings(file=env).email_from_name == "shop"
+
+
 def test_byte_order_mark_hides_no_name(env: Path) -> None:
     env.write_bytes(codecs.BOM_UTF8 + b"GATEWAY_API_PORT=1\n")
     assert load_settings().api_port == 1
