@@ -1,8 +1,9 @@
 """What is given as `GATEWAY_*`: by the environment, and by `.env`, which is read strictly.
 
-A line that cannot be read is an error: what it was meant to set would be left at its default, and
-messages could go elsewhere. Values mean what they mean to python-dotenv (quotes, `export`,
-`${NAME}`), but in single quotes `${NAME}` stays as it is, as in a shell: a password may hold it.
+A line of ours that cannot be read is an error: what it was meant to set would be left at its
+default, and messages could go elsewhere. Those of other programs are passed over, and told. Values
+mean what they mean to python-dotenv (quotes, `export`, `${NAME}`), but in single quotes `${NAME}`
+stays as it is, as in a shell: a password may hold it.
 """
 
 import os
@@ -25,6 +26,8 @@ ENVIRONMENT: Final = "the environment"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SERVICE_LINK: Final = ("tcp://", "udp://", "sctp://")
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_OURS: Final = re.compile(r"^\s*(export\s+)?[\"']?GATEWAY", re.IGNORECASE | re.MULTILINE)
+_PATH: Final = re.compile(r"(/|\./|\.\./|~/)[\w./ @-]*")  # no + or =, as keys in base64 have
 _IN_SINGLE_QUOTES: Final = re.compile(
     r"\s*(export[^\S\r\n]+)?('[^']+'|[^=#\s]+)[^\S\r\n]*=[^\S\r\n]*'"
 )
@@ -97,6 +100,18 @@ def _meaning(binding: Binding, texts: Mapping[str, str]) -> str:
     return "".join(atom.resolve(texts) for atom in parse_variables(value))
 
 
+def passed_over(file: Path | None = None) -> list[str]:
+    """One sentence for each line of `.env`, or of the file like it, that nobody here can read."""
+    path = file or env_file().absolute()
+    bindings = parse_stream(StringIO(_decoded(path))) if path.is_file() else ()
+    return [
+        f"{path}, line {_line(one)}: this line cannot be read and is passed over; that is well if "
+        "it is another program's"
+        for one in bindings
+        if one.error and not _is_ours(one)
+    ]
+
+
 def texts_of(given: Iterable[Given], settings: Collection[str]) -> dict[str, str]:
     """Setting → its text, that of `<name>_FILE` being what the file holds. Raises SettingsError."""
     texts: dict[str, str] = {}
@@ -123,12 +138,20 @@ def _content(given: Given) -> str:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise NotNowError(f"{variable} names {path}, which cannot be read: {reason}") from error
+        raise NotNowError(
+            f"{variable} names {shown_path(path)}, which cannot be read: {reason}"
+        ) from error
     if not text:
         raise NotNowError(
             f"{variable} names {path}, which is empty; write the value into it, or unset {variable}"
         )
     return text
+
+
+def shown_path(path: str) -> str:
+    """A path that cannot be read, for a sentence; not what may be a secret in its place."""
+    is_path = _PATH.fullmatch(path) or ("/" in path and Path(path).parent.is_dir())
+    return path if is_path else "something that looks like no path and is not shown"
 
 
 def _read_usual_file(environment: Mapping[str, str]) -> list[Given]:
@@ -170,16 +193,25 @@ def _line(binding: Binding) -> int:
     return binding.original.line + len(_LINE_END.findall(empty))
 
 
+def _is_ours(binding: Binding) -> bool:
+    """Whether it is meant for us; a line that cannot be read may hold several, or lack its name."""
+    if binding.error:
+        text = binding.original.string
+        return _OURS.search(text) is not None or text.lstrip().startswith("=")
+    return _OURS.match(binding.key or "") is not None
+
+
 def _faults(binding: Binding) -> Iterator[str]:
-    """What is wrong with a line, without its text, in which a secret may stand."""
+    """What is wrong with a line of ours, without its text, in which a secret may stand."""
     key = binding.key or ""
-    is_ours = key.upper().lstrip("\"'").startswith(PREFIX.rstrip("_"))
-    if binding.error or (is_ours and not _NAME.fullmatch(key)):
+    if not _is_ours(binding):
+        return
+    if binding.error or not _NAME.fullmatch(key):
         yield (
             "this line cannot be read; write NAME=value, the name in letters, digits and _, "
             "and close every quote"
         )
-    elif is_ours and binding.value is None:
+    elif binding.value is None:
         yield f"{key} has no value; write {key}=value, or remove the line"
-    elif is_ours and _LINE_END.search(binding.original.string.strip()):
+    elif _LINE_END.search(binding.original.string.strip()):
         yield f"the quote before the value of {key} is not closed on its line; close it there"

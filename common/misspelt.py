@@ -14,8 +14,8 @@ from common.given import ENV_FILE, ENVIRONMENT, PREFIX, Given, is_service_link
 KNOWN_ELSEWHERE: Final = frozenset({ENV_FILE, f"{PREFIX}PYTHON"})
 """Variables that others read: the latter is for the bootstrap wrapper."""
 
-# SMS_GATEWAY_API_KEY and PUSHGATEWAY_API_KEY are some other program's.
-_OTHERS: Final = re.compile(f"[A-Z0-9_]{PREFIX}")
+# PUSHGATEWAY_API_KEY is some other program's, ;GATEWAY_API_KEY a comment to systemd.
+_OTHERS: Final = re.compile(f".{PREFIX}")
 # What the provider's own pages call it.
 _ALSO_CALLED: Final = {
     f"{PREFIX}TELEGRAM_BOT_TOKEN{file}": f"{PREFIX}TELEGRAM_TOKEN{file}" for file in ("", "_FILE")

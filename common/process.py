@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from common.errors import SETTINGS_EXIT_CODE, GatewayError, NotNowError, SettingsError
-from common.given import has_env_file
+from common.given import has_env_file, passed_over
 from common.logs import configure_logs, get_logger
 from common.settings import Settings, load_settings, unknown_settings
 from common.watching.tracing import start_tracing, stop_tracing
@@ -17,14 +17,16 @@ log = get_logger(__name__)
 def run_process(name: str, main: Callable[[Settings], None]) -> int:
     """Load settings, set up logs, run `main(settings)`, and give the exit code.
 
-    A GatewayError ends in its sentence on stderr and 1, in SETTINGS_EXIT_CODE when it lasts; a
-    setting nobody reads is logged.
+    A GatewayError ends in its sentence on stderr and 1, in SETTINGS_EXIT_CODE when it lasts; what
+    nobody reads is logged.
     """
     try:
         settings = load_settings()
         configure_logs(settings, name)
         for sentence in unknown_settings():
             log.warning("unknown setting", detail=sentence)
+        for sentence in passed_over():
+            log.warning("unreadable line", detail=sentence)
         start_tracing(settings, name)
         try:
             main(settings)

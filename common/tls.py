@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from common.breakage import EXPIRED, OTHER_HOST, causes
 from common.broker.urls import each_url, split_urls, with_query
 from common.errors import NotNowError
+from common.given import shown_path
 
 FILES = {
     "cafile": "GATEWAY_AMQP_CA_FILE",
@@ -161,7 +162,7 @@ def _unreadable(name: str, path: str, error: OSError) -> NotNowError:
 
 
 def _words(name: str, path: str) -> str:
-    return f"{path} ({FILES[name]})"
+    return f"{shown_path(path)} ({FILES[name]})"
 
 
 def _query(url: str) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from aiosmtplib import (
 from tenacity import retry, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 from common.errors import NotNowError, SettingsError
+from common.given import shown_path
 from common.settings import Settings
 from senders.email.codes import Stage, classify_exception
 from senders.endpoint import is_host, is_loopback
@@ -135,7 +136,8 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
         ) from error
     except OSError as error:
         raise NotNowError(
-            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which cannot be read: {error.strerror}"
+            f"GATEWAY_EMAIL_CA_FILE names {shown_path(str(ca_file))}, which cannot be read: "
+            f"{error.strerror}"
         ) from error
 
 

@@ -58,6 +58,14 @@ def test_env_file_that_may_be_half_saved_decides_nothing_for_good(
     assert started(["senders", "vk"], tmp_path).returncode == 1
 
 
+def test_unreadable_line_of_another_program_is_logged_and_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("; a comment\nGATEWAY_LOG_FORMAT=json\n")
+    done = started(["senders", "vk"], tmp_path)
+    assert "unreadable line" in done.stdout + done.stderr
+    assert f"{tmp_path}/.env, line 1: " in done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1].startswith("gateway: the vk channel needs")
+
+
 MAIL = {"GATEWAY_EMAIL_URL": "smtp://h", "GATEWAY_EMAIL_FROM": "gateway@example.com"}
 BROKER = {"GATEWAY_VK_TOKEN": "a", "GATEWAY_AMQP_URL": "amqps://h"}
 

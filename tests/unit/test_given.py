@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from common.errors import SettingsError
+from common.given import passed_over
 from common.settings import load_settings, unknown_settings
+from senders.process import check_start
+
+MAIL = {"GATEWAY_EMAIL_URL": "smtp://h", "GATEWAY_EMAIL_FROM": "gateway@example.com"}
+# What makes a process read the file of that name.
+OTHERS_OF = {"API_KEY": {}, "AMQP_CA": {"GATEWAY_AMQP_URL": "amqps://h"}, "EMAIL_CA": MAIL}
 
 
 @pytest.fixture
@@ -56,6 +62,53 @@ def test_line_that_cannot_be_read_is_told_with_its_place(
     assert said in sentence
     assert "s3cret" not in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "; a comment",
+        "; GATEWAY_API_PORT 2",
+        "// a comment",
+        "SHOP=\"a\"'b'",
+        'SHOP="never closed',
+        '  "key": "s3cret"',
+        "-----END PRIVATE KEY-----",
+    ],
+)
+def test_unreadable_line_of_another_program_is_told_and_no_fault(env: Path, line: str) -> None:
+    env.write_text(f"# one\n{line}\nGATEWAY_API_PORT=1\n")
+    assert load_settings().api_port == 1
+    assert unknown_settings() == []
+    [told] = passed_over()
+    assert told.startswith(f"{env}, line 2: this line cannot be read and is passed over")
+    assert "s3cret" not in told
+    assert passed_over(env) == [told]
+
+
+def test_unreadable_line_that_swallows_one_of_ours_is_a_fault(env: Path) -> None:
+    said = refusal(env, 'SHOP="a\nGATEWAY_API_PORT=1\nNAME="b"\n')
+    assert said.startswith(f"{env}, line 1: this line cannot be read")
+
+
+@pytest.mark.parametrize("line", [";GATEWAY_API_PORT=2", "OTHER", "export OTHER", "{", "}"])
+def test_lines_that_mean_nothing_to_us_change_nothing(env: Path, line: str) -> None:
+    env.write_text(f"{line}\n")
+    assert load_settings() == load_settings({})
+    assert passed_over() == []
+
+
+@pytest.mark.parametrize(
+    "secret", ["hunter2-0123456789", "amqp://u:hunter2@h/", "/hunter2+/9Q==", "hunter2/ab"]
+)
+@pytest.mark.parametrize("name", ["API_KEY", "AMQP_CA", "EMAIL_CA"])
+def test_secret_in_the_place_of_a_path_is_not_quoted(name: str, secret: str) -> None:
+    given = {f"GATEWAY_{name}_FILE": secret} | OTHERS_OF[name]
+    with pytest.raises(SettingsError) as caught:
+        check_start("email", load_settings(given))
+    assert f"GATEWAY_{name}_FILE" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "cannot be read: No such file" in str(caught.value)
 
 
 def test_every_wrong_line_is_told(env: Path) -> None:
