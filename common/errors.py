@@ -3,7 +3,7 @@
 from typing import Final
 
 SETTINGS_EXIT_CODE: Final = 78
-"""Of a process that a setting ended, which no restart can mend (EX_CONFIG of sysexits.h)."""
+"""Of a process that the text of its settings ended, which no restart can mend (EX_CONFIG)."""
 
 
 class GatewayError(Exception):
@@ -23,6 +23,13 @@ class ArgumentError(GatewayError):
 
 class SettingsError(GatewayError):
     """A setting is missing, malformed or contradicts another one."""
+
+
+class NotNowError(SettingsError):
+    """What a setting names (a file, a host) cannot be used now; a later start may find it well.
+
+    A secret is replaced, a certificate is renewed before its key, a name server is silent.
+    """
 
 
 class UndecodableError(GatewayError):

@@ -5,7 +5,8 @@ import signal
 import sys
 from collections.abc import Callable
 
-from common.errors import SETTINGS_EXIT_CODE, GatewayError, SettingsError
+from common.errors import SETTINGS_EXIT_CODE, GatewayError, NotNowError, SettingsError
+from common.given import has_env_file, passed_over
 from common.logs import configure_logs, get_logger
 from common.settings import Settings, load_settings, unknown_settings
 from common.watching.tracing import start_tracing, stop_tracing
@@ -16,14 +17,16 @@ log = get_logger(__name__)
 def run_process(name: str, main: Callable[[Settings], None]) -> int:
     """Load settings, set up logs, run `main(settings)`, and give the exit code.
 
-    A GatewayError ends in its sentence on stderr and 1, a SettingsError in SETTINGS_EXIT_CODE; a
-    setting nobody reads is logged.
+    A GatewayError ends in its sentence on stderr and 1, in SETTINGS_EXIT_CODE when it lasts; what
+    nobody reads is logged.
     """
     try:
         settings = load_settings()
         configure_logs(settings, name)
         for sentence in unknown_settings():
             log.warning("unknown setting", detail=sentence)
+        for sentence in passed_over():
+            log.warning("unreadable line", detail=sentence)
         start_tracing(settings, name)
         try:
             main(settings)
@@ -32,8 +35,17 @@ def run_process(name: str, main: Callable[[Settings], None]) -> int:
     except GatewayError as error:
         for sentence in str(error).splitlines():
             print(f"gateway: {sentence}", file=sys.stderr)
-        return SETTINGS_EXIT_CODE if isinstance(error, SettingsError) else 1
+        return SETTINGS_EXIT_CODE if _is_lasting(error) else 1
     return 0
+
+
+def _is_lasting(error: GatewayError) -> bool:
+    """Whether the text of the settings alone decides it, so that every other start ends the same.
+
+    Nothing lasts that `.env` takes part in: it may have been read while it was half saved.
+    """
+    is_by_text = isinstance(error, SettingsError) and not isinstance(error, NotNowError)
+    return is_by_text and not has_env_file()
 
 
 def stop_event() -> asyncio.Event:

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from common.breakage import EXPIRED, OTHER_HOST, causes
 from common.broker.urls import each_url, split_urls, with_query
-from common.errors import SettingsError
+from common.errors import NotNowError
+from common.given import shown_path
 
 FILES = {
     "cafile": "GATEWAY_AMQP_CA_FILE",
@@ -52,7 +53,7 @@ def without_tls_files(url: str) -> str:
 
 
 def check_tls_files(urls: str) -> None:
-    """Raise SettingsError when a certificate file of a broker's URLs cannot be used."""
+    """Raise NotNowError when a certificate file of a broker's URLs cannot be used."""
     for url in split_urls(urls):
         tls_context(url)
 
@@ -60,7 +61,7 @@ def check_tls_files(urls: str) -> None:
 def tls_context(url: str) -> ssl.SSLContext | None:
     """The context for an `amqps://` URL; None for `amqp://`.
 
-    Raises SettingsError when a certificate file cannot be used. Reads the files each time: a
+    Raises NotNowError when a certificate file cannot be used. Reads the files each time: a
     renewed certificate counts from the next connection on.
     """
     if not url.startswith("amqps://"):
@@ -71,9 +72,11 @@ def tls_context(url: str) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=files.get("cafile"))
     except ssl.SSLError as error:
-        raise SettingsError(
+        raise NotNowError(
             f"{_words('cafile', files['cafile'])} holds no certificate in PEM form"
         ) from error
+    except OSError as error:  # it was there a moment ago
+        raise _unreadable("cafile", files["cafile"], error) from error
     if "certfile" in files:
         _load_own(context, files["certfile"], files.get("keyfile"))
     return context
@@ -139,7 +142,11 @@ def _load_own(context: ssl.SSLContext, certificate: str, key: str | None) -> Non
             fault = f"{own} and {_words('keyfile', key or certificate)} do not belong together"
         else:
             fault = f"{own} and its key must be a certificate and an unencrypted key in PEM form"
-        raise SettingsError(fault) from error
+        raise NotNowError(fault) from error
+    except OSError as error:
+        raise NotNowError(
+            f"{_words('certfile', certificate)} or its key cannot be read: {error.strerror}"
+        ) from error
 
 
 def _expect_readable(name: str, path: str) -> None:
@@ -147,11 +154,15 @@ def _expect_readable(name: str, path: str) -> None:
         with Path(path).open("rb"):
             pass
     except OSError as error:
-        raise SettingsError(f"{_words(name, path)} cannot be read: {error.strerror}") from error
+        raise _unreadable(name, path, error) from error
+
+
+def _unreadable(name: str, path: str, error: OSError) -> NotNowError:
+    return NotNowError(f"{_words(name, path)} cannot be read: {error.strerror}")
 
 
 def _words(name: str, path: str) -> str:
-    return f"{path} ({FILES[name]})"
+    return f"{shown_path(path)} ({FILES[name]})"
 
 
 def _query(url: str) -> dict[str, list[str]]:

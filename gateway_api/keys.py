@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.errors import SettingsError
+from common.errors import NotNowError, SettingsError
 from common.settings import Settings
 from gateway_api.problems import Problem
 
@@ -121,13 +121,19 @@ def _name_of(authority: str) -> str:
 
 
 def check_exposure(settings: Settings) -> None:
-    """Raise SettingsError if the API would listen beyond this machine without a key."""
-    if settings.api_key is None and not _is_loopback(settings.api_host):
-        host = settings.api_host or "empty (every address)"
-        raise SettingsError(
-            f"GATEWAY_API_HOST is {host} but there is no GATEWAY_API_KEY: whoever reaches the "
-            "port could send; set a key of at least 16 characters, or listen on 127.0.0.1"
-        )
+    """Raise SettingsError if the API would listen beyond this machine without a key.
+
+    Where a name server decides it, it is a NotNowError: what the name means may change.
+    """
+    host = settings.api_host
+    if settings.api_key is not None or _is_loopback(host):
+        return
+    kind = SettingsError if _is_address(host) else NotNowError
+    raise kind(
+        f"GATEWAY_API_HOST is {host or 'empty (every address)'} but there is no GATEWAY_API_KEY: "
+        "whoever reaches the port could send; set a key of at least 16 characters, or listen on "
+        "127.0.0.1"
+    )
 
 
 def _is_loopback(host: str) -> bool:
@@ -137,8 +143,18 @@ def _is_loopback(host: str) -> bool:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise SettingsError(
+        kind = NotNowError if isinstance(error, OSError) else SettingsError
+        raise kind(
             f"GATEWAY_API_HOST is {host!r}, which is no address of this machine and no name of "
             "one; write 127.0.0.1 for this machine only, 0.0.0.0 for every address"
         ) from error
     return all(ipaddress.ip_address(str(entry[4][0])).is_loopback for entry in found)
+
+
+def _is_address(host: str) -> bool:
+    """Whether no name server is asked what this means; empty is every address."""
+    try:
+        ipaddress.ip_address(host or "::")
+    except ValueError:
+        return False
+    return True

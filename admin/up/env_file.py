@@ -17,7 +17,8 @@ _HEAD = """\
 Settings of the gateway. Remove the # before what you set; the environment wins over this file.
 A channel without credentials is sent to the stand-in providers by `gateway up`.
 Each may also be given as <name>_FILE, the path of a file that holds the value.
-A value with spaces, # or $ stands in single quotes.
+A value with spaces, # or ${ stands in single quotes, in which nothing is replaced; outside them
+${NAME} is what the file or the environment has for NAME.
 
 -- Credentials: set what you have --
 """

@@ -1,6 +1,7 @@
 """The processes of the gateway on one machine: started, watched, restarted with back-off, stopped.
 
-One that a setting has ended is not started again: it would only end the same way.
+One that a setting keeps from starting is not started again: it would only end the same way. After
+it has run that is believed only when it stays so: a new version may be half installed, say.
 
 Each runs under a guard, so none outlives the process that owns the stack, however that one ends.
 """
@@ -24,6 +25,7 @@ from deploy.local.guard import end_guarded, start_guarded
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 60.0
+BELIEVED_AFTER_S = 60.0
 LOG_BYTES = 20_000_000
 
 
@@ -33,6 +35,7 @@ class Service:
 
     stage: services of a higher stage need those of a lower one, and are stopped before them.
     restart_at: when one that died is started again, in monotonic seconds; None while it runs.
+    believed_after_s: how long a setting must have ended every start of one that was started before.
     """
 
     name: str
@@ -41,9 +44,12 @@ class Service:
     stage: int = 1
     starts: int = 0
     restart_at: float | None = None
+    believed_after_s: float = BELIEVED_AFTER_S
     _guard: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _started_at: float = 0.0
     _failures: int = 0
+    _refused_since: float | None = None
+    _refused_s: float = 0.0
 
     @property
     def is_running(self) -> bool:
@@ -53,6 +59,21 @@ class Service:
     @property
     def is_misconfigured(self) -> bool:
         """Whether it has ended because of a setting, which no restart can mend."""
+        is_believed = self.starts == 1 or self._refused_s >= self.believed_after_s
+        return self._is_refused and is_believed
+
+    def note_end(self, now: float) -> None:
+        """Count an end: how often it has died in a row, and since when of its settings alone."""
+        self._failures = 1 if self.ran_s > STEADY_AFTER_S else self._failures + 1
+        self.restart_at = now + restart_pause_s(self._failures)
+        if not self._is_refused:
+            self._refused_since = None
+        elif self._refused_since is None:
+            self._refused_since = now
+        self._refused_s = 0.0 if self._refused_since is None else now - self._refused_since
+
+    @property
+    def _is_refused(self) -> bool:
         return self._guard is not None and self._guard.poll() == SETTINGS_EXIT_CODE
 
     @property
@@ -140,10 +161,7 @@ class Stack:
                 if service.is_running or service.is_misconfigured:
                     continue
                 if service.restart_at is None:
-                    service._failures = (
-                        1 if service.ran_s > STEADY_AFTER_S else service._failures + 1
-                    )
-                    service.restart_at = now + restart_pause_s(service._failures)
+                    service.note_end(now)
                 elif now >= service.restart_at:
                     service.restart_at = None
                     # A start that fails (disk full, say) is one more death, and tried again.

@@ -20,7 +20,8 @@ from aiosmtplib import (
 )
 from tenacity import retry, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
-from common.errors import SettingsError
+from common.errors import NotNowError, SettingsError
+from common.given import shown_path
 from common.settings import Settings
 from senders.email.codes import Stage, classify_exception
 from senders.endpoint import is_host, is_loopback
@@ -129,13 +130,14 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError as error:
-        raise SettingsError(
+        raise NotNowError(
             f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which holds no certificate in PEM form; name "
             "a file that does"
         ) from error
     except OSError as error:
-        raise SettingsError(
-            f"GATEWAY_EMAIL_CA_FILE names {ca_file}, which cannot be read: {error.strerror}"
+        raise NotNowError(
+            f"GATEWAY_EMAIL_CA_FILE names {shown_path(str(ca_file))}, which cannot be read: "
+            f"{error.strerror}"
         ) from error
 
 

@@ -199,6 +199,16 @@ def test_two_that_run_here_are_a_question_with_its_answers(
 
 
 @pytest.mark.usefixtures("checkout")
+def test_what_is_announced_is_found_letter_by_letter() -> None:
+    key = "$it's \\ ${HOME} \"#${NOBODY:-x}"
+    url = "amqp://u:p${x}w@127.0.0.1:1/"
+    with running(here.UP, url, api_key=key):
+        found = here.settings_here()
+    assert found.amqp_url.get_secret_value() == url
+    assert found.api_key == SecretStr(key)
+
+
+@pytest.mark.usefixtures("checkout")
 def test_what_was_killed_is_not_found() -> None:
     left = here.env_file_of(here.DEMO)
     left.write_text(f"GATEWAY_AMQP_URL=amqp://127.0.0.1:{free_port()}/\n")

@@ -37,6 +37,27 @@ def test_start_that_fails_is_tried_again_and_hinders_no_other(tmp_path: Path) ->
     assert [one.is_running for one in (broken, other)] == [False, False]
 
 
+def test_what_has_run_before_is_started_again_until_its_settings_refuse_it_for_long(
+    tmp_path: Path,
+) -> None:
+    flag = tmp_path / "refused"
+    line = f"test -e {flag} && exit {SETTINGS_EXIT_CODE}; sleep 60"
+    passing = Service("passing", ["sh", "-c", line], plain_environment())
+    lasting = Service("lasting", ["sh", "-c", line], plain_environment(), believed_after_s=2)
+    with Stack(tmp_path, [passing, lasting]) as stack:
+        first = until(lambda: pid(stack, passing)), until(lambda: pid(stack, lasting))
+        flag.touch()
+        for number in first:
+            os.kill(number, signal.SIGKILL)
+        until(lambda: lasting.is_misconfigured)
+        assert lasting.starts > 2
+        assert not passing.is_misconfigured
+
+        flag.unlink()
+        until(lambda: pid(stack, passing) not in (0, first[0]), 20)
+        assert pid(stack, lasting) == 0
+
+
 def test_what_a_setting_has_ended_is_not_started_again(tmp_path: Path) -> None:
     words = {"misconfigured": f"exit {SETTINGS_EXIT_CODE}", "failing": "exit 1"}
     misconfigured, failing = (

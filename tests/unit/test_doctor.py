@@ -1,6 +1,7 @@
 """What the doctor concludes from what it sees: pure decisions, each a row of a table."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,14 @@ from admin.doctor.finding import ClockReading, State
 from admin.doctor.settings import (
     check_clock,
     check_disk,
+    check_settings,
     configured_channels,
     configured_roles,
     contradictions,
 )
 from admin.doctor.start import start_faults
 from admin.up.env_file import env_text
+from broker_topology.rights import API
 from broker_topology.state import Greeting, ManagedState, NodeState, QueueMembers
 from common.settings import Settings, load_settings
 from deploy.local.stack import BACKOFF_S, checkout, restart_pause_s
@@ -234,3 +237,11 @@ def test_pause_before_a_restart_grows_to_its_largest() -> None:
     pauses = [restart_pause_s(failures) for failures in range(1, 9)]
     assert pauses[: len(BACKOFF_S)] == list(BACKOFF_S)
     assert set(pauses[len(BACKOFF_S) :]) == {BACKOFF_S[-1]}
+
+
+def test_unreadable_line_of_another_program_is_told_and_not_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "settings.env"
+    file.write_text("; a comment\n")
+    told, well = check_settings(load_settings(file=file), [API], file)
+    assert (told.state, well.state) == (State.SKIPPED, State.OK)
+    assert told.detail.startswith(f"{file}, line 1: this line cannot be read and is passed over")
