@@ -45,7 +45,7 @@ class Message(BaseModel):
     """A message as a client sent it.
 
     delivery_id: the gateway's own, None where the client did not say it. provider_id: what the
-    client was told. headers: an email's, raw and in order. params: the other fields of a Bot API or
+    client was told. headers: an email's, in order. params: the other fields of a Bot API or
     VK call. identity: what makes two messages to one recipient the same one where there is no
     delivery id; a hash of the content when empty.
     """
