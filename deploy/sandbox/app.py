@@ -9,12 +9,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from deploy.sandbox.faults import FAULTS, Channel
 from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, render_message
+from deploy.sandbox.inbox.records import clean
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.inbox.style import SCRIPT, STYLE
 from deploy.sandbox.problems import add_problems
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
+
+
+def _as_recipient(given: object) -> object:
+    if isinstance(given, str) and given != clean(given):
+        raise ValueError("it holds half a character; send whole ones")
+    return str(given) if isinstance(given, int) else given
 
 
 class FailNext(BaseModel):
@@ -25,9 +32,7 @@ class FailNext(BaseModel):
     channel: Channel
     fault: str
     count: int = Field(default=1, ge=1)
-    recipient: Annotated[str | None, BeforeValidator(lambda v: str(v) if v is not None else v)] = (
-        None
-    )
+    recipient: Annotated[str | None, BeforeValidator(_as_recipient)] = None
     retry_after_s: int = Field(default=2, ge=0)
 
 

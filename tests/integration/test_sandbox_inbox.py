@@ -212,16 +212,9 @@ async def test_what_the_mail_server_itself_refuses_is_shown_too(
     assert attempt.answer.startswith(answer)
 
 
-HALF = '"Hi \\ud83d there \\u0000"'
-
-
-async def test_half_a_character_breaks_neither_page_nor_json(http: httpx.AsyncClient) -> None:
-    for chat in (HALF, '"42"'):
-        await http.post(
-            "/bot1:sandbox/sendMessage",
-            content=f'{{"chat_id": {chat}, "text": {HALF}}}',
-            headers={"Content-Type": "application/json"},
-        )
+async def test_nul_character_breaks_neither_page_nor_json(http: httpx.AsyncClient) -> None:
+    for chat in ("\0", "42"):
+        await http.post("/bot1:sandbox/sendMessage", json={"chat_id": chat, "text": "\0"})
 
     for path in ("/", "/inbox/1", "/attempts/1", "/inbox.json", "/attempts.json"):
         assert (await http.get(path)).status_code == 200, path
