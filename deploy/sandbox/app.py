@@ -12,10 +12,11 @@ from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, rende
 from deploy.sandbox.inbox.records import clean
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.inbox.style import SCRIPT, STYLE
-from deploy.sandbox.problems import add_problems
+from deploy.sandbox.problems import add_problems, answer_stranger
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
+from gateway_api.keys import ThisMachineOnly
 
 
 def _as_recipient(given: object) -> object:
@@ -36,14 +37,22 @@ class FailNext(BaseModel):
     retry_after_s: int = Field(default=2, ge=0)
 
 
-def create_app(inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi) -> FastAPI:
-    """Return the application that serves one sandbox."""
+def create_app(
+    inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi, *, is_for_this_machine: bool
+) -> FastAPI:
+    """Return the application that serves one sandbox.
+
+    is_for_this_machine: whether it listens here only, so that nothing but a page from elsewhere
+    would call it by another name.
+    """
     app = FastAPI(title="Sandbox", docs_url=None, redoc_url=None, openapi_url=None)
     _add_providers(app, bot_api, vk_api)
     _add_inbox(app, inbox)
     _add_faults(app, faults)
     _add_page(app, inbox)
     add_problems(app)
+    if is_for_this_machine:
+        app.add_middleware(ThisMachineOnly, answer=answer_stranger)
     return app
 
 

@@ -11,12 +11,19 @@ from starlette.exceptions import HTTPException
 
 from deploy.sandbox.inbox.page import POLICY, render_error
 from deploy.sandbox.inbox.records import clean
+from gateway_api.problems import Problem
 
 _WORDS: Final = {
     404: "There is nothing at {path}.",
     405: "{path} cannot be asked with {method}.",
     500: "The sandbox failed at {path} and goes on; its own output says where.",
 }
+
+
+def answer_stranger(problem: Problem) -> Response:
+    """Return the refusal of a request that a page from elsewhere may have sent."""
+    detail = f"{problem.kind.title}; only localhost and 127.0.0.1 are answered here."
+    return JSONResponse({"detail": detail}, problem.kind.status)
 
 
 def add_problems(app: FastAPI) -> None:
