@@ -11,6 +11,7 @@ from deploy.sandbox.faults import FAULTS, Channel
 from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, render_message
 from deploy.sandbox.inbox.records import clean
 from deploy.sandbox.inbox.store import Inbox
+from deploy.sandbox.inbox.stream import answer_in_pieces
 from deploy.sandbox.inbox.style import SCRIPT, STYLE
 from deploy.sandbox.problems import add_problems, answer_stranger
 from deploy.sandbox.rules import Faults
@@ -68,18 +69,22 @@ def _add_providers(app: FastAPI, bot_api: BotApi, vk_api: VkApi) -> None:
 
 def _add_inbox(app: FastAPI, inbox: Inbox) -> None:
     @app.get("/inbox.json")
-    async def show_inbox(channel: str = "", recipient: str = "") -> dict[str, Any]:
+    async def show_inbox(channel: str = "", recipient: str = "") -> Response:
         attempts = inbox.attempts(channel, recipient)
-        return {
-            "entries": jsonable_encoder(inbox.entries(channel, recipient)),
-            "refused": jsonable_encoder([one for one in attempts if one.is_refused]),
-            "duplicates": inbox.duplicates,
-            "refused_duplicates": inbox.refused_duplicates,
-        }
+        return answer_in_pieces(
+            {
+                "entries": inbox.entries(channel, recipient),
+                "refused": [one for one in attempts if one.is_refused],
+            },
+            {
+                "duplicates": inbox.duplicates,
+                "refused_duplicates": inbox.refused_duplicates,
+            },
+        )
 
     @app.get("/attempts.json")
-    async def show_attempts(channel: str = "", recipient: str = "") -> dict[str, Any]:
-        return {"attempts": jsonable_encoder(inbox.attempts(channel, recipient))}
+    async def show_attempts(channel: str = "", recipient: str = "") -> Response:
+        return answer_in_pieces({"attempts": inbox.attempts(channel, recipient)})
 
     @app.delete("/inbox", status_code=204)
     async def clear_inbox() -> None:

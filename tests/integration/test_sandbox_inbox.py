@@ -1,7 +1,9 @@
 """The sandbox's inbox: refused attempts beside what was accepted, threads, ids, bounds."""
 
 import asyncio
+import json
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from deploy.sandbox import Sandbox
 from deploy.sandbox.inbox.records import Call, Message
-from deploy.sandbox.inbox.store import Inbox
+from deploy.sandbox.inbox.store import MAX_KEPT, Inbox
 from senders.process import make_channel
 from tests.integration.test_channels import lane_of, sandbox_settings
 from tests.support.queues import make_delivery
@@ -256,6 +258,39 @@ def test_refused_and_accepted_share_one_bound() -> None:
     assert [entry.n for entry in inbox.entries()] == [3, 4, 5]
     assert sum(len(thread.attempts) for thread in inbox.threads()) == 10
     assert (inbox.entry(1), inbox.attempt(1)) == (None, None)
+
+
+async def _read_all(http: httpx.AsyncClient, path: str) -> bytes:
+    read = bytearray()
+    async with http.stream("GET", path) as answer:
+        async for piece in answer.aiter_raw():
+            read += piece
+    return bytes(read)
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [("/attempts.json", "attempts"), ("/inbox.json", "entries")],
+)
+async def test_full_inbox_is_told_without_keeping_others_waiting(
+    sandbox: Sandbox, http: httpx.AsyncClient, path: str, member: str
+) -> None:
+    for n in range(MAX_KEPT):
+        if member == "entries":
+            sandbox.inbox.accept(_message(n), "sendMessage")
+        else:
+            sandbox.inbox.record(_refusal(n, "x" * 100))
+
+    reading = asyncio.create_task(_read_all(http, path))
+    slowest_s = 0.0
+    while not reading.done():
+        begin_s = time.thread_time()  # not what others take of the machine
+        await asyncio.sleep(0)
+        slowest_s = max(slowest_s, time.thread_time() - begin_s)
+
+    told = json.loads(await reading)[member]
+    assert [one["n"] for one in told] == list(range(1, MAX_KEPT + 1))
+    assert slowest_s < 0.2
 
 
 def test_big_messages_push_out_older_ones_by_their_size() -> None:
