@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic_core import to_json
 
 from deploy.sandbox import Sandbox
 from deploy.sandbox.inbox.records import Call, Message
@@ -291,6 +292,31 @@ async def test_full_inbox_is_told_without_keeping_others_waiting(
     told = json.loads(await reading)[member]
     assert [one["n"] for one in told] == list(range(1, MAX_KEPT + 1))
     assert slowest_s < 0.2
+
+
+def test_names_of_threads_count_too() -> None:
+    inbox = Inbox(max_kept_bytes=1_000_000)
+    for n in range(10):
+        chat = f"{n}".rjust(100_000)
+        inbox.record(
+            Call(channel="vk", recipient=chat, call="x", verdict="refused", delivery_id="1-1")
+        )
+        inbox.accept(Message(channel="vk", recipient=chat, provider_id="1", delivery_id="1-2"), "x")
+
+    # Each call holds its recipient and its thread's name, which has the recipient in it.
+    assert len(inbox.attempts()) == 4
+
+
+def test_inbox_that_was_read_is_bounded_as_before() -> None:
+    inbox = Inbox(max_kept_bytes=1_000_000)
+    for n in range(50):
+        inbox.accept(_message(n, "я" * 40_000), "sendMessage")
+        to_json(inbox.entries())  # leaves a second form of each text in memory
+    kept = len(inbox.entries())
+    for n in range(50):
+        inbox.accept(_message(n, "я" * 40_000), "sendMessage")
+
+    assert kept == len(inbox.entries()) == 12
 
 
 def test_big_messages_push_out_older_ones_by_their_size() -> None:

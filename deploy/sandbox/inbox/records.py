@@ -76,9 +76,10 @@ class Message(BaseModel):
         return hashlib.sha256(repr((self.channel, self.recipient, what)).encode()).digest()
 
     def size_bytes(self) -> int:
-        """Return about how much memory the content takes."""
+        """Return about how much memory the content takes; its call counts the recipient."""
         pairs = [*self.headers, *self.params.items()]
-        texts = [self.text, self.subject or "", self.html or "", self.identity, *self.attachments]
+        said = [self.text, self.subject or "", self.html or "", self.identity, self.provider_id]
+        texts = [*said, *self.attachments]
         return sum(map(sys.getsizeof, [*texts, *(part for pair in pairs for part in pair)]))
 
 
@@ -131,7 +132,8 @@ class Attempt(Call):
 
     def size_bytes(self) -> int:
         """Return about how much memory the texts take."""
-        return sum(map(sys.getsizeof, [self.recipient or "", self.call, self.answer, self.preview]))
+        texts = [self.recipient or "", self.call, self.answer, self.preview, self.thread]
+        return sum(map(sys.getsizeof, texts))
 
 
 def thread_of(one: Message | Call) -> str | None:
