@@ -3,8 +3,9 @@
 import hmac
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import NotNowError, SettingsError
@@ -55,19 +56,25 @@ class ThisMachineOnly:
 
     A web page cannot be kept from sending requests to loopback, but its browser says where they
     come from (`Origin`) and by which name it knows this machine (`Host`): after DNS rebinding it
-    is the page's own. names: further ones that are answered to.
+    is the page's own. names: further ones that are answered to. answer: what a refusal looks like.
     """
 
-    def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: Collection[str] = (),
+        answer: Callable[[Problem], Response] = Problem.response,
+    ) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names if name)
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = None if scope["type"] == "lifespan" else self._fault(scope)
         if problem is None:
             await self._app(scope, receive, send)
         else:
-            await _refuse(problem, scope, receive, send)
+            await _refuse(problem, scope, receive, send, self._answer)
 
     def _fault(self, scope: Scope) -> Problem | None:
         authority = (_header(scope, b"host") or b"").decode("latin-1").lower()
@@ -99,10 +106,16 @@ def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
 
-async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(
+    problem: Problem,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    answer: Callable[[Problem], Response] = Problem.response,
+) -> None:
     """Answer a request with the problem, close a WebSocket, and leave alone what is neither."""
     if scope["type"] == "http":
-        await problem.response()(scope, receive, send)
+        await answer(problem)(scope, receive, send)
     elif scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
 

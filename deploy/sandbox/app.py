@@ -9,12 +9,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from deploy.sandbox.faults import FAULTS, Channel
 from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, render_message
+from deploy.sandbox.inbox.records import clean
 from deploy.sandbox.inbox.store import Inbox
+from deploy.sandbox.inbox.stream import answer_in_pieces
 from deploy.sandbox.inbox.style import SCRIPT, STYLE
-from deploy.sandbox.problems import add_problems
+from deploy.sandbox.problems import add_problems, answer_stranger
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
+from gateway_api.keys import ThisMachineOnly
+
+
+def _as_recipient(given: object) -> object:
+    if isinstance(given, str) and given != clean(given):
+        raise ValueError("it holds half a character; send whole ones")
+    return str(given) if isinstance(given, int) else given
 
 
 class FailNext(BaseModel):
@@ -25,20 +34,26 @@ class FailNext(BaseModel):
     channel: Channel
     fault: str
     count: int = Field(default=1, ge=1)
-    recipient: Annotated[str | None, BeforeValidator(lambda v: str(v) if v is not None else v)] = (
-        None
-    )
+    recipient: Annotated[str | None, BeforeValidator(_as_recipient)] = None
     retry_after_s: int = Field(default=2, ge=0)
 
 
-def create_app(inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi) -> FastAPI:
-    """Return the application that serves one sandbox."""
+def create_app(
+    inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi, *, is_for_this_machine: bool
+) -> FastAPI:
+    """Return the application that serves one sandbox.
+
+    is_for_this_machine: whether it listens here only, so that nothing but a page from elsewhere
+    would call it by another name.
+    """
     app = FastAPI(title="Sandbox", docs_url=None, redoc_url=None, openapi_url=None)
     _add_providers(app, bot_api, vk_api)
     _add_inbox(app, inbox)
     _add_faults(app, faults)
     _add_page(app, inbox)
     add_problems(app)
+    if is_for_this_machine:
+        app.add_middleware(ThisMachineOnly, answer=answer_stranger)
     return app
 
 
@@ -54,18 +69,22 @@ def _add_providers(app: FastAPI, bot_api: BotApi, vk_api: VkApi) -> None:
 
 def _add_inbox(app: FastAPI, inbox: Inbox) -> None:
     @app.get("/inbox.json")
-    async def show_inbox(channel: str = "", recipient: str = "") -> dict[str, Any]:
+    async def show_inbox(channel: str = "", recipient: str = "") -> Response:
         attempts = inbox.attempts(channel, recipient)
-        return {
-            "entries": jsonable_encoder(inbox.entries(channel, recipient)),
-            "refused": jsonable_encoder([one for one in attempts if one.is_refused]),
-            "duplicates": inbox.duplicates,
-            "refused_duplicates": inbox.refused_duplicates,
-        }
+        return answer_in_pieces(
+            {
+                "entries": inbox.entries(channel, recipient),
+                "refused": [one for one in attempts if one.is_refused],
+            },
+            {
+                "duplicates": inbox.duplicates,
+                "refused_duplicates": inbox.refused_duplicates,
+            },
+        )
 
     @app.get("/attempts.json")
-    async def show_attempts(channel: str = "", recipient: str = "") -> dict[str, Any]:
-        return {"attempts": jsonable_encoder(inbox.attempts(channel, recipient))}
+    async def show_attempts(channel: str = "", recipient: str = "") -> Response:
+        return answer_in_pieces({"attempts": inbox.attempts(channel, recipient)})
 
     @app.delete("/inbox", status_code=204)
     async def clear_inbox() -> None:

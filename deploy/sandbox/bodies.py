@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
-from email import policy
-from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+
+from deploy.sandbox.mime import Part, read_part
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,25 @@ class Params:
 
 
 async def read_params(request: Request) -> Params:
-    """Return the parameters of a call. Raises ValueError when a JSON body is broken."""
+    """Return the parameters of a call.
+
+    Raises ValueError for a broken JSON body, and as UnicodeError where a text is no UTF-8.
+    """
     body = await request.body()
     content_type = request.headers.get("content-type", "")
-    params = _parse(content_type, body)
-    return Params(dict(request.query_params) | params.fields, params.files)
+    try:
+        params = _parse(content_type, body)
+    except RecursionError as error:
+        raise ValueError("the JSON body is nested too deeply") from error
+    fields = dict(request.query_params) | params.fields
+    check_texts(*fields, *fields.values())
+    return Params(fields, params.files)
+
+
+def check_texts(*texts: str) -> None:
+    """Raise UnicodeError for half a character, as "\\ud800" in JSON is one: it is no UTF-8."""
+    for text in texts:
+        text.encode()
 
 
 def _parse(content_type: str, body: bytes) -> Params:
@@ -52,21 +66,16 @@ def _as_text(value: Any) -> str:
 
 
 def _parse_multipart(content_type: str, body: bytes) -> Params:
-    # The standard library reads multipart as mail does, and that is the same format.
-    head = b"Content-Type: " + content_type.encode() + b"\r\n\r\n"
-    message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
     params = Params()
-    for part in message.iter_parts():
-        name = str(part.get_param("name", "", header="content-disposition"))
-        content = part.get_payload(decode=True)
-        assert isinstance(content, bytes)
-        filename = part.get_filename()
+    for piece in Part([("Content-Type", content_type)], body).parts():
+        part = read_part(piece)
+        filename = part.filename
         if filename is None:
-            params.fields[name] = content.decode(errors="replace")
+            params.fields[part.form_name] = part.content.decode(errors="replace")
         else:
-            params.files[name] = Upload(_readable(filename), len(content))
+            params.files[part.form_name] = Upload(_readable(filename), len(part.content))
     return params
 
 
 def _readable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return name.encode("utf-8", "replace").decode()

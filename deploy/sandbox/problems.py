@@ -5,18 +5,25 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI, Request
-from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from deploy.sandbox.inbox.page import POLICY, render_error
+from deploy.sandbox.inbox.records import clean
+from gateway_api.problems import Problem
 
 _WORDS: Final = {
     404: "There is nothing at {path}.",
     405: "{path} cannot be asked with {method}.",
     500: "The sandbox failed at {path} and goes on; its own output says where.",
 }
+
+
+def answer_stranger(problem: Problem) -> Response:
+    """Return the refusal of a request that a page from elsewhere may have sent."""
+    detail = f"{problem.kind.title}; only localhost and 127.0.0.1 are answered here."
+    return JSONResponse({"detail": detail}, problem.kind.status)
 
 
 def add_problems(app: FastAPI) -> None:
@@ -30,11 +37,15 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def explain(request: Request, error: RequestValidationError) -> Response:
-        faults = error.errors()
+        # Not what was given: it may be no JSON (NaN), or no text.
+        faults = [
+            {"type": one["type"], "loc": list(map(clean, one["loc"])), "msg": clean(one["msg"])}
+            for one in error.errors()
+        ]
         if any(fault["loc"][0] == "path" for fault in faults):  # /inbox/x: no such page
             return _answer(request, 404, _words(request, 404))
         if not _is_browser(request):
-            return await request_validation_exception_handler(request, error)
+            return JSONResponse({"detail": faults}, 422, {"Vary": "Accept"})
         lines = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
         return _answer(request, 422, "; ".join(lines))
 

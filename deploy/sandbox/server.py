@@ -17,6 +17,7 @@ from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
 from deploy.sandbox.wire import reset
+from gateway_api.keys import is_own_name
 
 
 class _HttpServer(uvicorn.Server):
@@ -79,6 +80,7 @@ class Sandbox:
             self.faults,
             BotApi(self.inbox, self.faults, self._drop),
             VkApi(self.inbox, self.faults, self._drop),
+            is_for_this_machine=is_own_name(host),
         )
         self._http = _HttpServer(
             uvicorn.Config(

@@ -1,16 +1,19 @@
 """The sandbox's inbox: refused attempts beside what was accepted, threads, ids, bounds."""
 
 import asyncio
+import json
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from pydantic_core import to_json
 
 from deploy.sandbox import Sandbox
 from deploy.sandbox.inbox.records import Call, Message
-from deploy.sandbox.inbox.store import Inbox
+from deploy.sandbox.inbox.store import MAX_KEPT, Inbox
 from senders.process import make_channel
 from tests.integration.test_channels import lane_of, sandbox_settings
 from tests.support.queues import make_delivery
@@ -212,16 +215,9 @@ async def test_what_the_mail_server_itself_refuses_is_shown_too(
     assert attempt.answer.startswith(answer)
 
 
-HALF = '"Hi \\ud83d there \\u0000"'
-
-
-async def test_half_a_character_breaks_neither_page_nor_json(http: httpx.AsyncClient) -> None:
-    for chat in (HALF, '"42"'):
-        await http.post(
-            "/bot1:sandbox/sendMessage",
-            content=f'{{"chat_id": {chat}, "text": {HALF}}}',
-            headers={"Content-Type": "application/json"},
-        )
+async def test_nul_character_breaks_neither_page_nor_json(http: httpx.AsyncClient) -> None:
+    for chat in ("\0", "42"):
+        await http.post("/bot1:sandbox/sendMessage", json={"chat_id": chat, "text": "\0"})
 
     for path in ("/", "/inbox/1", "/attempts/1", "/inbox.json", "/attempts.json"):
         assert (await http.get(path)).status_code == 200, path
@@ -263,6 +259,64 @@ def test_refused_and_accepted_share_one_bound() -> None:
     assert [entry.n for entry in inbox.entries()] == [3, 4, 5]
     assert sum(len(thread.attempts) for thread in inbox.threads()) == 10
     assert (inbox.entry(1), inbox.attempt(1)) == (None, None)
+
+
+async def _read_all(http: httpx.AsyncClient, path: str) -> bytes:
+    read = bytearray()
+    async with http.stream("GET", path) as answer:
+        async for piece in answer.aiter_raw():
+            read += piece
+    return bytes(read)
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [("/attempts.json", "attempts"), ("/inbox.json", "entries")],
+)
+async def test_full_inbox_is_told_without_keeping_others_waiting(
+    sandbox: Sandbox, http: httpx.AsyncClient, path: str, member: str
+) -> None:
+    for n in range(MAX_KEPT):
+        if member == "entries":
+            sandbox.inbox.accept(_message(n), "sendMessage")
+        else:
+            sandbox.inbox.record(_refusal(n, "x" * 100))
+
+    reading = asyncio.create_task(_read_all(http, path))
+    slowest_s = 0.0
+    while not reading.done():
+        begin_s = time.thread_time()  # not what others take of the machine
+        await asyncio.sleep(0)
+        slowest_s = max(slowest_s, time.thread_time() - begin_s)
+
+    told = json.loads(await reading)[member]
+    assert [one["n"] for one in told] == list(range(1, MAX_KEPT + 1))
+    assert slowest_s < 0.2
+
+
+def test_names_of_threads_count_too() -> None:
+    inbox = Inbox(max_kept_bytes=1_000_000)
+    for n in range(10):
+        chat = f"{n}".rjust(100_000)
+        inbox.record(
+            Call(channel="vk", recipient=chat, call="x", verdict="refused", delivery_id="1-1")
+        )
+        inbox.accept(Message(channel="vk", recipient=chat, provider_id="1", delivery_id="1-2"), "x")
+
+    # Each call holds its recipient and its thread's name, which has the recipient in it.
+    assert len(inbox.attempts()) == 4
+
+
+def test_inbox_that_was_read_is_bounded_as_before() -> None:
+    inbox = Inbox(max_kept_bytes=1_000_000)
+    for n in range(50):
+        inbox.accept(_message(n, "я" * 40_000), "sendMessage")
+        to_json(inbox.entries())  # leaves a second form of each text in memory
+    kept = len(inbox.entries())
+    for n in range(50):
+        inbox.accept(_message(n, "я" * 40_000), "sendMessage")
+
+    assert kept == len(inbox.entries()) == 12
 
 
 def test_big_messages_push_out_older_ones_by_their_size() -> None:

@@ -56,3 +56,30 @@ async def test_failure_of_our_own_is_a_page_too(
     assert page.status_code == 500
     assert "The sandbox failed at / and goes on" in page.text
     assert (await http.get("/")).json()["detail"].startswith("The sandbox failed")
+
+
+@pytest.mark.parametrize("path", ["/inbox.json", "/", "/bot1:sandbox/getMe"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.com"}, 421),
+        ({"Host": "localhost.evil.com:80"}, 421),
+        ({"Origin": "http://evil.com"}, 403),
+        ({"Host": "localhost:1"}, 200),
+        ({"Host": "[::1]"}, 200),
+    ],
+)
+async def test_page_from_elsewhere_cannot_read_the_inbox(
+    http: httpx.AsyncClient, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = await http.get(path, headers=headers)
+
+    assert answer.status_code == status
+    if status != 200:
+        assert "only localhost and 127.0.0.1 are answered here" in answer.json()["detail"]
+
+
+async def test_sandbox_for_other_machines_has_any_name() -> None:
+    async with Sandbox.running("0.0.0.0") as running, httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{running.http_port}/inbox.json"
+        assert (await client.get(url, headers={"Host": "providers:8025"})).status_code == 200

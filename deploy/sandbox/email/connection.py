@@ -101,6 +101,14 @@ class Connection(SMTP):
             self.envelope.delivery_id = read_delivery_id(said[1]) if said else None
         await super().smtp_MAIL(_DELIVERY.sub("", arg) if arg else arg)
 
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        # The library fails on some addresses that nobody can read, and not by the error it catches.
+        try:
+            address, rest = super()._getaddr(arg)
+        except (LookupError, ValueError, AttributeError, TypeError, RecursionError):
+            return None, None
+        return address, rest
+
     def record(
         self,
         recipient: str | None,

@@ -1,48 +1,57 @@
-"""Turns the bytes of an email into an inbox message."""
+"""Turns the bytes of an email into inbox messages."""
 
+import hashlib
 import re
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from collections.abc import Sequence
 from typing import Final
 
-from deploy.sandbox.inbox.records import DELIVERY_HEADER, Message, read_delivery_id
+from deploy.sandbox.inbox.records import DELIVERY_HEADER, Message, clean, read_delivery_id
+from deploy.sandbox.mime import Part, decode_fields, read_leaves, read_part
 
 # `<notification id>-<n>@domain`, the gateway's Message-ID.
 _DELIVERY_ID: Final = re.compile(r"<([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+)@")
 
 
-def read_mail(content: bytes, recipient: str, delivery_id: str | None = None) -> Message:
-    """Return one recipient's copy of an email as the inbox keeps it.
+def read_mail(
+    content: bytes, recipients: Sequence[str], delivery_id: str | None = None
+) -> list[Message]:
+    """Return each recipient's copy of an email as the inbox keeps it; any bytes are one.
 
     delivery_id: what MAIL said; without it the email's own headers say it.
     """
-    mail = message_from_bytes(content, policy=policy.default)
-    message_id = str(mail.get("Message-ID", "")).strip()
+    root = read_part(content)
+    headers = decode_fields(root.fields)
+    first = {name.lower(): value for name, value in reversed(headers)}
+    message_id = first.get("message-id", "").strip()
     found = _DELIVERY_ID.match(message_id)
-    return Message(
+    text, html, attachments = _content(root)
+    mail = Message(
         channel="email",
-        recipient=recipient,
+        recipient="",
         provider_id=message_id,
-        subject=str(mail["Subject"]) if "Subject" in mail else None,
-        text=_body(mail, "plain") or "",
-        html=_body(mail, "html"),
+        subject=first.get("subject"),
+        text=text,
+        html=html,
         delivery_id=delivery_id
-        or read_delivery_id(mail.get(DELIVERY_HEADER))
+        or read_delivery_id(first.get(DELIVERY_HEADER.lower()))
         or (found[1] if found else None),
-        headers=[(name, str(value)) for name, value in mail.items()],
-        attachments=[part.get_filename() or "unnamed" for part in mail.iter_attachments()],
-        identity=message_id,
+        headers=headers,
+        attachments=attachments,
+        identity=message_id or hashlib.sha256(content).hexdigest(),
     )
+    return [mail.model_copy(update={"recipient": clean(one)}) for one in recipients]
 
 
-def _body(mail: EmailMessage, kind: str) -> str | None:
-    part = mail.get_body((kind,))
-    if part is None:
-        return None
-    content = part.get_payload(decode=True)
-    assert isinstance(content, bytes)
-    try:
-        text = content.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:  # a charset that nobody knows
-        text = content.decode("latin-1")
-    return text.replace("\r\n", "\n")
+def _content(root: Part) -> tuple[str, str | None, list[str]]:
+    """Return the text, the HTML and the names of what else a mail brought."""
+    bodies: dict[str, str] = {}
+    attachments = []
+    for part in read_leaves(root):
+        # A multipart that could not be taken apart is shown as it came.
+        kind = "text/plain" if part.media_type.startswith("multipart/") else part.media_type
+        is_body = kind in ("text/plain", "text/html") and not part.is_attachment
+        if is_body and kind not in bodies:
+            bodies[kind] = part.text
+        else:
+            attachments.append(part.filename or "unnamed")
+    return bodies.get("text/plain", ""), bodies.get("text/html"), attachments

@@ -1,6 +1,7 @@
 """The stand-in mail server: a real SMTP session whose recipients decide how it goes."""
 
 import asyncio
+import logging
 import ssl
 from typing import Final
 
@@ -9,12 +10,17 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from deploy.sandbox.email.connection import Connection, Connections, Transaction
 from deploy.sandbox.email.mail import read_mail
 from deploy.sandbox.faults import Act, Fault, Stage
-from deploy.sandbox.inbox.records import DELIVERY_HEADER, Verdict
+from deploy.sandbox.inbox.records import DELIVERY_HEADER, Message, Verdict
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.wire import reset
 
+_log: Final = logging.getLogger(__name__)
+
 PASSWORD: Final = b"sandbox"
+_LOCAL_ERROR: Final = "451 4.3.0 Local error in processing, try again"
+_QUICKLY_READ: Final = 256 * 1024  # bytes; a larger mail is read beside the event loop
+_AT_ONCE: Final = 100  # recipients between two looks at other connections
 _BAD_LOGIN: Final = "535 5.7.8 Authentication credentials invalid"  # as aiosmtpd says it
 
 
@@ -58,7 +64,7 @@ class _Session:
     ) -> str:
         fault = self._faults.take("email", address)
         if fault is not None and fault.stage is Stage.RECIPIENT:
-            return await self._fail(server, [address], "RCPT", fault, envelope)
+            return await self._fail(server, {address: None}, "RCPT", fault)
         envelope.fault = envelope.fault or fault
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient OK"
@@ -67,13 +73,15 @@ class _Session:
         self, server: Connection, session: Session, envelope: Transaction
     ) -> str:
         fault = envelope.fault
+        mails = await _read(envelope)
         if fault is not None and fault.act is Act.ANSWER:
-            return await self._fail(server, envelope.rcpt_tos, "DATA", fault, envelope)
+            copies: dict[str, Message | None] = {mail.recipient: mail for mail in mails}
+            return await self._fail(server, copies, "DATA", fault)
         try:
             if fault is not None and fault.act is Act.ACCEPT_SLOWLY:
                 await asyncio.sleep(fault.delay_s)
         finally:  # a client that gives up meanwhile does not keep a server from accepting
-            n = self._accept(envelope)
+            n = await self._accept(mails, fault)
         if fault is not None and fault.act is Act.ACCEPT_THEN_RESET:
             await server.cut()
         if fault is not None and fault.act is Act.ACCEPT_THEN_HANG:
@@ -91,38 +99,42 @@ class _Session:
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         return "221 2.0.0 Bye"
 
-    def _accept(self, envelope: Transaction) -> int:
-        assert isinstance(envelope.content, bytes)
-        fault = envelope.fault
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer for a fault of our own as a mail server would, not with its name."""
+        _log.error("The stand-in mail server failed", exc_info=error)
+        return _LOCAL_ERROR
+
+    async def _accept(self, mails: list[Message], fault: Fault | None) -> int:
         name, answer = (fault.name, fault.answer) if fault else (None, "")
         n = 0
-        for recipient in envelope.rcpt_tos:
-            mail = read_mail(envelope.content, recipient, envelope.delivery_id)
+        for index, mail in enumerate(mails):
+            if index % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
             n = self._inbox.accept(mail, "DATA", "250 2.0.0", name, answer).n
         return n
 
     async def _fail(
-        self,
-        server: Connection,
-        recipients: list[str],
-        command: str,
-        fault: Fault,
-        envelope: Transaction,
+        self, server: Connection, copies: dict[str, Message | None], command: str, fault: Fault
     ) -> str:
+        """Refuse recipients, each with its copy of the mail if that has come."""
         dropped = fault.act is Act.RESET_BEFORE
         reply = f"{fault.code} {fault.words}"
         verdict: Verdict = "dropped" if dropped else "refused"
-        content = envelope.content
-        for recipient in recipients:
-            mail = None
-            if isinstance(content, bytes):
-                mail = read_mail(content, recipient, envelope.delivery_id)
+        for recipient, mail in copies.items():
             server.record(recipient, command, verdict, None if dropped else reply, fault, mail)
         if dropped:
             await server.cut()
         if fault.code == 421:  # RFC 5321, 3.8: the server closes after saying 421
             await server.say_goodbye(reply)
         return reply
+
+
+async def _read(envelope: Transaction) -> list[Message]:
+    content = envelope.content
+    assert isinstance(content, bytes)
+    if len(content) <= _QUICKLY_READ:
+        return read_mail(content, envelope.rcpt_tos, envelope.delivery_id)
+    return await asyncio.to_thread(read_mail, content, envelope.rcpt_tos, envelope.delivery_id)
 
 
 class SmtpServer:

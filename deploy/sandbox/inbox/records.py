@@ -45,7 +45,7 @@ class Message(BaseModel):
     """A message as a client sent it.
 
     delivery_id: the gateway's own, None where the client did not say it. provider_id: what the
-    client was told. headers: an email's, raw and in order. params: the other fields of a Bot API or
+    client was told. headers: an email's, in order. params: the other fields of a Bot API or
     VK call. identity: what makes two messages to one recipient the same one where there is no
     delivery id; a hash of the content when empty.
     """
@@ -76,9 +76,10 @@ class Message(BaseModel):
         return hashlib.sha256(repr((self.channel, self.recipient, what)).encode()).digest()
 
     def size_bytes(self) -> int:
-        """Return about how much memory the content takes."""
+        """Return about how much memory the content takes; its call counts the recipient."""
         pairs = [*self.headers, *self.params.items()]
-        texts = [self.text, self.subject or "", self.html or "", self.identity, *self.attachments]
+        said = [self.text, self.subject or "", self.html or "", self.identity, self.provider_id]
+        texts = [*said, *self.attachments]
         return sum(map(sys.getsizeof, [*texts, *(part for pair in pairs for part in pair)]))
 
 
@@ -131,7 +132,8 @@ class Attempt(Call):
 
     def size_bytes(self) -> int:
         """Return about how much memory the texts take."""
-        return sum(map(sys.getsizeof, [self.recipient or "", self.call, self.answer, self.preview]))
+        texts = [self.recipient or "", self.call, self.answer, self.preview, self.thread]
+        return sum(map(sys.getsizeof, texts))
 
 
 def thread_of(one: Message | Call) -> str | None:

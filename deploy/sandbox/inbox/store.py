@@ -34,6 +34,7 @@ class Inbox:
         self._attempts: deque[Attempt] = deque()
         self._threads: OrderedDict[str, Thread] = OrderedDict()
         self._first_by_fingerprint: dict[bytes, int] = {}
+        self._sizes: deque[int] = deque()  # of each attempt, with the message that it brought
         self._kept_bytes = 0
         self._accepted = 0
         self._called = 0
@@ -62,7 +63,6 @@ class Inbox:
             duplicate_of=repeats,
         )
         self._entries[entry.n] = entry
-        self._kept_bytes += entry.size_bytes()
         accepted = Call.model_construct(
             _CALL_FIELDS,
             channel=entry.channel,
@@ -96,7 +96,10 @@ class Inbox:
             message=message,
         )
         self._attempts.append(attempt)
-        self._kept_bytes += attempt.size_bytes()
+        # Taken once: a text may take more once it was read, and what is added is taken off again.
+        brought = entry.size_bytes() if entry and call.verdict == "accepted" else 0
+        self._sizes.append(attempt.size_bytes() + brought)
+        self._kept_bytes += self._sizes[-1]
         self._threads.setdefault(thread, Thread()).attempts.append(attempt)
         self._threads.move_to_end(thread)
         while len(self._attempts) > self._max_kept or (
@@ -155,14 +158,13 @@ class Inbox:
 
     def _forget_oldest(self) -> None:
         attempt = self._attempts.popleft()
-        self._kept_bytes -= attempt.size_bytes()
+        self._kept_bytes -= self._sizes.popleft()
         thread = self._threads[attempt.thread]
         del thread.attempts[0]
         if not thread.attempts:
             del self._threads[attempt.thread]
         if attempt.verdict == "accepted" and attempt.message is not None:
             entry = self._entries.pop(attempt.message)
-            self._kept_bytes -= entry.size_bytes()
             if self._first_by_fingerprint.get(entry.fingerprint()) == entry.n:
                 del self._first_by_fingerprint[entry.fingerprint()]
 

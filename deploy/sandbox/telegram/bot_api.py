@@ -24,8 +24,8 @@ from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.methods import METHODS, BotApiError, Prepared
 from deploy.sandbox.wire import Drop, answer_call
 
-_TOKEN: Final = re.compile(r"\d+:[\w-]+")
-_CHAT_ID: Final = re.compile(r"-?\d{1,19}|@\w+")
+_TOKEN: Final = re.compile(r"[0-9]{1,20}:[\w-]+")
+_CHAT_ID: Final = re.compile(r"-?[0-9]{1,19}|@\w+")
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ class BotApi:
         if fault.name == "rate_limit":
             parameters["retry_after"] = fault.retry_after_s
         if fault.name == "migrated":
-            parameters["migrate_to_chat_id"] = int(f"-100{chat_id.lstrip('-@') or 0}")
+            number = abs(_chat(chat_id)["id"])
+            parameters["migrate_to_chat_id"] = int(f"-100{number}")
         return BotApiError(fault.code, fault.words, **parameters).response()
 
     def _record(
@@ -137,6 +138,8 @@ class BotApi:
 async def _read(request: Request) -> Params:
     try:
         return await read_params(request)
+    except UnicodeError as error:
+        raise BotApiError(400, "Bad Request: strings must be encoded in UTF-8") from error
     except ValueError as error:
         raise BotApiError(400, "Bad Request: can't parse request body") from error
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi.responses import JSONResponse
 
-from deploy.sandbox.bodies import Params
+from deploy.sandbox.bodies import Params, check_texts
 from deploy.sandbox.telegram.entities import EntityError, plain_text
 
 MAX_TEXT: Final = 4096
@@ -107,7 +107,8 @@ def _send_media_group(params: Params) -> Prepared:
     try:
         media = json.loads(params.fields.get("media", ""))
         items = [{name: str(value) for name, value in item.items()} for item in media]
-    except (ValueError, AttributeError, TypeError) as error:
+        check_texts(*(text for item in items for text in item.values()))
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise BotApiError(400, "Bad Request: can't parse media JSON object") from error
     if not 2 <= len(items) <= 10:
         raise BotApiError(400, "Bad Request: an album holds 2 to 10 media")

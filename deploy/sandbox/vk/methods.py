@@ -102,7 +102,7 @@ def _check_keyboard(keyboard: str) -> None:
         return
     try:
         valid = isinstance(json.loads(keyboard).get("buttons"), list)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         valid = False
     if not valid:
         raise VkError(911, "Keyboard format is invalid")
