@@ -11,7 +11,7 @@ from admin.demo.board import Board
 from admin.live.delivery_view import line, rows
 from admin.live.following import Following
 from admin.live.reasons import one_line
-from admin.live.screen import counted, fold, is_painted
+from admin.live.screen import Guarded, counted, fold, is_painted
 from common.envelope import utc_now
 
 _LOOK_S = 0.1
@@ -33,7 +33,8 @@ def show_live(console: Console, board: Board, following: Following) -> None:
     def picture() -> RenderableType:
         return Group(*_picture(console, board, following))
 
-    with Live(console=console, get_renderable=picture, refresh_per_second=8):
+    board_now = Guarded(picture)
+    with Live(console=console, get_renderable=lambda: board_now, refresh_per_second=8):
         while True:
             for known in board.news():
                 if known.is_ended:

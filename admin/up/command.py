@@ -17,7 +17,7 @@ from admin.api_client import api_url
 from admin.doctor.settings import configured_channels, configured_roles, settings_faults
 from admin.here import UP, announced, env_file_of, holder_of, texts_of
 from admin.live.following import Following
-from admin.live.screen import fold, is_painted
+from admin.live.screen import Guarded, fold, is_painted
 from admin.one_machine import (
     INBOX_PORT,
     OneMachineError,
@@ -234,7 +234,8 @@ def _watch(console: Console, board: Board) -> None:
         return board.picture(console.width)
 
     if is_painted(console):
-        with Live(console=console, get_renderable=picture, refresh_per_second=4):
+        board_now = Guarded(picture)
+        with Live(console=console, get_renderable=lambda: board_now, refresh_per_second=4):
             while True:
                 look()
     while True:

@@ -16,8 +16,11 @@ import httpx
 import pytest
 
 from admin.here import UP, announced, env_file_of
+from common.envelope import EventType
 from deploy.local.node import Node, free_port
+from tests.support.happenings import event
 from tests.support.processes import working_for
+from tests.support.queues import amqp_channel, make_delivery
 from tests.support.readme import curl_commands, run_curl
 from tests.support.running import until
 from tests.support.terminal import at_terminal, too_wide
@@ -327,6 +330,25 @@ def test_terminal_of_60_columns_shows_processes_and_how_channels_fare(
     for name in ("sandbox", "api", "sender-email", "sender-vk"):
         assert re.search(rf"● {name} +running", terminal.text)
     assert too_wide(terminal.text, 60) == []
+
+
+def test_no_event_freezes_the_board_or_ends_it(up: Up) -> None:
+    far = "9999-12-31T23:59:59Z"
+    odd = event(make_delivery(), EventType.RETRYING, at=far, next_at=far, message="an odd one")
+    with at_terminal(up.command(), environment(), up.directory, 80) as terminal:
+        until(lambda: "Ctrl-C stops everything" in terminal.text, 60)
+        url = (up.state / "broker" / "amqp_url").read_text().strip()
+        with amqp_channel(url) as channel:
+            channel.basic_publish("events", "telegram.retrying", odd.encode())
+        until(lambda: "550 an odd one (0s ago)" in terminal.text)
+        os.kill(int((up.state / "broker" / "beam.pid").read_text()), signal.SIGKILL)
+        until(lambda: "Not counting at the moment" in terminal.text)
+        until(lambda: "restarted 1 time" in terminal.text, 60)
+        until(lambda: re.search(r"550 an odd one \([1-9]", terminal.text))
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(60) == 0
+    assert "Traceback" not in terminal.text
+    assert "cannot be shown" not in terminal.text
 
 
 def test_pipe_gets_a_line_about_refusals_and_not_one_for_each(up: Up, vhost_url: str) -> None:
