@@ -1,5 +1,6 @@
 """`gateway dead`: find out why deliveries failed, and send them again or discard them."""
 
+import io
 import sys
 from contextlib import closing
 from itertools import islice
@@ -112,6 +113,8 @@ def export_command(
     goal = "standard output" if str(file) == "-" else str(file)
     with progress("written", None, f" to {goal}") as advance:
         if str(file) == "-":
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")  # as the file would be
             archive.export(place.url, wanted, sys.stdout, advance)
             return
         written = archive.export_to(place.url, wanted, file, advance)

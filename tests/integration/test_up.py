@@ -42,7 +42,7 @@ class Up:
 
     @property
     def output(self) -> str:
-        return (self.directory / "output").read_text()
+        return (self.directory / "output").read_text(errors="replace")
 
     def set(self, **settings: str) -> None:
         """Add lines to `.env`."""
@@ -362,6 +362,20 @@ def test_pipe_gets_a_line_about_refusals_and_not_one_for_each(up: Up, vhost_url:
     assert "last reason:" in up.output
     assert 1 <= up.output.count("telegram: sent") <= 3
     assert too_wide(up.output, 60) == []
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
+def test_words_that_its_encoding_has_not_do_not_end_it(
+    up: Up, gateway_url: str, encoding: str
+) -> None:
+    up.set(amqp_url=gateway_url)
+    refused = event(make_delivery(), EventType.FAILED, message="no caf\u00e9 \u2713 here")
+    with up.running(PYTHONIOENCODING=encoding) as process:
+        with amqp_channel(gateway_url) as channel:
+            channel.basic_publish("events", "telegram.failed", refused.encode())
+        until(lambda: "last reason: 550 no caf? ? here" in up.output)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
 
 def test_init_never_overwrites(up: Up) -> None:
