@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 
@@ -209,4 +210,8 @@ def age(since: datetime | None, now: datetime) -> str:
 
 
 def _local(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else _NOTHING
+    if moment is None:
+        return _NOTHING
+    with suppress(ValueError, OverflowError):  # at an end of the calendar it stays as it is
+        moment = moment.astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from rich.console import Console
 
 from admin.dead.view import letters_lines, letters_table
@@ -33,6 +34,12 @@ def table_text(letter: DeadLetter) -> str:
 def test_age_is_since_it_failed() -> None:
     assert "3h" in table_text(a_letter()).split()
     assert "failed 3h ago" in "\n".join(letters_lines([a_letter()], NOW))
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_moment_at_an_end_of_the_calendar_is_shown(moment: str) -> None:
+    headers = reason() | {"gw-fail-time": moment}
+    assert "rejected" in table_text(read_letter("email.dead", b"", headers))
 
 
 def test_reason_is_told_in_one_clean_line_without_the_recipient() -> None:
