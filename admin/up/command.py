@@ -81,12 +81,13 @@ def up(
     RabbitMQ is started, whose messages are kept between runs. What dies is started again; Ctrl-C
     stops everything in order. Nothing starts while a setting is wrong. Logs: .gateway/logs/.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     if init:
         write_env_file(env_file())
         console.print(
             f"Wrote {env_file()} with a new GATEWAY_API_KEY and every other setting commented out: "
-            "set your credentials there, then run `gateway up`."
+            "set your credentials there, then run `gateway up`.",
+            soft_wrap=True,
         )
         return
     directory = (state or checkout() / ".gateway").absolute()
@@ -122,7 +123,7 @@ def _start(console: Console, directory: Path, stack: ExitStack) -> Board:
     stack.enter_context(_announced(plan, broker, directory))
     places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
     for line in heading(plan.settings, plan.api, plan.inbox, places, broker, directory):
-        console.print(line)
+        console.print(line, soft_wrap=True)  # addresses are for copying
     return Board(services, broker, tally, following)
 
 

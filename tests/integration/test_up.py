@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,7 @@ from tests.support.processes import working_for
 from tests.support.queues import amqp_channel, make_delivery
 from tests.support.readme import curl_commands, run_curl
 from tests.support.running import until
-from tests.support.terminal import at_terminal, too_wide
+from tests.support.terminal import Terminal, at_terminal, too_wide
 
 COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
 
@@ -330,6 +331,30 @@ def test_terminal_of_60_columns_shows_processes_and_how_channels_fare(
     for name in ("sandbox", "api", "sender-email", "sender-vk"):
         assert re.search(rf"● {name} +running", terminal.text)
     assert too_wide(terminal.text, 60) == []
+
+
+@pytest.mark.parametrize("columns", [20, 40])
+def test_narrow_terminal_folds_what_is_needed_most(up: Up, gateway_url: str, columns: int) -> None:
+    up.set(amqp_url=gateway_url)
+    said = "5.1.1 no such user here, try something@example.org or call"
+    with at_terminal(up.command(), environment(), up.directory, columns) as terminal:
+        until(lambda: "Ctrl-C stops" in terminal.text)
+        odd = event(make_delivery(), EventType.FAILED, message=said)
+        expired = event(make_delivery(), EventType.EXPIRED)
+        with amqp_channel(gateway_url) as channel:
+            for one in (expired, odd):
+                channel.basic_publish("events", one.routing_key, one.encode())
+        for words in ("refused 1, expired 1", "or call (", "why: ./gateway dead list"):
+            until(partial(shown, terminal, words))
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(60) == 0
+    board = terminal.text.partition("sandbox")[2]
+    assert [line for line in board.splitlines() if len(line) > columns] == []
+
+
+def shown(terminal: Terminal, words: str) -> bool:
+    """Whether it shows these words, wherever it folds them."""
+    return "".join(words.split()) in "".join(terminal.text.split())
 
 
 def test_no_event_freezes_the_board_or_ends_it(up: Up) -> None:
