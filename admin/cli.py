@@ -10,6 +10,7 @@ import typer
 
 from admin import wording
 from admin.on_demand import OnDemand
+from admin.shown import escaped_lines
 from common.errors import GatewayError
 
 _VERSION = "--version"
@@ -57,7 +58,7 @@ def main() -> None:
     try:
         app([_VERSION] if _asks_version(words) else words, prog_name="gateway")
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        print(escaped_lines(f"gateway: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -23,6 +23,7 @@ from admin.dead.options import (
 )
 from admin.dead.progress import progress, reading
 from admin.here import EnvFile, Url, place_here
+from admin.shown import escaped, json_escaped
 from broker_topology.dead_letters import archive, report, walk
 from common.errors import ArgumentError
 
@@ -69,7 +70,7 @@ def list_command(
             view.print_groups(found, limit, as_json)
         elif ids_only:
             for letter in islice(found, limit or None):
-                typer.echo(letter.id)
+                typer.echo(escaped(letter.id))
         elif as_json:
             view.stream_json(map(report.letter_json, islice(found, limit or None)))
         else:
@@ -115,7 +116,11 @@ def export_command(
         if str(file) == "-":
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(encoding="utf-8")  # as the file would be
-            archive.export(place.url, wanted, sys.stdout, advance)
+            archive.export(place.url, wanted, _write_escaped, advance)
             return
         written = archive.export_to(place.url, wanted, file, advance)
     typer.echo(f"{view.letters_text(written)} written to {file}.", err=True)
+
+
+def _write_escaped(line: str) -> None:
+    sys.stdout.write(json_escaped(line))

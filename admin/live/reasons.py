@@ -2,6 +2,7 @@
 
 import re
 
+from admin.shown import escaped
 from broker_topology.dead_letters.letter import mask_address
 from common.envelope import Event
 from senders.said import clean
@@ -25,8 +26,7 @@ def masked_reason_of(event: Event) -> str:
 
 def one_line(text: str, most_chars: int) -> str:
     """Any text as clean words in one line; of one that is too long, its beginning."""
-    words = " ".join(clean(text, _READ_CHARS).split())
-    shown = "".join(one if one.isprintable() else "·" for one in words)
+    shown = escaped(" ".join(clean(text, _READ_CHARS).split()))
     return shown if len(shown) <= most_chars else f"{shown[: most_chars - 1]}…"
 
 

@@ -44,7 +44,7 @@ def test_moment_at_an_end_of_the_calendar_is_shown(moment: str) -> None:
 
 def test_reason_is_told_in_one_clean_line_without_the_recipient() -> None:
     for text in (table_text(a_letter()), "\n".join(letters_lines([a_letter()], NOW))):
-        assert "no user a•wx6i•@example.com here ·[2Jor there" in text
+        assert "no user a•wx6i•@example.com here \\x1b[2Jor there" in text
         assert "\x1b" not in text
         assert "ada@" not in text
         assert max(len(line) for line in text.splitlines()) < 300
