@@ -203,9 +203,14 @@ def _table(*names: str) -> Table:
 
 def age(since: datetime | None, now: datetime) -> str:
     """`45s`, `12m`, `3h`, `8d`: since a moment, in its largest unit."""
-    if since is None:
-        return _NOTHING
-    seconds = max(0, int((now - since).total_seconds()))
+    return _NOTHING if since is None else in_largest_unit((now - since).total_seconds())
+
+
+def in_largest_unit(duration_s: float) -> str:
+    """`45s`, `12m`, `3h`, `8d`; what is beyond all sense is `999d+`."""
+    seconds = max(0, int(duration_s))
+    if seconds >= 1000 * 86_400:
+        return "999d+"
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= 2 * length or (seconds >= length and unit != "d"):
             return f"{seconds // length}{unit}"
