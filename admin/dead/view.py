@@ -12,7 +12,7 @@ from rich.table import Table
 
 from admin.shown import escaped, escaped_lines, json_text
 from broker_topology.dead_letters import report
-from broker_topology.dead_letters.letter import DeadLetter, Group, group
+from broker_topology.dead_letters.letter import DeadLetter, FailedAs, Group, group
 from broker_topology.dead_letters.report import specimen_json
 from broker_topology.dead_letters.walk import Specimen
 from common.envelope import utc_now
@@ -151,8 +151,11 @@ def _recipient(letter: DeadLetter) -> str:
 
 
 def _words(letter: DeadLetter) -> str:
-    """The reason's own words in one line."""
-    words = escaped(" ".join(letter.without_recipient(letter.message).split()))
+    """The reason's own words in one line; of a traceback the last one, which says what it was."""
+    said = letter.message
+    if letter.failed_as == FailedAs.POISON:  # a bug of ours, perhaps; of a long one its end is kept
+        said = said.strip().rpartition("\n")[2]
+    words = escaped(" ".join(letter.without_recipient(said).split()))
     return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"
 
 

@@ -42,6 +42,14 @@ def test_moment_at_an_end_of_the_calendar_is_shown(moment: str) -> None:
     assert "rejected" in table_text(read_letter("email.dead", b"", headers))
 
 
+def test_bug_of_ours_is_told_by_its_last_line() -> None:
+    said = 'of call last):\n  File "/srv/a.py", line 1, in b\nValueError: no\n'
+    headers = reason("ValueError", "poison") | {"gw-fail-message": said}
+    text = table_text(read_letter("email.dead", b"", headers))
+    assert "ValueError: no" in text
+    assert "/srv" not in text
+
+
 def test_reason_is_told_in_one_clean_line_without_the_recipient() -> None:
     for text in (table_text(a_letter()), "\n".join(letters_lines([a_letter()], NOW))):
         assert "no user a•wx6i•@example.com here \\x1b[2Jor there" in text
