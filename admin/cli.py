@@ -1,5 +1,6 @@
 """The command `gateway`: every group of commands has a file of its own beside this one."""
 
+import io
 import signal
 import sys
 from importlib.metadata import version
@@ -9,9 +10,10 @@ import typer
 
 from admin import wording
 from admin.on_demand import OnDemand
+from admin.shown import escaped_lines, json_text
 from common.errors import GatewayError
 
-_VERSION = "--version"
+_VERSION, _JSON = "--version", "--json"
 
 
 def _print_version(is_asked: bool) -> None:
@@ -52,14 +54,24 @@ def main() -> None:
     # A terminal that closes and a plain kill end everything in order, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    _let_every_letter_be_printed()
     words = sys.argv[1:]
     try:
         app([_VERSION] if _asks_version(words) else words, prog_name="gateway")
     except GatewayError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        print(escaped_lines(f"gateway: {error}"), file=sys.stderr)
+        if _JSON in words:  # whoever reads it reads stdout
+            print(json_text({"error": str(error)}))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _let_every_letter_be_printed() -> None:
+    """What the terminal's or the log's encoding does not have becomes `?`, and ends nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _asks_version(words: list[str]) -> bool:

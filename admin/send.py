@@ -1,6 +1,5 @@
 """`gateway send`: one notification through the HTTP API, its fate as the exit code."""
 
-import json
 import sys
 from enum import IntEnum
 from pathlib import Path
@@ -12,6 +11,7 @@ from admin import send_options as options
 from admin.api_client import Answer, api_url, check_api_url, post_notification
 from admin.here import EnvFile, settings_here
 from admin.live.following import Course, Follower
+from admin.shown import escaped, json_text
 from common.envelope import Event, EventType, Priority
 from common.settings import load_settings, parse_duration_s
 
@@ -193,7 +193,7 @@ def _report(answer: Answer, courses: dict[str, Course], *, wait: bool, as_json: 
         _print_accepted(answer)
     for one in deliveries if wait else []:
         reason = f"  {one['code']} {one['message']}".rstrip() if one["code"] else ""
-        print(f"{one['id']}  {one['to']}  {one['status']}{reason}")
+        print(escaped(f"{one['id']}  {one['to']}  {one['status']}{reason}"))
     if is_refused:
         _print_problem(answer.body)
     return code
@@ -223,7 +223,7 @@ def _outcome(delivery: dict[str, Any], course: Course | None) -> dict[str, Any]:
 
 def _print_accepted(answer: Answer) -> None:
     for one in _accepted(answer):
-        print(f"{one['id']}  {one['to']}  {one['status']}", flush=True)
+        print(escaped(f"{one['id']}  {one['to']}  {one['status']}"), flush=True)
 
 
 def _print_problem(problem: dict[str, Any]) -> None:
@@ -233,9 +233,9 @@ def _print_problem(problem: dict[str, Any]) -> None:
     sentences += [f"{one['to']} was not accepted ({one['code']})" for one in left]
     # The detail of a request with faults is its first fault.
     said = problem.get("title") if faults else problem.get("detail")
-    print(f"gateway: refused ({problem.get('code')}): {said}", file=sys.stderr)
+    print(escaped(f"gateway: refused ({problem.get('code')}): {said}"), file=sys.stderr)
     for sentence in sentences:
-        print(f"  {sentence}", file=sys.stderr)
+        print(escaped(f"  {sentence}"), file=sys.stderr)
 
 
 def _print_json(
@@ -252,7 +252,7 @@ def _print_json(
         "id": answer.body.get("id"),
         "deliveries": deliveries,
     }
-    print(json.dumps(report | ({"problem": answer.body} if is_refused else {}), indent=2))
+    print(json_text(report | ({"problem": answer.body} if is_refused else {}), indent=2))
 
 
 def _tell(event: Event) -> None:
@@ -260,4 +260,5 @@ def _tell(event: Event) -> None:
     if event.type in (EventType.RETRYING, EventType.DELAYED):
         at = f", again at {event.next_at:%H:%M:%S} UTC" if event.next_at else ""
         reason = f"{event.code or ''} {event.message or ''}".strip()
-        print(f"{event.delivery_id}  {event.type.value}: {reason}{at}", file=sys.stderr)
+        said = f"{event.delivery_id}  {event.type.value}: {reason}{at}"
+        print(escaped(said), file=sys.stderr)

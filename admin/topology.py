@@ -14,6 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from admin.here import EnvFile, ManagementUrl, Url, place_here
+from admin.shown import escaped, json_text
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import mask_url, vhost_of
@@ -202,7 +203,7 @@ def _print_users(users: list[BrokerUser]) -> None:
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json_text(value, indent=2))
 
 
 def _print_diff(diff: Diff, url: str) -> None:
@@ -213,11 +214,11 @@ def _print_diff(diff: Diff, url: str) -> None:
     if diff.differences:
         table = Table("", "what", "name", "argument", "wanted", "found")
         for one in diff.differences:
-            values = ("" if value is None else str(value) for value in (one.wanted, one.found))
-            table.add_row(one.kind, one.thing, one.name, one.argument or "", *values)
+            values = (one.kind, one.thing, one.name, one.argument, one.wanted, one.found)
+            table.add_row(*("" if value is None else escaped(str(value)) for value in values))
         console.print(table)
         for remedy in dict.fromkeys((one.kind, one.thing, one.remedy) for one in diff.differences):
-            console.print("{} {}: {}.".format(*remedy))
+            console.print(escaped("{} {}: {}.".format(*remedy)))
     if diff.gaps:
         members = Table("queue", "members", "online", "no member on")
         for gap in diff.gaps:
@@ -225,7 +226,7 @@ def _print_diff(diff: Diff, url: str) -> None:
         console.print(members)
         console.print(f"queue without a member on every node: {GROW}.")
     for note in diff.notes:
-        typer.echo(note, err=True)
+        typer.echo(escaped(note), err=True)
 
 
 def _picture(exchange: Exchange, topology: Topology) -> Tree:

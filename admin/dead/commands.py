@@ -1,5 +1,6 @@
 """`gateway dead`: find out why deliveries failed, and send them again or discard them."""
 
+import io
 import sys
 from contextlib import closing
 from itertools import islice
@@ -22,6 +23,7 @@ from admin.dead.options import (
 )
 from admin.dead.progress import progress, reading
 from admin.here import EnvFile, Url, place_here
+from admin.shown import escaped, json_escaped
 from broker_topology.dead_letters import archive, report, walk
 from common.errors import ArgumentError
 
@@ -72,7 +74,7 @@ def list_command(
             view.print_groups(found, limit, as_json)
         elif ids_only:
             for letter in islice(found, limit or None):
-                typer.echo(letter.id)
+                typer.echo(escaped(letter.id))
         elif as_json:
             view.stream_json(map(report.letter_json, islice(found, limit or None)))
         else:
@@ -116,7 +118,13 @@ def export_command(
     goal = "standard output" if str(file) == "-" else str(file)
     with progress("written", None, f" to {goal}") as advance:
         if str(file) == "-":
-            archive.export(place.url, wanted, sys.stdout, advance)
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")  # as the file would be
+            archive.export(place.url, wanted, _write_escaped, advance)
             return
         written = archive.export_to(place.url, wanted, file, advance)
     typer.echo(f"{view.letters_text(written)} written to {file}.", err=True)
+
+
+def _write_escaped(line: str) -> None:
+    sys.stdout.write(json_escaped(line))

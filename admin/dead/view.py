@@ -1,7 +1,7 @@
 """What `gateway dead` prints: tables, JSON, sentences, a progress bar."""
 
-import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 
@@ -10,8 +10,9 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
+from admin.shown import escaped, escaped_lines, json_text
 from broker_topology.dead_letters import report
-from broker_topology.dead_letters.letter import DeadLetter, Group, group
+from broker_topology.dead_letters.letter import DeadLetter, FailedAs, Group, group
 from broker_topology.dead_letters.report import specimen_json
 from broker_topology.dead_letters.walk import Specimen
 from common.envelope import utc_now
@@ -21,6 +22,7 @@ _NARROWEST = 160
 _UNBOUNDED = 1000  # a table for a pipe or a wide terminal: one line for each letter
 _WORDS = 100  # of a reason in a list; `show` and --json have all of it
 _NOTHING = "–"
+_WITH_LINES = ("message", "content")  # a traceback of a bug of ours, a body that is no delivery
 
 
 def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
@@ -64,14 +66,14 @@ def stream_json(documents: Iterator[dict[str, JsonValue]]) -> None:
     # What begins the list is printed with its first item: an error before leaves nothing.
     separator = "[\n "
     for document in documents:
-        typer.echo(separator + json.dumps(document, ensure_ascii=False), nl=False)
+        typer.echo(separator + json_text(document), nl=False)
         separator = ",\n "
     typer.echo("[]" if separator.startswith("[") else "\n]")
 
 
 def print_json(value: JsonValue | list[dict[str, JsonValue]]) -> None:
     """Print a document that people can read too."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json_text(value, indent=2))
 
 
 def say(as_json: bool, document: dict[str, JsonValue], sentence: str) -> None:
@@ -85,7 +87,7 @@ def say(as_json: bool, document: dict[str, JsonValue], sentence: str) -> None:
 def report_missing(missing: list[str]) -> None:
     """Name on stderr the ids that are nowhere."""
     for letter_id in missing:
-        typer.echo(f"There is no dead letter {letter_id}.", err=True)
+        typer.echo(escaped(f"There is no dead letter {letter_id}."), err=True)
 
 
 def letters_text(count: int) -> str:
@@ -120,10 +122,10 @@ def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
         table.add_row(
             _local(letter.failed_at),
             age(letter.failed_at, now),
-            letter.id,
+            escaped(letter.id),
             _recipient(letter),
-            letter.failed_as,
-            letter.code or _NOTHING,
+            escaped(letter.failed_as),
+            escaped(letter.code) or _NOTHING,
             str(letter.attempts),
             str(letter.generation),
             _words(letter),
@@ -135,24 +137,26 @@ def letters_lines(letters: Iterable[DeadLetter], now: datetime) -> Iterator[str]
     """The same for a terminal that is too narrow for a table: some lines for each letter."""
     for letter in letters:
         requeued = f", requeued {letter.generation}×" if letter.generation else ""
-        yield letter.id
+        yield escaped(letter.id)
         yield f"  {_recipient(letter)}"
         yield (
-            f"  {letter.failed_as} {letter.code}".rstrip()
+            escaped(f"  {letter.failed_as} {letter.code}".rstrip())
             + f", failed {age(letter.failed_at, now)} ago, attempts: {letter.attempts}{requeued}"
         )
         yield f"  {_words(letter)}"
 
 
 def _recipient(letter: DeadLetter) -> str:
-    return letter.masked_recipient or f"{letter.queue}: undecodable"
+    return escaped(letter.masked_recipient or f"{letter.queue}: undecodable")
 
 
 def _words(letter: DeadLetter) -> str:
-    """The reason's own words in one line."""
-    words = " ".join(letter.without_recipient(letter.message).split())
-    shown = "".join(one if one.isprintable() else "·" for one in words)
-    return shown if len(shown) <= _WORDS else f"{shown[: _WORDS - 1]}…"
+    """The reason's own words in one line; of a traceback the last one, which says what it was."""
+    said = letter.message
+    if letter.failed_as == FailedAs.POISON:  # a bug of ours, perhaps; of a long one its end is kept
+        said = said.strip().rpartition("\n")[2]
+    words = escaped(" ".join(letter.without_recipient(said).split()))
+    return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"
 
 
 def groups_table(groups: Iterable[Group]) -> Table:
@@ -163,7 +167,8 @@ def groups_table(groups: Iterable[Group]) -> Table:
     table.add_column("last failed")
     for one in groups:
         times = (_local(one.first_at), _local(one.last_at))
-        table.add_row(one.queue, one.failed_as, one.code or _NOTHING, str(one.count), *times)
+        reason = escaped(one.failed_as), escaped(one.code) or _NOTHING
+        table.add_row(one.queue, *reason, str(one.count), *times)
     return table
 
 
@@ -177,17 +182,19 @@ def specimen_table(specimen: Specimen, *, content: bool) -> Table:
                 continue
             case list() if name == "history":
                 lines = [
-                    f"{step['at'] or ''}  {step['what']}".strip()
+                    escaped(f"{step['at'] or ''}  {step['what']}".strip())
                     for step in value
                     if isinstance(step, dict)
                 ]
                 text = "\n".join(lines)
             case list():
-                text = ", ".join(map(str, value))
+                text = escaped(", ".join(map(str, value)))
             case dict():
-                text = json.dumps(value, indent=2, ensure_ascii=False)
+                text = json_text(value, indent=2)
+            case str() if name in _WITH_LINES:
+                text = escaped_lines(value)
             case _:
-                text = str(value)
+                text = escaped(str(value))
         table.add_row(name, text)
     return table
 
@@ -199,9 +206,14 @@ def _table(*names: str) -> Table:
 
 def age(since: datetime | None, now: datetime) -> str:
     """`45s`, `12m`, `3h`, `8d`: since a moment, in its largest unit."""
-    if since is None:
-        return _NOTHING
-    seconds = max(0, int((now - since).total_seconds()))
+    return _NOTHING if since is None else in_largest_unit((now - since).total_seconds())
+
+
+def in_largest_unit(duration_s: float) -> str:
+    """`45s`, `12m`, `3h`, `8d`; what is beyond all sense is `999d+`."""
+    seconds = max(0, int(duration_s))
+    if seconds >= 1000 * 86_400:
+        return "999d+"
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= 2 * length or (seconds >= length and unit != "d"):
             return f"{seconds // length}{unit}"
@@ -209,4 +221,8 @@ def age(since: datetime | None, now: datetime) -> str:
 
 
 def _local(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else _NOTHING
+    if moment is None:
+        return _NOTHING
+    with suppress(ValueError, OverflowError):  # at an end of the calendar it stays as it is
+        moment = moment.astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")

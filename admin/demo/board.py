@@ -10,11 +10,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from admin.live.deliveries import MOST, Deliveries, Known
-from admin.live.delivery_view import LOOKS, address
+from admin.live.deliveries import Deliveries, Known
+from admin.live.delivery_view import LOOKS, address, time_text
 from broker_topology.events import Fact
 from common.envelope import Event, Status, utc_now
 
+MOST_NEWS = 2000
 _WITH_TITLES = 80
 
 
@@ -41,7 +42,7 @@ class Board:
         self._cases = cases
         self._ids: dict[Case, str] = {}
         self._deliveries = Deliveries()
-        self._news: deque[Known] = deque(maxlen=MOST)
+        self._news: deque[Known] = deque(maxlen=MOST_NEWS)
         self._left_out = 0
 
     def accepted(self, case: Case, delivery_id: str) -> None:
@@ -51,7 +52,7 @@ class Board:
     def note(self, fact: Fact) -> None:
         """Take in a fact, of a case or not."""
         if news := self._deliveries.hear(fact):
-            self._left_out += len(self._news) == MOST
+            self._left_out += len(self._news) == MOST_NEWS
             self._news.append(news)
 
     @property
@@ -114,4 +115,4 @@ class Board:
 def _cells(case: Case, known: Known) -> tuple[Text, ...]:
     to = address(known) if known.to else case.to
     status = Text(known.status.value, LOOKS[known.status])
-    return Text(to), status, Text(str(known.tries)), Text(f"{known.took_s(utc_now()):.1f} s")
+    return Text(to), status, Text(str(known.tries)), Text(time_text(known, utc_now()))

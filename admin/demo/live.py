@@ -11,7 +11,7 @@ from admin.demo.board import Board
 from admin.live.delivery_view import line, rows
 from admin.live.following import Following
 from admin.live.reasons import one_line
-from admin.live.screen import counted, fold, is_painted
+from admin.live.screen import Guarded, counted, fold, is_painted
 from common.envelope import utc_now
 
 _LOOK_S = 0.1
@@ -33,11 +33,14 @@ def show_live(console: Console, board: Board, following: Following) -> None:
     def picture() -> RenderableType:
         return Group(*_picture(console, board, following))
 
-    with Live(console=console, get_renderable=picture, refresh_per_second=8):
+    board_now = Guarded(picture)
+    # Painted from this thread alone: rich's own would paint between two lines, and over one.
+    with Live(console=console, get_renderable=lambda: board_now, auto_refresh=False) as live:
         while True:
-            for known in board.news():
-                if known.is_ended:
-                    console.print(rows(known, utc_now(), console.width))
+            ended = [known for known in board.news() if known.is_ended]
+            live.refresh()  # first without them: nothing stands there twice
+            for known in ended:
+                console.print(rows(known, utc_now(), console.width))
             _say_left_out(console, board)
             time.sleep(_LOOK_S)
 

@@ -1,7 +1,6 @@
 """`gateway doctor`: is everything there that the gateway needs? What is not, in one sentence."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +23,7 @@ from admin.here import (
     expect_broker,
     settings_here,
 )
+from admin.shown import escaped, json_text
 from broker_topology.rights import API, Rights, rights, sender
 from common.envelope import Channel
 from common.errors import SettingsError
@@ -61,7 +61,7 @@ def doctor(
     is_well = all(finding.state is not State.WRONG for finding in findings)
     if as_json:
         report = {"ok": is_well, "checks": [finding.to_json() for finding in findings]}
-        typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        typer.echo(json_text(report, indent=2))
     else:
         _print(findings)
     raise typer.Exit(0 if is_well else 1)
@@ -131,7 +131,7 @@ def _print(findings: Sequence[Finding]) -> None:
     table.add_column(no_wrap=True)
     table.add_column()
     for finding in findings:
-        row = _MARKS[finding.state], finding.check, escape(finding.detail)
+        row = _MARKS[finding.state], finding.check, escape(escaped(finding.detail))
         if console.is_terminal:
             table.add_row(*row)
         else:  # one line each, for grep

@@ -9,7 +9,7 @@ from admin.live.following import FINAL
 from broker_topology.events import Fact, Queued
 from common.envelope import Event, EventType, Status, utc_now
 
-MOST = 2000
+MOST = 10_000
 Moment = tuple[int, bool, int, datetime]
 
 _STATUS = {
@@ -57,23 +57,24 @@ class Known:
 
 
 class Deliveries:
-    """The latest of them, by id; one thread may hear while another looks."""
+    """The latest of them, by id; one thread may hear while another looks.
+
+    most: how many are kept; the first to be forgotten are those that have ended.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._under_way: OrderedDict[str, Known] = OrderedDict()
+        self._ended: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
 
     def hear(self, fact: Fact) -> Known | None:
         """Take in a fact; what is known now if that is news, None if it changes nothing."""
         delivery_id = fact.delivery.id if isinstance(fact, Queued) else fact.delivery_id
         with self._lock:
-            before = self._known.get(delivery_id)
+            before = self._find(delivery_id)
             known = _with_queued(before, fact) if isinstance(fact, Queued) else _with(before, fact)
-            self._known[delivery_id] = known
-            self._known.move_to_end(delivery_id)
-            if len(self._known) > self._most:
-                self._known.popitem(last=False)
+            self._keep(known)
         is_news = before is None or (known.generation, known.last) != (
             before.generation,
             before.last,
@@ -83,12 +84,22 @@ class Deliveries:
     def get(self, delivery_id: str) -> Known | None:
         """What is known of one."""
         with self._lock:
-            return self._known.get(delivery_id)
+            return self._find(delivery_id)
 
     def under_way(self) -> list[Known]:
         """Those that have not ended; the one of which something was heard last is the last."""
         with self._lock:
-            return [known for known in self._known.values() if not known.is_ended]
+            return list(self._under_way.values())
+
+    def _find(self, delivery_id: str) -> Known | None:
+        return self._under_way.get(delivery_id) or self._ended.get(delivery_id)
+
+    def _keep(self, known: Known) -> None:
+        for kept in (self._under_way, self._ended):
+            kept.pop(known.id, None)
+        (self._ended if known.is_ended else self._under_way)[known.id] = known
+        if len(self._under_way) + len(self._ended) > self._most:
+            (self._ended or self._under_way).popitem(last=False)
 
 
 def moment(event: Event) -> Moment:

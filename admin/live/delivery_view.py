@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from admin.dead.view import in_largest_unit
 from admin.live.deliveries import Known
 from admin.live.reasons import one_line, reason_of, shortened
 from admin.live.screen import counted
@@ -23,6 +24,7 @@ LOOKS = {
 _WIDEST = 96
 _NARROWEST_TABLE = 50
 _MOST_ADDRESS_CHARS = 64
+_LONG_S = 1000
 _COLUMNS = (8, 8, 8)  # status, tries, time
 
 
@@ -49,6 +51,14 @@ def address(known: Known) -> str:
     return shortened(_whole_address(known), _MOST_ADDRESS_CHARS)
 
 
+def time_text(known: Known, now: datetime) -> str:
+    """How long it has been on its way, or was; `–` when nobody heard it begin."""
+    if known.to is None:
+        return "–"
+    took_s = known.took_s(now)
+    return f"{took_s:.1f} s" if took_s < _LONG_S else in_largest_unit(took_s)
+
+
 def _whole_address(known: Known) -> str:
     return one_line(known.to or known.id, 400)
 
@@ -69,7 +79,7 @@ def _head(known: Known, now: datetime, width: int) -> Table | Text:
 
 
 def _numbers(known: Known, now: datetime) -> tuple[str, str]:
-    return counted(known.tries, "try", "tries"), f"{known.took_s(now):.1f} s"
+    return counted(known.tries, "try", "tries"), time_text(known, now)
 
 
 def _below(known: Known, now: datetime) -> Iterator[str]:
@@ -87,4 +97,6 @@ def _again(event: Event, now: datetime) -> str:
     if event.next_at is None:
         return ""
     left_s = (event.next_at - now).total_seconds()
+    if left_s >= _LONG_S:
+        return f"; again in {in_largest_unit(left_s)}"
     return f"; again in {left_s:.0f} s" if left_s >= 1 else "; again now"

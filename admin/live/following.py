@@ -1,5 +1,6 @@
 """Following what becomes true of deliveries, in the background, by the events on the broker."""
 
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -10,6 +11,8 @@ from typing import Self
 from broker_topology.events import Fact, listen
 from common.envelope import Event, EventType
 from common.errors import GatewayError
+
+_log = logging.getLogger(__name__)
 
 FINAL = frozenset({EventType.SENT, EventType.FAILED, EventType.EXPIRED})
 _READY_TIMEOUT_S = 25.0
@@ -82,7 +85,10 @@ class Following:
     def _listen(self) -> None:
         facts = listen(self._url, self._stopping, ready=self._ready, with_queued=self._with_queued)
         for fact in facts:
-            self._tell(fact)
+            try:
+                self._tell(fact)
+            except Exception as error:  # this fact's, and no reason to be deaf to the others
+                _log.error("A fact was passed over, a bug of the gateway: %r", error)
 
 
 @dataclass

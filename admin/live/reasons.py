@@ -2,31 +2,39 @@
 
 import re
 
+from admin.shown import escaped
 from broker_topology.dead_letters.letter import mask_address
 from common.envelope import Event
+from senders.outcome import Crashed
 from senders.said import clean
 
 _MOST_CHARS = 200  # `gateway dead show` has all of it
 _READ_CHARS = 2000
+_CRASHED = Crashed.__name__.lower()
 _EMAIL_ADDRESS = re.compile(r"[^\s<>\"'(),;:@]{1,64}@[^\s<>\"'(),;:@]{1,255}")
 
 
 def reason_of(event: Event) -> str:
     """Why an attempt came to nothing, as the provider said it; "" when nothing was said."""
-    return one_line(f"{event.code or ''} {event.message or ''}", _MOST_CHARS)
+    return one_line(_said(event), _MOST_CHARS)
 
 
 def masked_reason_of(event: Event) -> str:
     """The same with the email addresses in it masked, for what is shown of real recipients."""
-    said = clean(f"{event.code or ''} {event.message or ''}", _READ_CHARS)
+    said = clean(_said(event), _READ_CHARS)
     masked = _EMAIL_ADDRESS.sub(lambda found: mask_address(found[0]), said)
     return one_line(masked, _MOST_CHARS)
 
 
+def _said(event: Event) -> str:
+    if event.outcome == _CRASHED:  # the message is a traceback, with paths
+        return f"a bug of the gateway ({event.code}); the sender's log has all of it"
+    return f"{event.code or ''} {event.message or ''}"
+
+
 def one_line(text: str, most_chars: int) -> str:
     """Any text as clean words in one line; of one that is too long, its beginning."""
-    words = " ".join(clean(text, _READ_CHARS).split())
-    shown = "".join(one if one.isprintable() else "·" for one in words)
+    shown = escaped(" ".join(clean(text, _READ_CHARS).split()))
     return shown if len(shown) <= most_chars else f"{shown[: most_chars - 1]}…"
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from admin.doctor.settings import CREDENTIALS
 from admin.here import UP, env_file_of
 from admin.live.following import Following
+from admin.live.screen import cannot_be_shown
 from admin.one_machine import last_word
 from admin.up import view
 from admin.up.broker import URL_FILE, USER, PrivateBroker
@@ -35,6 +36,7 @@ class Board:
         self._tally = tally
         self._following = following
         self._told: dict[str, tuple[str, int]] = {}
+        self._told_bug = ""
         self._digests = {channel: Digest(channel) for channel in Channel}
 
     def lines(self) -> Iterator[Line]:
@@ -54,6 +56,14 @@ class Board:
 
     def news(self) -> Iterator[str]:
         """Sentences about what has changed since the last call."""
+        try:
+            yield from self._changes()
+        except Exception as error:
+            if self._told_bug != (bug := cannot_be_shown(error)):
+                self._told_bug = bug
+                yield bug
+
+    def _changes(self) -> Iterator[str]:
         for line in self.lines():
             now = line.word, line.starts
             if self._told.get(line.name) != now:

@@ -17,7 +17,7 @@ from admin.api_client import api_url
 from admin.doctor.settings import configured_channels, configured_roles, settings_faults
 from admin.here import UP, announced, env_file_of, holder_of, texts_of
 from admin.live.following import Following
-from admin.live.screen import fold, is_painted
+from admin.live.screen import Guarded, fold, is_painted
 from admin.one_machine import (
     INBOX_PORT,
     OneMachineError,
@@ -81,12 +81,13 @@ def up(
     RabbitMQ is started, whose messages are kept between runs. What dies is started again; Ctrl-C
     stops everything in order. Nothing starts while a setting is wrong. Logs: .gateway/logs/.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     if init:
         write_env_file(env_file())
         console.print(
             f"Wrote {env_file()} with a new GATEWAY_API_KEY and every other setting commented out: "
-            "set your credentials there, then run `gateway up`."
+            "set your credentials there, then run `gateway up`.",
+            soft_wrap=True,
         )
         return
     directory = (state or checkout() / ".gateway").absolute()
@@ -122,7 +123,7 @@ def _start(console: Console, directory: Path, stack: ExitStack) -> Board:
     stack.enter_context(_announced(plan, broker, directory))
     places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
     for line in heading(plan.settings, plan.api, plan.inbox, places, broker, directory):
-        console.print(line)
+        console.print(line, soft_wrap=True)  # addresses are for copying
     return Board(services, broker, tally, following)
 
 
@@ -234,7 +235,8 @@ def _watch(console: Console, board: Board) -> None:
         return board.picture(console.width)
 
     if is_painted(console):
-        with Live(console=console, get_renderable=picture, refresh_per_second=4):
+        board_now = Guarded(picture)
+        with Live(console=console, get_renderable=lambda: board_now, refresh_per_second=4):
             while True:
                 look()
     while True:

@@ -53,6 +53,7 @@ class _Counts:
     refusals: int = 0
     is_more: bool = False
     last: Event | None = None
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Tally:
                 expired=counts.ends[EventType.EXPIRED],
                 refusals=counts.refusals,
                 reason=masked_reason_of(last) if last else "",
-                reason_at=last.at if last else None,
+                reason_at=counts.last_at,
             )
 
     def _count(self, event: Event) -> None:
@@ -116,8 +117,9 @@ class Tally:
             counts.ends[event.type] += 1
         if event.type is not EventType.SENT:
             counts.refusals += 1
-            if counts.last is None or event.at >= counts.last.at:
-                counts.last = event
+            at = min(event.at, utc_now())  # a clock ahead of ours holds no reason until it is right
+            if counts.last_at is None or at >= counts.last_at:
+                counts.last, counts.last_at = event, at
 
     def _place(self, event: Event) -> None:
         """Remember whether its delivery waits or has ended, unless that is known better."""
@@ -146,4 +148,4 @@ class Tally:
         """Whether its end was probably told while nobody heard it."""
         if self._gap_at is None or waiting.heard_at > self._gap_at:
             return False
-        return waiting.event.next_at is None or waiting.event.next_at + _LATE < now
+        return waiting.event.next_at is None or waiting.event.next_at < now - _LATE

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
@@ -90,14 +90,14 @@ def discard(
 def export(
     url: str,
     selection: Selection,
-    target: TextIO,
+    write: Callable[[str], object],
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> int:
     """Write the selected letters as lines of JSON and leave them where they are; how many."""
     written = 0
     with closing(specimens(url, selection)) as found:
         for written, specimen in enumerate(found, 1):
-            target.write(_line(specimen).decode())
+            write(_line(specimen).decode())
             on_progress(written)
     return written
 
@@ -114,7 +114,7 @@ def export_to(
     """
     try:
         with open(file, "x", encoding="utf-8", newline="\n", opener=_open_private) as target:
-            return export(url, selection, target, on_progress)
+            return export(url, selection, target.write, on_progress)
     except OSError as error:
         raise ArgumentError(f"{file} cannot be written: {error.strerror}.") from error
 

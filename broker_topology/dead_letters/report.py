@@ -108,8 +108,11 @@ def _recipient(letter: DeadLetter) -> str | None:
     return None if letter.address is None else f"{letter.channel}:{letter.address}"
 
 
-def _moment(at_ms: int, like: datetime) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, like.tzinfo)
+def _moment(at_ms: int, like: datetime) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, like.tzinfo)
+    except (ValueError, OverflowError):  # in no year that there is
+        return None
 
 
 def _iso(moment: datetime | None) -> str | None:

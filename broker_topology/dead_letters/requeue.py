@@ -22,6 +22,9 @@ from common.broker.consumer import clean_headers
 from common.envelope import Delivery, Progress, epoch_ms, utc_now
 from common.settings import Rate
 
+_LONGEST = timedelta(days=30)  # that the API gives a notification
+_SHORT_STRING_BYTES = 255  # AMQP's, of a message_id
+
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
@@ -80,13 +83,14 @@ def onward_headers(
 ) -> dict[str, Any]:
     """Headers of a delivery that starts anew: what is foreign stays, and a new generation.
 
-    It may take as long as it could at first, counted from `now`.
+    It may take as long as it could at first, counted from `now`; whatever its two moments are, not
+    less than no time and not more than 30 days.
     """
     foreign = {
         name: value for name, value in clean_headers(headers).items() if not name.startswith("gw-")
     }
     before = read_progress(headers)
-    lifetime: timedelta = delivery.expires_at - delivery.accepted_at
+    lifetime = min(max(delivery.expires_at - delivery.accepted_at, timedelta()), _LONGEST)
     progress = replace(
         Progress(step=before.step, address=redirect or before.address),
         generation=before.generation + 1,
@@ -120,11 +124,12 @@ class Publisher:
         self, exchange: str, key: str, body: bytes, headers: dict[str, Any], message_id: str | None
     ) -> None:
         """Publish persistently. Raises DeadLetterError when the broker does not take it."""
+        has_room = len((message_id or "").encode()) <= _SHORT_STRING_BYTES
         properties = BasicProperties(
             content_type="application/json",
             delivery_mode=DeliveryMode.Persistent.value,
             headers=headers,
-            message_id=message_id,
+            message_id=message_id if has_room else None,
             app_id="gateway",
         )
         try:

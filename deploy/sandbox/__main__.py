@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import ssl
 import sys
 from pathlib import Path
 
+from deploy.local.stack import sandbox_settings
 from deploy.sandbox.faults import magic_table
 from deploy.sandbox.server import Sandbox
 
@@ -26,10 +28,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         asyncio.run(_serve(options.host, options.smtp_port, options.http_port, tls))
     except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
         print(
-            f"The sandbox cannot start on {options.host} "
-            f"(SMTP port {options.smtp_port}, HTTP port {options.http_port}): {error}. "
-            "Choose other ports, or 0 for free ones.",
+            f"gateway: the sandbox cannot start on {options.host} (SMTP port {options.smtp_port}, "
+            f"HTTP port {options.http_port}): {reason}; choose other "
+            "ports, or 0 for free ones",
             file=sys.stderr,
         )
         return 1
@@ -43,8 +46,22 @@ async def _serve(host: str, smtp_port: int, http_port: int, tls: ssl.SSLContext 
         loop.add_signal_handler(number, stop.set)
     async with Sandbox.running(host, smtp_port, http_port, tls) as sandbox:
         ports = {"smtp_port": sandbox.smtp_port, "http_port": sandbox.http_port}
-        print(json.dumps(ports), flush=True)
+        said = _told(**ports) if sys.stdout.isatty() else json.dumps(ports)
+        print(said, flush=True)
         await stop.wait()
+
+
+def _told(smtp_port: int, http_port: int) -> str:
+    """What a person needs to know; a program reads the ports as JSON."""
+    settings = sandbox_settings(smtp_port, http_port).items()
+    return "\n".join(
+        [
+            f"Inbox     http://127.0.0.1:{http_port}/",
+            "Settings  for .env, that send every channel here:",
+            *(f"          {name}={value}" for name, value in settings),
+            "Ctrl-C stops it.",
+        ]
+    )
 
 
 def _load_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,14 @@ async def test_openapi_describes_it(client: httpx.AsyncClient) -> None:
     shown = document["paths"][f"{PATH}/{{letter_id}}"]["get"]
     assert {one["name"] for one in shown["parameters"]} == {"letter_id", "content"}
     assert shown["security"] == [{"bearer": []}]
+
+
+@pytest.mark.parametrize("by", ["ids", "all"])
+async def test_letter_from_the_end_of_the_calendar_is_requeued(gateway_url: str, by: str) -> None:
+    first, last = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
+    odd = make_delivery(accepted_at=first, expires_at=last)
+    bury_all(gateway_url, [(odd, reason()), (CHAT, reason())])
+    async with api(gateway_url) as client:
+        wanted = {"ids": [odd.id, CHAT.id]} if by == "ids" else {"all": True}
+        answer = await client.post(f"{PATH}/requeue", json=wanted)
+    assert (answer.status_code, answer.json()["requeued"]) == (200, 2)

@@ -22,6 +22,7 @@ from tests.support.dead_letters import bury, bury_all, bury_many, reason
 from tests.support.proxy import Proxy
 from tests.support.queues import count, eventually, make_delivery, take
 from tests.support.running import until
+from tests.support.terminal import at_terminal
 
 EMAIL = make_delivery(channel=Channel.EMAIL, address="ada@example.com", text="secret plan")
 CHAT = make_delivery(address="4123452")
@@ -46,6 +47,36 @@ def start(url: str, *words: str, **streams: Any) -> subprocess.Popen[bytes]:
         env=os.environ | {"GATEWAY_ENV_FILE": os.devnull},
         **streams,
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "list",
+        "list --group",
+        "list --ids",
+        "list --json",
+        "show ID",
+        "show ID --content",
+        "export -",
+    ],
+)
+@pytest.mark.parametrize("columns", [60, 200])
+def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(
+    gateway_url: str, tmp_path: Path, words: str, columns: int
+) -> None:
+    odd = "a\x1b[31m\x1b]0;pwn\x07\x9b2J\u202e\n\u2028b"
+    body = make_delivery(id=odd, address=f"{odd}@x.com", text=odd, tags=[odd]).encode()
+    said = {"gw-fail-message": odd, "gw-fail-host": odd, odd: odd}
+    bury(gateway_url, body, reason(odd, odd) | said)
+    command = [sys.executable, "-P", "-m", "admin", "dead"]
+    command += [odd if word == "ID" else word for word in words.split()]
+    settings = {"GATEWAY_ENV_FILE": os.devnull, "GATEWAY_AMQP_URL": gateway_url}
+    with at_terminal(command, os.environ | settings, tmp_path, columns) as terminal:
+        assert terminal.process.wait(60) == 0
+        until(lambda: "pwn" in terminal.raw)
+    ours = r"\x1b\[[0-9;?]*[mlhK]|\r\n?"  # colours, and the bar of an export
+    assert re.sub(ours, "", terminal.raw).isprintable(), terminal.raw
 
 
 def answered(url: str, *words: str, answer: bytes) -> tuple[int, str, str]:

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from broker_topology.dead_letters.queue import (
     QueueBusyError,
     QueueRefusedError,
 )
+from broker_topology.dead_letters.report import specimen_json
 from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection, by_ids
 from common.broker.consumer import clean_headers
@@ -118,6 +119,23 @@ def test_requeued_delivery_is_a_new_generation_with_its_whole_time(gateway_url: 
         "traceparent": "00-1-2-01",
     }
     assert count(gateway_url, DEAD) == 0
+
+
+def test_letters_with_odd_moments_and_names_stand_in_nobodys_way(gateway_url: str) -> None:
+    first, last = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
+    odd = [
+        make_delivery(accepted_at=first, expires_at=last),
+        make_delivery(accepted_at=last, expires_at=first),
+        make_delivery(id="long" * 100),
+    ]
+    bury_all(gateway_url, [(one.encode(), reason() | {"gw-first-at": 2**53}) for one in odd])
+    bury(gateway_url, make_delivery())
+    for specimen in walk.specimens(gateway_url, EVERYTHING):
+        assert specimen_json(specimen, content=False)["history"]
+    assert requeue(gateway_url, EVERYTHING).requeued == 4
+    latest = epoch_ms(utc_now() + timedelta(days=30))
+    for headers, _ in take(gateway_url, QUEUE):
+        assert latest - 30 * 86_400_000 - 60_000 <= headers["gw-expires-at"] <= latest
 
 
 async def test_expired_dead_letter_that_is_requeued_is_sent(gateway_url: str) -> None:

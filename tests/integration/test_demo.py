@@ -76,6 +76,20 @@ def test_demo_shows_everything_arriving_and_leaves_nothing(
     until(lambda: not processes_of_the_demo(tmp_path), 10)
 
 
+def test_demo_ends_well_where_output_is_ascii(environment: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "--exit"],
+        env=environment | {"PYTHONIOENCODING": "ascii"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "three senders ?" in done.stdout
+
+
 def test_commands_in_another_terminal_use_the_demo(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -52,6 +52,23 @@ async def test_what_cannot_be_read_is_passed_over(gateway_url: str) -> None:
     assert heard == [sent]
 
 
+async def test_what_cannot_be_taken_in_leaves_no_listener_deaf(gateway_url: str) -> None:
+    first, second = (event(DELIVERY, EventType.SENT, attempt) for attempt in (1, 2))
+    heard: list[Fact] = []
+
+    def hear(fact: Fact) -> None:
+        if fact == first:
+            raise OverflowError
+        heard.append(fact)
+
+    with Following(gateway_url, hear) as following:
+        assert await asyncio.to_thread(following.await_ready, 10) is None
+        for one in (first, second):
+            await asyncio.to_thread(publish, gateway_url, one.encode())
+        await eventually(lambda: heard)
+    assert heard == [second]
+
+
 def requeue(url: str) -> None:
     with connected(url) as connection:
         Publisher(connection).put_back(DELIVERY.encode(), {"gw-generation": 1}, "43")

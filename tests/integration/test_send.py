@@ -8,8 +8,10 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,32 @@ def send(*words: str, env: dict[str, str], stdin: bytes | str = "") -> Done:
     assert error is None or isinstance(error, SystemExit | GatewayError), outcome
     said = f"gateway: {error}\n" if isinstance(error, GatewayError) else ""
     return Done(outcome.exit_code, outcome.stdout, outcome.stderr + said)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=" ".join)
+@pytest.mark.parametrize("status", [202, 422])
+def test_nothing_that_the_api_says_is_obeyed_by_the_terminal(more: list[str], status: int) -> None:
+    odd = "pwn\x1b]0;id\x07\x9b2J\u202e\n\u2028b"
+    fault = {"path": odd, "message": odd}
+    body = {"id": odd, "deliveries": [{"id": odd, "to": odd, "status": odd}]}
+    body |= {} if status == 202 else {"code": odd, "title": odd, "errors": [fault]}
+
+    class Api(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Api) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        told = CliRunner().invoke(app, ["send", "vk:1", "--text", "a", "--api", address, *more])
+        thread.join(10)
+    assert "pwn" in told.output
+    assert all(line.isprintable() for line in told.output.split("\n"))
 
 
 def test_a_script_reads_the_exit_code_and_the_ids(gateway: Gateway) -> None:

@@ -10,17 +10,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from admin.here import UP, announced, env_file_of
+from common.envelope import EventType
 from deploy.local.node import Node, free_port
+from tests.support.happenings import event
 from tests.support.processes import working_for
+from tests.support.queues import amqp_channel, make_delivery
 from tests.support.readme import curl_commands, run_curl
 from tests.support.running import until
-from tests.support.terminal import at_terminal, too_wide
+from tests.support.terminal import Terminal, at_terminal, too_wide
 
 COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
 
@@ -39,7 +43,7 @@ class Up:
 
     @property
     def output(self) -> str:
-        return (self.directory / "output").read_text()
+        return (self.directory / "output").read_text(errors="replace")
 
     def set(self, **settings: str) -> None:
         """Add lines to `.env`."""
@@ -333,6 +337,49 @@ def test_terminal_of_60_columns_shows_processes_and_how_channels_fare(
     assert too_wide(terminal.text, 60) == []
 
 
+@pytest.mark.parametrize("columns", [20, 40])
+def test_narrow_terminal_folds_what_is_needed_most(up: Up, gateway_url: str, columns: int) -> None:
+    up.set(amqp_url=gateway_url)
+    said = "5.1.1 no such user here, try something@example.org or call"
+    with at_terminal(up.command(), environment(), up.directory, columns) as terminal:
+        until(lambda: "Ctrl-C stops" in terminal.text)
+        odd = event(make_delivery(), EventType.FAILED, message=said)
+        expired = event(make_delivery(), EventType.EXPIRED)
+        with amqp_channel(gateway_url) as channel:
+            for one in (expired, odd):
+                channel.basic_publish("events", one.routing_key, one.encode())
+        for words in ("refused 1, expired 1", "or call (", "why: ./gateway dead list"):
+            until(partial(shown, terminal, words))
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(60) == 0
+    board = terminal.text.partition("sandbox")[2]
+    assert [line for line in board.splitlines() if len(line) > columns] == []
+
+
+def shown(terminal: Terminal, words: str) -> bool:
+    """Whether it shows these words, wherever it folds them."""
+    return "".join(words.split()) in "".join(terminal.text.split())
+
+
+def test_no_event_freezes_the_board_or_ends_it(up: Up) -> None:
+    far = "9999-12-31T23:59:59Z"
+    odd = event(make_delivery(), EventType.RETRYING, at=far, next_at=far, message="an odd one")
+    with at_terminal(up.command(), environment(), up.directory, 80) as terminal:
+        until(lambda: "Ctrl-C stops everything" in terminal.text, 60)
+        url = (up.state / "broker" / "amqp_url").read_text().strip()
+        with amqp_channel(url) as channel:
+            channel.basic_publish("events", "telegram.retrying", odd.encode())
+        until(lambda: "550 an odd one (0s ago)" in terminal.text)
+        os.kill(int((up.state / "broker" / "beam.pid").read_text()), signal.SIGKILL)
+        until(lambda: "Not counting at the moment" in terminal.text)
+        until(lambda: "restarted 1 time" in terminal.text, 60)
+        until(lambda: re.search(r"550 an odd one \([1-9]", terminal.text))
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(60) == 0
+    assert "Traceback" not in terminal.text
+    assert "cannot be shown" not in terminal.text
+
+
 def test_pipe_gets_a_line_about_refusals_and_not_one_for_each(up: Up, vhost_url: str) -> None:
     up.set(amqp_url=vhost_url)
     with up.running(COLUMNS="60") as process:
@@ -344,6 +391,20 @@ def test_pipe_gets_a_line_about_refusals_and_not_one_for_each(up: Up, vhost_url:
     assert "last reason:" in up.output
     assert 1 <= up.output.count("telegram: sent") <= 3
     assert too_wide(up.output, 60) == []
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
+def test_words_that_its_encoding_has_not_do_not_end_it(
+    up: Up, gateway_url: str, encoding: str
+) -> None:
+    up.set(amqp_url=gateway_url)
+    refused = event(make_delivery(), EventType.FAILED, message="no caf\u00e9 \u2713 here")
+    with up.running(PYTHONIOENCODING=encoding) as process:
+        with amqp_channel(gateway_url) as channel:
+            channel.basic_publish("events", "telegram.failed", refused.encode())
+        until(lambda: "last reason: 550 no caf? ? here" in up.output)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
 
 def test_init_never_overwrites(up: Up) -> None:

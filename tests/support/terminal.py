@@ -25,9 +25,14 @@ class Terminal:
     _shown: bytearray = field(default_factory=bytearray)
 
     @property
+    def raw(self) -> str:
+        """All that it was sent."""
+        return self._shown.decode(errors="replace")
+
+    @property
     def text(self) -> str:
         """The lines that it has shown, each time that they were painted."""
-        plain = _CONTROL.sub("", self._shown.decode(errors="replace"))
+        plain = _CONTROL.sub("", self.raw)
         return plain.replace("\r\n", "\n").replace("\r", "\n")
 
 

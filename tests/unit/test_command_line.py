@@ -1,6 +1,10 @@
 """What every command has, and how wrong values are told."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +16,8 @@ from admin import cli
 from admin.cli import app
 
 WIDE = {"COLUMNS": "200", "GATEWAY_ENV_FILE": "/dev/null"}
+
+NOWHERE = {"GATEWAY_AMQP_URL": "amqp://127.0.0.1:1/"}
 
 
 def all_commands() -> Iterator[list[str]]:
@@ -51,6 +57,40 @@ def test_every_command_tells_the_version(
         cli.main()
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("gateway 0.")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1251"])
+@pytest.mark.parametrize("words", [["doctor"], ["topology", "show"], ["--help"]], ids=" ".join)
+def test_letters_that_the_encoding_has_not_end_no_command(words: list[str], encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "admin", *words],
+        env=os.environ | WIDE | NOWHERE | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
+    assert done.stdout.count(b"\n") > 5
+    assert b"?" in done.stdout or words != ["topology", "show"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["dead", "list"], ["send", "vk:1", "--text", "a"], ["topology", "apply"]],
+    ids=lambda words: words[0],
+)
+def test_error_is_json_too_where_json_is_asked_for(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gateway", *words, "--json"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    for name, value in (NOWHERE | {"GATEWAY_API_PORT": "1"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capsys.readouterr()
+    assert ended.value.code == 1
+    assert told.err == f"gateway: {json.loads(told.out)['error']}\n"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from rich.console import Console
 
 from admin.dead.view import letters_lines, letters_table
@@ -35,9 +36,23 @@ def test_age_is_since_it_failed() -> None:
     assert "failed 3h ago" in "\n".join(letters_lines([a_letter()], NOW))
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_moment_at_an_end_of_the_calendar_is_shown(moment: str) -> None:
+    headers = reason() | {"gw-fail-time": moment}
+    assert "rejected" in table_text(read_letter("email.dead", b"", headers))
+
+
+def test_bug_of_ours_is_told_by_its_last_line() -> None:
+    said = 'of call last):\n  File "/srv/a.py", line 1, in b\nValueError: no\n'
+    headers = reason("ValueError", "poison") | {"gw-fail-message": said}
+    text = table_text(read_letter("email.dead", b"", headers))
+    assert "ValueError: no" in text
+    assert "/srv" not in text
+
+
 def test_reason_is_told_in_one_clean_line_without_the_recipient() -> None:
     for text in (table_text(a_letter()), "\n".join(letters_lines([a_letter()], NOW))):
-        assert "no user a•wx6i•@example.com here ·[2Jor there" in text
+        assert "no user a•wx6i•@example.com here \\x1b[2Jor there" in text
         assert "\x1b" not in text
         assert "ada@" not in text
         assert max(len(line) for line in text.splitlines()) < 300

@@ -70,6 +70,14 @@ def test_dead_letter_that_was_put_back_is_queued_again() -> None:
     assert sent.status is Status.SENT
 
 
+def test_what_has_ended_is_forgotten_first() -> None:
+    deliveries, waiting = Deliveries(most=100), make_delivery()
+    deliveries.hear(queued(waiting))
+    for _ in range(1000):
+        deliveries.hear(event(make_delivery(), EventType.SENT))
+    assert [known.id for known in deliveries.under_way()] == [waiting.id]
+
+
 def test_only_the_latest_are_kept() -> None:
     deliveries = Deliveries(most=100)
     for _ in range(1000):

@@ -2,14 +2,14 @@
 
 import io
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
-from admin.demo.board import Board, Case
-from admin.live.deliveries import MOST, Known
+from admin.demo.board import MOST_NEWS, Board, Case
+from admin.live.deliveries import Known
 from admin.live.delivery_view import line, rows
 from common.envelope import Channel, Event, EventType, utc_now
 from tests.support.happenings import BEGAN, HOSTILE, event, queued
@@ -77,9 +77,9 @@ def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
 
 def test_flood_is_bounded_and_what_is_left_out_is_counted() -> None:
     board = Board(())
-    for _ in range(MOST + 100):
+    for _ in range(MOST_NEWS + 100):
         board.note(queued(make_delivery()))
-    assert len(list(board.news())) == MOST
+    assert len(list(board.news())) == MOST_NEWS
     assert (board.left_out(), board.left_out()) == (100, 0)
 
 
@@ -133,6 +133,39 @@ def test_line_for_a_pipe_says_all() -> None:
     assert text == (
         f"telegram:43  failed  1 try  1.0 s  550 no such user; ./gateway dead show {SECOND.id}"
     )
+
+
+def test_bug_of_ours_is_one_sentence_without_a_path() -> None:
+    said = (
+        'Traceback (most recent call last):\n  File "/srv/gateway/senders/a.py", line 1\nValueError'
+    )
+    text = line(a_failure(outcome="crashed", code="ValueError", message=said), utc_now())
+    assert "a bug of the gateway (ValueError)" in text
+    assert "Traceback" not in text
+    assert "/srv" not in text
+
+
+def test_times_beyond_all_sense_are_told_in_short() -> None:
+    began, never = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    retrying = event(FIRST, EventType.RETRYING, next_at=never)
+    text = line(Known(FIRST.id, began, "telegram:42", last=retrying), utc_now())
+    assert "  1 try  999d+  " in text
+    assert text.endswith("; again in 999d+")
+
+
+def test_flood_leaves_address_and_time_of_what_is_under_way() -> None:
+    board, flood = Board(()), [make_delivery(accepted_at=BEGAN) for _ in range(5000)]
+    for one in flood:
+        board.note(queued(one))
+    list(board.news())
+    for number, one in enumerate(flood):
+        board.note(event(one, EventType.SENT))
+        [known] = board.news()
+        assert line(known, utc_now()) == "telegram:42  sent  1 try  1.0 s", number
+
+
+def test_what_was_not_heard_to_begin_has_no_time() -> None:
+    assert line(Known(FIRST.id, BEGAN, last=SENT), utc_now()) == f"{FIRST.id}  sent  1 try  –"
 
 
 def test_sent_after_refusals_says_why_it_was_refused_before() -> None:

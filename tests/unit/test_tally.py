@@ -1,7 +1,7 @@
 """How channels fare, counted from events in any order, and what a pipe is told of it."""
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -77,6 +77,28 @@ def test_what_ended_unheard_while_the_broker_was_away_waits_no_more() -> None:
     assert tally.fate(TELEGRAM, now).retrying == 1
     tally.hear(event(make_delivery(), EventType.RETRYING, next_at=now - timedelta(minutes=2)))
     assert tally.fate(TELEGRAM, now).retrying == 2
+
+
+def test_far_ends_of_the_calendar_are_moments_like_any_other() -> None:
+    tally = Tally()
+    for at in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
+        tally.hear(event(make_delivery(), EventType.RETRYING, at=at, next_at=at))
+    tally.miss()
+    for now in (datetime(1, 1, 2, tzinfo=UTC), utc_now()):
+        assert tally.fate(TELEGRAM, now).retrying in (1, 2)
+
+
+def test_reason_from_the_future_gives_way_to_a_later_one() -> None:
+    tally = Tally()
+    for year, said in ((9999, "from a wrong clock"), (utc_now().year + 1, "as wrong")):
+        at = datetime(year, 1, 1, tzinfo=UTC)
+        tally.hear(event(make_delivery(), EventType.FAILED, at=at, message=said))
+    assert tally.fate(TELEGRAM, utc_now()).reason == "550 as wrong"
+    tally.hear(event(make_delivery(), EventType.FAILED, at=utc_now(), message="later"))
+    counted = tally.fate(TELEGRAM, utc_now())
+    assert counted.reason == "550 later"
+    assert counted.reason_at is not None
+    assert counted.reason_at <= utc_now()
 
 
 def test_reason_is_one_bounded_line_that_names_no_recipient() -> None:
