@@ -50,14 +50,20 @@ def connected(url: str, timeout_s: float | None = None) -> Iterator[BlockingConn
     TopologyError when it cannot be had, and for every error of pika inside the block.
     """
     node, connection = _connect(url, timeout_s)
+    is_interrupted = False
     try:
         yield connection
     except AMQPError as error:
         raise _loss(error, node) from error
+    except KeyboardInterrupt:
+        # In the middle of anything: a close might wait for ever. The process's end closes it.
+        is_interrupted = True
+        raise
     finally:
-        # What was done is done, and what failed has been told: the close adds nothing.
-        with suppress(AMQPError):
-            _close(connection)
+        if not is_interrupted:
+            # What was done is done, and what failed has been told: the close adds nothing.
+            with suppress(AMQPError):
+                _close(connection)
 
 
 @contextmanager
@@ -66,6 +72,8 @@ def channel(connection: BlockingConnection) -> Iterator[BlockingChannel]:
     opened = connection.channel()
     try:
         yield opened
+    except KeyboardInterrupt:
+        raise  # it goes with its connection
     except BaseException:
         with suppress(AMQPError):  # the first error says more
             _close(opened)

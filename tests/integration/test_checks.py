@@ -39,9 +39,12 @@ def checkout(tmp_path: Path) -> Path:
     assert count == 1
     (tmp_path / "pyproject.toml").write_text(narrowed)
     tests = tmp_path / "tests"
+    support = tests / "support"
     (tests / "unit").mkdir(parents=True)
-    (tests / "__init__.py").touch()
-    shutil.copy(ROOT / "tests" / "forecast.py", tests)
+    support.mkdir()
+    for package in (tests, support):
+        (package / "__init__.py").touch()
+    shutil.copy(ROOT / "tests" / "support" / "forecast.py", support)
     (tests / "conftest.py").write_text(CONFTEST)
     (tests / "unit" / "test_docs.py").write_text(TEST)
     (tmp_path / "added.py").write_text('"""Nothing."""\n')

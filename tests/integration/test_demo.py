@@ -76,6 +76,7 @@ def test_demo_shows_everything_arriving_and_leaves_nothing(
     until(lambda: not processes_of_the_demo(tmp_path), 10)
 
 
+@pytest.mark.long
 def test_demo_ends_well_where_output_is_ascii(environment: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
         [*DEMO, "--exit"],
@@ -167,6 +168,7 @@ def test_terminal_of_60_columns_shows_what_else_is_sent(
     assert too_wide(terminal.text, 60) == []
 
 
+@pytest.mark.long
 def test_pipe_gets_a_line_for_each_thing_that_becomes_true(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -380,6 +380,7 @@ def test_no_event_freezes_the_board_or_ends_it(up: Up) -> None:
     assert "cannot be shown" not in terminal.text
 
 
+@pytest.mark.long
 def test_pipe_gets_a_line_about_refusals_and_not_one_for_each(up: Up, vhost_url: str) -> None:
     up.set(amqp_url=vhost_url)
     with up.running(COLUMNS="60") as process:
@@ -393,6 +394,7 @@ def test_pipe_gets_a_line_about_refusals_and_not_one_for_each(up: Up, vhost_url:
     assert too_wide(up.output, 60) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
 def test_words_that_its_encoding_has_not_do_not_end_it(
     up: Up, gateway_url: str, encoding: str
