@@ -42,8 +42,8 @@ def checkout(tmp_path: Path) -> Path:
     support = tests / "support"
     (tests / "unit").mkdir(parents=True)
     support.mkdir()
-    for package in (tests, support):
-        (package / "__init__.py").touch()
+    for folder in (tests, support):
+        (folder / "__init__.py").touch()
     shutil.copy(ROOT / "tests" / "support" / "forecast.py", support)
     (tests / "conftest.py").write_text(CONFTEST)
     (tests / "unit" / "test_docs.py").write_text(TEST)
