@@ -19,7 +19,7 @@ from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import mask_url, vhost_of
 from broker_topology.difference import Diff
-from broker_topology.export import Account, definitions
+from broker_topology.export import Administrator, definitions
 from broker_topology.members import GROW, grow
 from broker_topology.topology import Exchange, Topology, build
 from broker_topology.users import DEFAULT_PREFIX, BrokerUser, provide_users
@@ -139,8 +139,8 @@ def export_command(
     users afterwards.
     """
     target = place_here(url, env_file, is_asked=False).url
-    account = _account(target) if with_user else None
-    text = json.dumps(definitions(vhost_of(target), account), indent=2) + "\n"
+    administrator = _administrator(target) if with_user else None
+    text = json.dumps(definitions(vhost_of(target), administrator), indent=2) + "\n"
     if output is None or str(output) == "-":
         typer.echo(text, nl=False)
         return
@@ -181,11 +181,11 @@ def users_command(
         _print_users(users)
 
 
-def _account(url: str) -> Account:
+def _administrator(url: str) -> Administrator:
     parts = urlsplit(split_urls(url)[0])
     if not parts.username or not parts.password:
         raise ArgumentError(f"{mask_url(url)} names no user and password to export.")
-    return Account(unquote(parts.username), unquote(parts.password))
+    return Administrator(unquote(parts.username), unquote(parts.password))
 
 
 def _console() -> Console:

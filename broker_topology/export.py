@@ -9,7 +9,7 @@ from broker_topology.topology import Topology, build
 
 
 @dataclass(frozen=True)
-class Account:
+class Administrator:
     """A user to be created with all rights in the vhost."""
 
     name: str
@@ -17,17 +17,17 @@ class Account:
 
 
 def definitions(
-    vhost: str = "/", account: Account | None = None, topology: Topology | None = None
+    vhost: str = "/", administrator: Administrator | None = None, topology: Topology | None = None
 ) -> dict[str, object]:
     """RabbitMQ's definitions.json: the vhost with its exchanges, queues and bindings.
 
     A broker that boots from definitions creates no user of its own, not even guest; with
-    `account` there is one, an administrator, its password as a salted hash.
+    `administrator` there is that one, its password as a salted hash.
     """
     wanted = topology or build()
     return {
         "vhosts": [{"name": vhost}],
-        **(_user(account, vhost) if account else {}),
+        **(_user(administrator, vhost) if administrator else {}),
         "exchanges": [
             {
                 "name": one.name,
@@ -64,19 +64,19 @@ def definitions(
     }
 
 
-def _user(account: Account, vhost: str) -> dict[str, object]:
+def _user(administrator: Administrator, vhost: str) -> dict[str, object]:
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     return {
         "users": [
             {
-                "name": account.name,
-                "password_hash": _password_hash(account.password, os.urandom(4)),
+                "name": administrator.name,
+                "password_hash": _password_hash(administrator.password, os.urandom(4)),
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
                 "tags": ["administrator"],
                 "limits": {},
             }
         ],
-        "permissions": [{"user": account.name, "vhost": vhost, **everything}],
+        "permissions": [{"user": administrator.name, "vhost": vhost, **everything}],
     }
 
 

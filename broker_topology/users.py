@@ -47,7 +47,7 @@ class _Caller(BaseModel):
     tags: list[str]
 
 
-class _Account(BaseModel):
+class _StoredPassword(BaseModel):
     password_hash: str
     hashing_algorithm: str
 
@@ -102,9 +102,9 @@ def _provide(
     return [_put(client, url, names[one], one, found[one], rotate=rotate) for one in wanted]
 
 
-def _find(client: httpx.Client, name: str) -> _Account | None:
+def _find(client: httpx.Client, name: str) -> _StoredPassword | None:
     try:
-        return get(client, f"users/{_path(name)}", _Account)
+        return get(client, f"users/{_path(name)}", _StoredPassword)
     except httpx.HTTPStatusError as error:
         if error.response.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -126,7 +126,7 @@ def _put(
     url: str,
     name: str,
     wanted: Rights,
-    found: _Account | None,
+    found: _StoredPassword | None,
     *,
     rotate: bool,
 ) -> BrokerUser:

@@ -184,7 +184,7 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType({kind.code: kind for kind in _K
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldFault:
     """One thing that is wrong with a request: where (JSON Pointer) and what, as a sentence."""
 
     path: str
@@ -205,7 +205,7 @@ class Problem(Exception):
         code: str,
         detail: str,
         *,
-        faults: Iterable[Fault] = (),
+        faults: Iterable[FieldFault] = (),
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, Any] | None = None,
     ) -> None:
@@ -240,7 +240,7 @@ class Problem(Exception):
         return Response(to_json(self.document()), self.kind.status, headers, PROBLEM_JSON)
 
 
-def _fitting(faults: Iterable[Fault], room: int) -> Iterator[dict[str, str]]:
+def _fitting(faults: Iterable[FieldFault], room: int) -> Iterator[dict[str, str]]:
     """The faults, each cut to a bearable length, as long as they fit into so many bytes."""
     for fault in faults:
         shown = {"path": _cut(fault.path, _MAX_FAULT), "message": _cut(fault.message, _MAX_FAULT)}

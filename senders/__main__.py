@@ -5,14 +5,14 @@ import sys
 
 from common.process import run_process, stop_event
 from common.settings import Settings
-from senders.process import ready_channel, run_sender
+from senders.process import ready_provider, run_sender
 
 
 def main(channel: str) -> int:
     """Run the sender of one channel until SIGTERM; returns the exit code."""
 
     async def send(settings: Settings) -> None:
-        await run_sender(ready_channel(channel, settings), settings, stop_event())
+        await run_sender(ready_provider(channel, settings), settings, stop_event())
 
     return run_process(f"sender {channel}", lambda settings: asyncio.run(send(settings)))
 

@@ -7,61 +7,61 @@ from broker_topology.topology import queue_name
 from common.broker.connection import Broker
 from common.broker.lanes import AllOpen, Lane
 from common.broker.publisher import Publisher
-from common.envelope import Channel as ChannelName
+from common.envelope import Channel
 from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from common.tls import check_tls_files
 from common.watching.status_server import StatusServer
 from senders.alarm import AlarmGate
-from senders.channel import Channel
 from senders.events import Events
 from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
 from senders.limits.turnstile import Turnstile
 from senders.memory import Memory
 from senders.metrics import observe_sender, readiness
+from senders.provider import Provider
 from senders.retry import Policy
 from senders.runtime import Pipeline, Shared
 
 log = get_logger(__name__)
 
 
-def make_channel(name: str, settings: Settings) -> Channel:
+def make_provider(name: str, settings: Settings) -> Provider:
     """The channel of this name. Raises SettingsError when its credentials are missing.
 
     Each channel's library is imported only where it is used: an email sender loads no Telegram.
     """
-    makers: dict[str, Callable[[Settings], Channel]] = {
-        ChannelName.EMAIL: _email,
-        ChannelName.TELEGRAM: _telegram,
-        ChannelName.VK: _vk,
+    makers: dict[str, Callable[[Settings], Provider]] = {
+        Channel.EMAIL: _email,
+        Channel.TELEGRAM: _telegram,
+        Channel.VK: _vk,
     }
     if name not in makers:
         raise SettingsError(f"{name!r} is not a channel; the channels are {', '.join(makers)}")
     return makers[name](settings)
 
 
-def ready_channel(name: str, settings: Settings) -> Channel:
+def ready_provider(name: str, settings: Settings) -> Provider:
     """The channel, when nothing in the settings keeps its sender from starting.
 
     Raises SettingsError.
     """
     check_tls_files(settings.broker_url)
-    return make_channel(name, settings)
+    return make_provider(name, settings)
 
 
 def check_start(name: str, settings: Settings) -> None:
     """What a sender does before it connects, and no more. Raises SettingsError; not in a loop."""
-    asyncio.run(ready_channel(name, settings).close())
+    asyncio.run(ready_provider(name, settings).close())
 
 
-async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Event) -> None:
+async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.Event) -> None:
     """Consume the channel's queues until `stopping` is set, then let work in hand finish.
 
     After `stop_timeout_s` seconds what is still in hand goes back to its queue.
     """
-    name = channel.name
+    name = provider.name
     # Two connections: in an alarm the broker reads nothing, acks included, from one that publishes.
     async with (
         Broker(settings.broker_url, name=f"sender {name} consuming") as broker,
@@ -69,8 +69,8 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
     ):
         publisher = Publisher(publishing)
         alarm = AlarmGate(publishing, publisher)
-        shared = _shared(channel, settings, publisher)
-        turnstile = Turnstile(channel.rate)
+        shared = _shared(provider, settings, publisher)
+        turnstile = Turnstile(provider.rate)
         settleable = AllOpen(publisher, alarm)
         gate = AllOpen(shared.limiter, settleable)
         pipelines, lanes = [], []
@@ -96,14 +96,14 @@ async def run_sender(channel: Channel, settings: Settings, stopping: asyncio.Eve
             asking.cancel()
             await asyncio.wait([asking])
             await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
-            await channel.close()
+            await provider.close()
 
 
-def _shared(channel: Channel, settings: Settings, publisher: Publisher) -> Shared:
+def _shared(provider: Provider, settings: Settings, publisher: Publisher) -> Shared:
     return Shared(
         publisher=publisher,
         events=Events(publisher),
-        channel=channel,
+        provider=provider,
         policy=Policy(settings.retry_delays, settings.probe_interval_s),
         poison_after=settings.poison_after,
         memory=Memory(settings.sent_memory),
@@ -137,19 +137,19 @@ async def _run_lanes(
             raise result
 
 
-def _email(settings: Settings) -> Channel:
-    from senders.email.channel import EmailChannel
+def _email(settings: Settings) -> Provider:
+    from senders.email.provider import EmailProvider
 
-    return EmailChannel(settings)
-
-
-def _telegram(settings: Settings) -> Channel:
-    from senders.telegram.channel import TelegramChannel
-
-    return TelegramChannel(settings)
+    return EmailProvider(settings)
 
 
-def _vk(settings: Settings) -> Channel:
-    from senders.vk.channel import VkChannel
+def _telegram(settings: Settings) -> Provider:
+    from senders.telegram.provider import TelegramProvider
 
-    return VkChannel(settings)
+    return TelegramProvider(settings)
+
+
+def _vk(settings: Settings) -> Provider:
+    from senders.vk.provider import VkProvider
+
+    return VkProvider(settings)

@@ -17,7 +17,6 @@ from common.broker.publisher import Publisher
 from common.envelope import Delivery, Priority, Progress, epoch_ms, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
-from senders.channel import Channel, Limits, Transmitter
 from senders.events import Events
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.turns import Turns
@@ -33,6 +32,7 @@ from senders.outcome import (
     Throttled,
     Unknown,
 )
+from senders.provider import Limits, Provider, Transmitter
 from senders.retry import (
     REPEAT_IS_UNSAFE,
     Decision,
@@ -62,7 +62,7 @@ class Shared:
 
     publisher: Publisher
     events: Events
-    channel: Channel
+    provider: Provider
     policy: Policy
     poison_after: int
     memory: Memory
@@ -81,7 +81,7 @@ class Pipeline:
         self._settlement = Settlement(
             shared.publisher, shared.events, queue, shared.memory, shared.now
         )
-        self._transmitter: Transmitter = shared.channel.transmitter()
+        self._transmitter: Transmitter = shared.provider.transmitter()
 
     async def close(self) -> None:
         """Close the lane's connection to its provider."""
@@ -92,7 +92,7 @@ class Pipeline:
 
         Raises ChannelLost when it comes back, GivenBack when it was not begun.
         """
-        channel = self._shared.channel.name
+        channel = self._shared.provider.name
         try:
             delivery = Delivery.decode(received.body)
             progress = Progress.from_headers(received.headers)
@@ -155,7 +155,7 @@ class Pipeline:
         delivery, progress = case.delivery, case.progress
         if progress.address is not None:
             delivery = delivery.model_copy(update={"address": progress.address})
-        limits = self._shared.channel.limits(delivery)
+        limits = self._shared.provider.limits(delivery)
         claim = await self._turns.take(case, limits, delivery.address)
         if claim.wait_s:
             await self._park(case, progress, claim.wait_s)
@@ -264,7 +264,7 @@ class Pipeline:
 
     def _repeat_left_s(self, progress: Progress, now_ms: int) -> float:
         """For how long the provider still knows a repetition of what it may have taken."""
-        safe_s = self._shared.channel.repeat_safe_s
+        safe_s = self._shared.provider.repeat_safe_s
         if safe_s is None or not progress.unknown_at_ms:
             return math.inf
         return safe_s - (now_ms - progress.unknown_at_ms) / 1000

@@ -20,7 +20,7 @@ _WITH_TITLES = 80
 
 
 @dataclass(frozen=True)
-class Case:
+class Example:
     """One notification of the demo, and how it should end."""
 
     title: str
@@ -35,45 +35,46 @@ class Case:
         return request | ({"subject": self.subject} if self.subject else {})
 
 
-class Board:
+class DemoBoard:
     """How far everything has come; facts come from another thread than the one that looks."""
 
-    def __init__(self, cases: Sequence[Case]) -> None:
-        self._cases = cases
-        self._ids: dict[Case, str] = {}
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+        self._ids: dict[Example, str] = {}
         self._deliveries = Deliveries()
         self._news: deque[Known] = deque(maxlen=MOST_NEWS)
         self._left_out = 0
 
-    def accepted(self, case: Case, delivery_id: str) -> None:
-        """The API answered 202 for this case."""
-        self._ids[case] = delivery_id
+    def accepted(self, example: Example, delivery_id: str) -> None:
+        """The API answered 202 for this example."""
+        self._ids[example] = delivery_id
 
     def note(self, fact: Fact) -> None:
-        """Take in a fact, of a case or not."""
+        """Take in a fact, of an example or not."""
         if news := self._deliveries.hear(fact):
             self._left_out += len(self._news) == MOST_NEWS
             self._news.append(news)
 
     @property
     def is_done(self) -> bool:
-        """Whether every case has ended."""
-        return all((known := self.known(case)) and known.is_ended for case in self._cases)
+        """Whether every example has ended."""
+        return all((known := self.known(example)) and known.is_ended for example in self._examples)
 
     @property
     def is_as_expected(self) -> bool:
-        """Whether every case has ended as it should."""
+        """Whether every example has ended as it should."""
         return all(
-            (known := self.known(case)) and known.status == case.ends for case in self._cases
+            (known := self.known(example)) and known.status == example.ends
+            for example in self._examples
         )
 
-    def known(self, case: Case) -> Known | None:
-        """How far a case has come."""
-        return self._deliveries.get(self._ids.get(case, ""))
+    def known(self, example: Example) -> Known | None:
+        """How far an example has come."""
+        return self._deliveries.get(self._ids.get(example, ""))
 
     def failures(self) -> list[Event]:
-        """What made dead letters of cases."""
-        found = [self.known(case) for case in self._cases]
+        """What made dead letters of examples."""
+        found = [self.known(example) for example in self._examples]
         return [one.last for one in found if one and one.last and one.status is Status.FAILED]
 
     def news(self) -> Iterator[Known]:
@@ -92,7 +93,7 @@ class Board:
         return [known for known in self._deliveries.under_way() if not self._is_of_a_case(known)]
 
     def table(self, width: int) -> RenderableType:
-        """The cases at this moment."""
+        """Its examples at this moment."""
         has_titles = width >= _WITH_TITLES
         table = Table(title="On their way", title_justify="left", box=box.SIMPLE_HEAD)
         if has_titles:
@@ -101,18 +102,18 @@ class Board:
         table.add_column("status", no_wrap=True)
         for heading in ("tries", "time"):
             table.add_column(heading, justify="right", no_wrap=True)
-        for case in self._cases:
-            if known := self.known(case):
-                title = [Text(case.title)] if has_titles else []
-                table.add_row(*title, *_cells(case, known))
+        for example in self._examples:
+            if known := self.known(example):
+                title = [Text(example.title)] if has_titles else []
+                table.add_row(*title, *_cells(example, known))
         return table
 
     def _is_of_a_case(self, known: Known) -> bool:
-        """Whether the table of cases has it; one that was put back has left that behind."""
+        """Whether the table of examples has it; one that was put back has left that behind."""
         return known.generation == 0 and known.id in self._ids.values()
 
 
-def _cells(case: Case, known: Known) -> tuple[Text, ...]:
-    to = address(known) if known.to else case.to
+def _cells(example: Example, known: Known) -> tuple[Text, ...]:
+    to = address(known) if known.to else example.to
     status = Text(known.status.value, LOOKS[known.status])
     return Text(to), status, Text(str(known.tries)), Text(time_text(known, utc_now()))

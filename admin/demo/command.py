@@ -14,7 +14,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from admin.demo.board import Board, Case
+from admin.demo.board import DemoBoard, Example
 from admin.demo.closing import places, print_closing
 from admin.demo.live import show_live
 from admin.here import DEMO, announced, env_file_of
@@ -41,12 +41,12 @@ API_PORT = 8080
 RETRY_DELAYS = "2s,4s,8s"
 BROKER_PASSWORD = "demo-only"  # noqa: S105  shown on screen; the broker listens on loopback only
 
-CASES = (
-    Case("email", "email:ada@example.com", "sent", subject="Order shipped"),
-    Case("Telegram message", "telegram:42", "sent"),
-    Case("VK message", "vk:123", "sent"),
-    Case("refused twice", "email:twice+al@example.com", "sent", subject="Invoice"),
-    Case("refused for good", "telegram:900001001", "failed"),
+EXAMPLES = (
+    Example("email", "email:ada@example.com", "sent", subject="Order shipped"),
+    Example("Telegram message", "telegram:42", "sent"),
+    Example("VK message", "vk:123", "sent"),
+    Example("refused twice", "email:twice+al@example.com", "sent", subject="Invoice"),
+    Example("refused for good", "telegram:900001001", "failed"),
 )
 
 
@@ -75,7 +75,7 @@ def demo(
             broker = stack.enter_context(_broker(directory))
             api, inbox = stack.enter_context(_gateway(directory, broker))
             is_up = True
-            board = Board(CASES)
+            board = DemoBoard(EXAMPLES)
             following = stack.enter_context(Following(broker.url, board.note, with_queued=True))
             _play(console, board, following, api)
             where = [] if exit_ else [*places(api, inbox, broker.page)]
@@ -168,20 +168,20 @@ def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str]]:
             yield api, inbox
 
 
-def _play(console: Console, board: Board, following: Following, api: str) -> None:
-    """POST every case and show how far each has come until all have ended, or the time is over."""
+def _play(console: Console, board: DemoBoard, following: Following, api: str) -> None:
+    """POST every example and show how far each has come, until all have ended or time is over."""
     if fault := following.await_ready(10):
         raise DemoError(f"what becomes of notifications cannot be followed: {fault}")
     with httpx.Client(base_url=api, timeout=10) as client:
-        for case in CASES:
-            answer = client.post("/v1/notifications", json=case.request())
+        for example in EXAMPLES:
+            answer = client.post("/v1/notifications", json=example.request())
             if answer.status_code != httpx.codes.ACCEPTED:
                 raise DemoError(f"POST /v1/notifications answered {answer.text}")
-            board.accepted(case, answer.json()["deliveries"][0]["id"])
+            board.accepted(example, answer.json()["deliveries"][0]["id"])
     _show_until_done(console, board)
 
 
-def _show_until_done(console: Console, board: Board) -> None:
+def _show_until_done(console: Console, board: DemoBoard) -> None:
     deadline = time.monotonic() + DEADLINE_S
 
     def picture() -> RenderableType:

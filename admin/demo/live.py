@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from admin.demo.board import Board
+from admin.demo.board import DemoBoard
 from admin.live.delivery_view import line, rows
 from admin.live.following import Following
 from admin.live.reasons import one_line
@@ -17,7 +17,7 @@ from common.envelope import utc_now
 _LOOK_S = 0.1
 
 
-def show_live(console: Console, board: Board, following: Following) -> None:
+def show_live(console: Console, board: DemoBoard, following: Following) -> None:
     """Show everything that is sent from now on; never returns.
 
     A terminal shows what is under way and keeps what has ended; a pipe gets a line for each thing
@@ -49,13 +49,13 @@ def _say(console: Console, sentence: str) -> None:
     console.print(Text(fold(console, sentence)), soft_wrap=True)
 
 
-def _say_left_out(console: Console, board: Board) -> None:
+def _say_left_out(console: Console, board: DemoBoard) -> None:
     if count := board.left_out():
         changes = counted(count, "change", "changes")
         _say(console, f"{changes} too fast to show; ./gateway dead list has every dead letter")
 
 
-def _picture(console: Console, board: Board, following: Following) -> Iterator[RenderableType]:
+def _picture(console: Console, board: DemoBoard, following: Following) -> Iterator[RenderableType]:
     """What is under way, as much of it as the terminal is high, the latest at the bottom."""
     under_way, now = board.under_way(), utc_now()
     left, shown = console.height - 4, list[RenderableType]()

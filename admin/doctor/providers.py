@@ -26,8 +26,8 @@ from senders.email.connection import (
 from senders.endpoint import ApiUrl, parse_api_url
 from senders.redaction import redact
 from senders.said import clean
-from senders.vk.channel import API_VERSION
 from senders.vk.codes import classify_error
+from senders.vk.provider import API_VERSION
 
 PROVIDER_TIMEOUT_S = 15.0
 _SMTP_TIMEOUTS = Timeouts(connect_s=10.0, command_s=10.0, data_s=10.0)

@@ -25,7 +25,7 @@ from common.settings import Settings
 from deploy.local.stack import Service, Stack
 
 
-class Board:
+class UpBoard:
     """The processes of a stack, the private broker if there is one, and how each channel fares."""
 
     def __init__(

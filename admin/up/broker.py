@@ -19,7 +19,7 @@ URL_FILE = "amqp_url"
 
 
 @dataclass(frozen=True)
-class Account:
+class Login:
     """Where the private node listens, and its one user's password."""
 
     amqp_port: int
@@ -41,7 +41,7 @@ class PrivateBroker:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.account = self._keep_account()
+        self.login = self._keep_login()
         self.starts = 0
         self._failures = 0
         self._try_at = 0.0
@@ -69,14 +69,14 @@ class PrivateBroker:
             self._node = start_node(self._make_node, MANAGEMENT_PORT)
         else:
             self._node.start()
-        apply(self.account.url)
+        apply(self.login.url)
 
     def _make_node(self, management_port: int) -> Node:
         return Node.create(
             self.directory,
             user=USER,
-            password=self.account.password,
-            amqp_port=self.account.amqp_port,
+            password=self.login.password,
+            amqp_port=self.login.amqp_port,
             management_port=management_port,
         )
 
@@ -98,29 +98,29 @@ class PrivateBroker:
         if self._node is not None:
             self._node.stop()
 
-    def _keep_account(self) -> Account:
-        """The account of the last run, or a new one, written to the file before anybody asks."""
-        old = self._read_account()
-        account = Account(
+    def _keep_login(self) -> Login:
+        """The login of the last run, or a new one, written to the file before anybody asks."""
+        old = self._read_login()
+        login = Login(
             port_or_free(old.amqp_port if old else AMQP_PORT),
             old.password if old else secrets.token_urlsafe(18),
         )
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.url_file.touch(mode=0o600)
-            self.url_file.write_text(f"{account.url}\n")
+            self.url_file.write_text(f"{login.url}\n")
         except OSError as error:
             raise OneMachineError(
                 f"{self.url_file} cannot be written ({error.strerror}): make it writable, or "
                 "remove it"
             ) from error
-        return account
+        return login
 
-    def _read_account(self) -> Account | None:
+    def _read_login(self) -> Login | None:
         with contextlib.suppress(OSError, ValueError):
             parts = urlsplit(self.url_file.read_text().strip())
             if parts.port and re.fullmatch(r"[A-Za-z0-9_-]+", parts.password or ""):
-                return Account(parts.port, parts.password or "")
+                return Login(parts.port, parts.password or "")
         if (self.directory / "data").exists():
             raise OneMachineError(
                 f"{self.url_file} is missing or damaged, and with it the password of the private "

@@ -26,7 +26,7 @@ from admin.one_machine import (
     expect_mendable,
     port_or_free,
 )
-from admin.up.board import Board, heading
+from admin.up.board import UpBoard, heading
 from admin.up.broker import PrivateBroker
 from admin.up.env_file import write_env_file
 from admin.up.tally import Tally
@@ -104,7 +104,7 @@ def up(
                 raise
 
 
-def _start(console: Console, directory: Path, stack: ExitStack) -> Board:
+def _start(console: Console, directory: Path, stack: ExitStack) -> UpBoard:
     """Start everything, and say what is where. Raises GatewayError."""
     broker: PrivateBroker | None = PrivateBroker(directory / "broker")
     settings = load_settings()
@@ -115,7 +115,7 @@ def _start(console: Console, directory: Path, stack: ExitStack) -> Board:
     plan = _plan(settings, broker, directory)
     _start_broker(console, settings, broker, stack)
     tally = Tally()
-    url = settings.broker_url if broker is None else broker.account.url
+    url = settings.broker_url if broker is None else broker.login.url
     following = stack.enter_context(Following(url, tally.hear, lost=tally.miss))
     services = Stack(directory, plan.services, stop_timeout_s=settings.stop_timeout_s + 5)
     stack.enter_context(services)
@@ -124,7 +124,7 @@ def _start(console: Console, directory: Path, stack: ExitStack) -> Board:
     places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
     for line in heading(plan.settings, plan.api, plan.inbox, places, broker, directory):
         console.print(line, soft_wrap=True)  # addresses are for copying
-    return Board(services, broker, tally, following)
+    return UpBoard(services, broker, tally, following)
 
 
 def _announced(
@@ -140,7 +140,7 @@ def _announced(
 def _is_private(settings: Settings, broker: PrivateBroker) -> bool:
     """Whether no other broker is named: none at all, or our own by its file."""
     given = settings.amqp_url.get_secret_value()
-    return "amqp_url" not in settings.model_fields_set or given == broker.account.url
+    return "amqp_url" not in settings.model_fields_set or given == broker.login.url
 
 
 def _start_broker(
@@ -165,7 +165,7 @@ def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> 
         added["GATEWAY_API_PORT"] = str(settings.api_port)
     _expect_free_port(settings, directory)
     if broker is not None and "amqp_url" not in settings.model_fields_set:
-        added["GATEWAY_AMQP_URL"] = broker.account.url
+        added["GATEWAY_AMQP_URL"] = broker.login.url
     missing = [channel for channel in Channel if channel not in configured_channels(settings)]
     services, inbox = [], None
     if missing:
@@ -219,7 +219,7 @@ def _place(channel: Channel, settings: Settings) -> str:
     return urls[channel]().partition("://")[2].rpartition("@")[2].partition("?")[0].rstrip("/")
 
 
-def _watch(console: Console, board: Board) -> None:
+def _watch(console: Console, board: UpBoard) -> None:
     """Show how everything is until Ctrl-C, and keep the broker up; the stack keeps the rest up.
 
     Raises OneMachineError when a process has ended that no restart can mend.

@@ -1,6 +1,6 @@
 """Prometheus metrics: every one there is, with labels from closed sets.
 
-A fact is counted where it becomes true: `telemetry.EXPIRED.labels(channel).inc()`. Never a label:
+A fact is counted where it becomes true: `metrics.EXPIRED.labels(channel).inc()`. Never a label:
 a recipient, an id, a provider's own code. `python -m common.watching.metrics` prints the table of
 docs/metrics.md.
 """

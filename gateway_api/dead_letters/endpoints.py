@@ -34,7 +34,7 @@ from gateway_api.documentation import operations
 from gateway_api.http.body import read_json_body
 from gateway_api.notifications.recipients import parse_recipient
 from gateway_api.notifications.validation import invalid_request
-from gateway_api.problems import RETRY_AFTER_S, Fault, Problem
+from gateway_api.problems import RETRY_AFTER_S, FieldFault, Problem
 
 PATH = "/v1/dead-letters"
 _AT_ONCE = 8  # each has a thread, and two connections at most; a queue takes one at a time anyway
@@ -166,7 +166,7 @@ class DeadLetters:
             try:
                 address = parse_recipient(f"{letter.channel}:{order.redirect}").address
             except ValueError as error:
-                raise invalid_request([Fault("/redirect", str(error))]) from None
+                raise invalid_request([FieldFault("/redirect", str(error))]) from None
         return requeue(
             self._url,
             wanted,

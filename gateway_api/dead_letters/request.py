@@ -9,7 +9,7 @@ from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, by_ids, parse_moment
 from common.envelope import utc_now
 from gateway_api.notifications.validation import invalid_request, problem_of
-from gateway_api.problems import Fault, pointer
+from gateway_api.problems import FieldFault, pointer
 
 MOST_AT_ONCE = 10_000
 
@@ -135,4 +135,4 @@ def _moment(name: str, text: str | None) -> datetime | None:
     try:
         return None if text is None else parse_moment(text, utc_now())
     except ValueError as error:
-        raise invalid_request([Fault(pointer(name), str(error))]) from None
+        raise invalid_request([FieldFault(pointer(name), str(error))]) from None

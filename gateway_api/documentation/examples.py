@@ -21,7 +21,7 @@ from common.envelope import Delivery
 from gateway_api.notifications.answers import accepted_document, publish_problem
 from gateway_api.notifications.deliveries import build_deliveries
 from gateway_api.notifications.validation import invalid_request, validate_notification
-from gateway_api.problems import CATALOGUE, Fault, Problem
+from gateway_api.problems import CATALOGUE, FieldFault, Problem
 
 Examples = dict[str, Any]
 """Name → value."""
@@ -146,8 +146,8 @@ _PROBLEMS: Final = (
     Problem("unsupported_media_type", "the header Content-Type must be application/json"),
     invalid_request(
         [
-            Fault("/to/1", "'telegram:news' is not a Telegram chat: give its id or @name"),
-            Fault("/prioritty", "is not a known field; did you mean priority?"),
+            FieldFault("/to/1", "'telegram:news' is not a Telegram chat: give its id or @name"),
+            FieldFault("/prioritty", "is not a known field; did you mean priority?"),
         ]
     ),
     Problem("foreign_host", "without a key only localhost and 127.0.0.1 are answered"),

@@ -154,7 +154,7 @@ class ErrorCode(Answer):
     remedy: str
 
 
-class ProblemFault(Answer):
+class FieldFault(Answer):
     """One thing that is wrong with the request."""
 
     path: str
@@ -183,7 +183,7 @@ class ProblemDocument(Answer):
     code: str
     """Stable; `GET /problems` lists them all."""
 
-    errors: list[ProblemFault] = []
+    errors: list[FieldFault] = []
     """Every fault of a refused request."""
 
     id: UUID | None = None

@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 
 from gateway_api.notifications.validation import invalid_request
-from gateway_api.problems import Fault, Problem
+from gateway_api.problems import FieldFault, Problem
 
 READ_TIMEOUT_S = 30.0
 
@@ -52,7 +52,7 @@ def _check_headers(request: Request, max_bytes: int) -> None:
             "the header Idempotency-Key is not known yet: leave it out, and mind that the same "
             "request sent twice is done twice"
         )
-        raise invalid_request([Fault("", sentence)])
+        raise invalid_request([FieldFault("", sentence)])
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length[:18]) > max_bytes:
         raise _too_large(max_bytes)

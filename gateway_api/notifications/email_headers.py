@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from gateway_api.problems import Fault, pointer
+from gateway_api.problems import FieldFault, pointer
 
 MAX_HEADER_LINE_BYTES = 998  # RFC 5322, section 2.1.1
 
@@ -34,7 +34,7 @@ ALLOWED_HEADERS = frozenset(
 )
 
 
-def header_faults(headers: Mapping[str, str], extra: Set[str]) -> Iterator[Fault]:
+def header_faults(headers: Mapping[str, str], extra: Set[str]) -> Iterator[FieldFault]:
     """Faults of added headers: not allowed, repeated, empty or too long.
 
     extra: names in lower case that are allowed beside the list.
@@ -44,26 +44,26 @@ def header_faults(headers: Mapping[str, str], extra: Set[str]) -> Iterator[Fault
         path = pointer("email", "headers", name)
         lower = name.lower()
         if lower not in ALLOWED_HEADERS and lower not in extra:
-            yield Fault(
+            yield FieldFault(
                 path,
                 "this header may not be set; see docs/api.md for those that may, "
                 "GATEWAY_EMAIL_EXTRA_HEADERS adds others",
             )
         elif lower in seen:
-            yield Fault(path, "this header is given twice")
+            yield FieldFault(path, "this header is given twice")
         elif not value.strip():
-            yield Fault(path, "a header's value must not be empty")
+            yield FieldFault(path, "a header's value must not be empty")
         elif len(f"{name}: {value}".encode()) > MAX_HEADER_LINE_BYTES:
-            yield Fault(path, f"a header may have at most {MAX_HEADER_LINE_BYTES} bytes")
+            yield FieldFault(path, f"a header may have at most {MAX_HEADER_LINE_BYTES} bytes")
         yield from control_faults(path, value)
         seen.add(lower)
 
 
-def control_faults(path: str, text: str) -> Iterator[Fault]:
+def control_faults(path: str, text: str) -> Iterator[FieldFault]:
     """The fault of a text for a header that has control characters.
 
     Those below U+0080 the envelope refuses; it does not refuse these, since a reader of the wire
     has to take what was accepted before they were refused.
     """
     if _C1_CONTROLS.search(text):
-        yield Fault(path, "control characters and line breaks are not allowed here")
+        yield FieldFault(path, "control characters and line breaks are not allowed here")

@@ -15,7 +15,7 @@ from gateway_api.notifications.email_headers import header_faults
 from gateway_api.notifications.options import EmailOptions
 from gateway_api.notifications.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.notifications.request import UNION_TAGS, NotificationRequest
-from gateway_api.problems import Fault, Problem, pointer
+from gateway_api.problems import FieldFault, Problem, pointer
 
 MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
 _MAX_DETAILED_FAULTS = 1000
@@ -45,7 +45,7 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
         request = NotificationRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise problem_of(error, NotificationRequest) from None
-    faults: list[Fault] = []
+    faults: list[FieldFault] = []
     recipients = _read_recipients(request.to, faults)
     named = [text.partition(":")[0] for text in _listed(request.to)]
     email, copies = request.email, list[Recipient]()
@@ -61,7 +61,7 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
     return ValidNotification(request, recipients, copies, email)
 
 
-def invalid_request(faults: Sequence[Fault]) -> Problem:
+def invalid_request(faults: Sequence[FieldFault]) -> Problem:
     """The problem that names these faults."""
     first = faults[0]
     more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
@@ -72,7 +72,7 @@ def invalid_request(faults: Sequence[Fault]) -> Problem:
 def problem_of(error: ValidationError, model: type[BaseModel]) -> Problem:
     """The problem that names what pydantic found wrong with a request, read as this model."""
     if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
-        return invalid_request([Fault("", f"{error.error_count()} faults; too many to list")])
+        return invalid_request([FieldFault("", f"{error.error_count()} faults; too many to list")])
     found = error.errors(include_url=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         reason = found[0]["ctx"]["error"]
@@ -84,7 +84,7 @@ def _listed(to: list[str] | str) -> list[str]:
     return [to] if isinstance(to, str) else to
 
 
-def _read_recipients(to: list[str] | str, faults: list[Fault]) -> list[Recipient]:
+def _read_recipients(to: list[str] | str, faults: list[FieldFault]) -> list[Recipient]:
     recipients: list[Recipient] = []
     seen: set[str] = set()
     for index, text in enumerate(_listed(to)):
@@ -92,17 +92,17 @@ def _read_recipients(to: list[str] | str, faults: list[Fault]) -> list[Recipient
         try:
             recipient = parse_recipient(text)
         except ValueError as error:
-            faults.append(Fault(path, str(error)))
+            faults.append(FieldFault(path, str(error)))
             continue
         if recipient.identity in seen:
-            faults.append(Fault(path, f"{recipient} is given twice"))
+            faults.append(FieldFault(path, f"{recipient} is given twice"))
         seen.add(recipient.identity)
         recipients.append(recipient)
     return recipients
 
 
 def _read_email_addresses(
-    email: EmailOptions, recipients: list[Recipient], faults: list[Fault]
+    email: EmailOptions, recipients: list[Recipient], faults: list[FieldFault]
 ) -> tuple[EmailOptions, list[Recipient]]:
     """Normalise reply_to, cc and bcc; returns the options to send with, and the copies."""
     seen = {one.identity for one in recipients if one.channel is Channel.EMAIL}
@@ -113,7 +113,7 @@ def _read_email_addresses(
         try:
             reply_to = normalise_email(reply_to)
         except ValueError as error:
-            faults.append(Fault("/email/reply_to", str(error)))
+            faults.append(FieldFault("/email/reply_to", str(error)))
     changes: dict[str, Any] = {
         "reply_to": reply_to,
         "cc": [recipient.address for recipient in cc],
@@ -122,37 +122,37 @@ def _read_email_addresses(
     return email.model_copy(update=changes), cc + bcc
 
 
-def _copy_faults(email: EmailOptions, recipients: int) -> Iterator[Fault]:
+def _copy_faults(email: EmailOptions, recipients: int) -> Iterator[FieldFault]:
     for name, addresses in (("cc", email.cc), ("bcc", email.bcc)):
         if addresses and recipients != 1:
             sentence = f"{name} needs exactly one email recipient in `to`, not {recipients}"
-            yield Fault(pointer("email", name), sentence)
+            yield FieldFault(pointer("email", name), sentence)
 
 
 def _read_copies(
-    name: str, addresses: list[str], seen: set[str], faults: list[Fault]
+    name: str, addresses: list[str], seen: set[str], faults: list[FieldFault]
 ) -> Iterator[Recipient]:
     for index, address in enumerate(addresses):
         path = pointer("email", name, index)
         try:
             recipient = Recipient(Channel.EMAIL, normalise_email(address))
         except ValueError as error:
-            faults.append(Fault(path, str(error)))
+            faults.append(FieldFault(path, str(error)))
             continue
         if recipient.identity in seen:
-            faults.append(Fault(path, f"{recipient.address} gets this email already"))
+            faults.append(FieldFault(path, f"{recipient.address} gets this email already"))
         seen.add(recipient.identity)
         yield recipient
 
 
-def _fault_of(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
+def _fault_of(detail: ErrorDetails, model: type[BaseModel]) -> FieldFault:
     location = [part for part in detail["loc"] if part != "[key]"]
     if location[:1] == ["to"]:
         location = [part for part in location if part not in UNION_TAGS]
     sentence = sentence_of(detail)
     if detail["type"] == "extra_forbidden" and len(location) == 1:
         sentence += _nearest(str(location[0]), model)
-    return Fault(pointer(*location), sentence)
+    return FieldFault(pointer(*location), sentence)
 
 
 def _nearest(name: str, model: type[BaseModel]) -> str:

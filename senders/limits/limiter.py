@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 from common.logs import get_logger
 from common.settings import Rate
-from senders.channel import Limits
 from senders.limits.account import Account
 from senders.limits.table import AccountState, Line, MemoryTable, Pace, Table
 from senders.outcome import Outcome, Scope, Sent, Throttled
+from senders.provider import Limits
 from senders.retry import fitting_guess_s, grown_guess_s
 
 log = get_logger(__name__)

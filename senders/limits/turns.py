@@ -7,9 +7,9 @@ from typing import Final
 from common.broker.errors import ChannelLost, GivenBack
 from common.broker.lanes import Gate
 from common.envelope import Priority
-from senders.channel import Limits
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.turnstile import Turnstile
+from senders.provider import Limits
 from senders.settlement import Case
 
 PATIENCE_S: Final = 2.0  # waited for a recipient's turn; a longer wait is parked

@@ -23,10 +23,10 @@ from common.envelope import Delivery
 from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.node import Node
-from senders.channel import Limits
 from senders.outcome import Scope, Throttled
+from senders.provider import Limits
 from tests.support.queues import eventually, make_delivery
-from tests.support.scripted import ScriptedChannel, running_sender
+from tests.support.scripted import ScriptedProvider, running_sender
 
 SAMPLES = 80
 BETWEEN_S = 0.25
@@ -43,7 +43,7 @@ async def publish(publisher: Publisher, text: str, domain: str) -> None:
     )
 
 
-async def latencies(publisher: Publisher, channel: ScriptedChannel) -> list[float]:
+async def latencies(publisher: Publisher, channel: ScriptedProvider) -> list[float]:
     found = []
     for _ in range(SAMPLES):
         text, began = str(uuid4()), time.monotonic()
@@ -55,7 +55,7 @@ async def latencies(publisher: Publisher, channel: ScriptedChannel) -> list[floa
 
 
 async def measure(url: str, mails: int) -> None:
-    channel = ScriptedChannel(domain_of)
+    channel = ScriptedProvider(domain_of)
     channel.script("slow", *[Throttled("421 4.7.0", guess_s=5, scope=Scope.DOMAIN)] * 100_000)
     lanes = {"telegram_lanes": "high:2,normal:4,bulk:2"}
     async with Broker(url, name="benchmark") as broker:

@@ -16,8 +16,7 @@ from common.envelope import WireTelegram
 from common.settings import Settings, load_settings
 from deploy.sandbox import Sandbox
 from deploy.sandbox.email.smtp import PASSWORD
-from senders.channel import Channel, Transmitter
-from senders.email.channel import EmailChannel
+from senders.email.provider import EmailProvider
 from senders.outcome import (
     Misconfigured,
     Moved,
@@ -27,9 +26,10 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
-from senders.process import make_channel
-from senders.telegram.channel import TelegramChannel
-from senders.vk.channel import VkChannel, random_id
+from senders.process import make_provider
+from senders.provider import Provider, Transmitter
+from senders.telegram.provider import TelegramProvider
+from senders.vk.provider import VkProvider, random_id
 from tests.support.queues import eventually, make_delivery
 from tests.support.scripted_servers import Answer, Closing, Deed, Endless, ScriptedHttp, http
 
@@ -59,7 +59,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @asynccontextmanager
-async def lane_of(channel: Channel) -> AsyncIterator[Transmitter]:
+async def lane_of(channel: Provider) -> AsyncIterator[Transmitter]:
     lane = channel.transmitter()
     try:
         yield lane
@@ -103,7 +103,7 @@ async def test_recipient_meets_its_outcomes(
     sandbox: Sandbox, channel: str, address: str, kinds: list[type[Any]]
 ) -> None:
     delivery = make_delivery(channel=channel, address=address, subject="Hello", text="Привет")
-    async with lane_of(make_channel(channel, sandbox_settings(sandbox))) as lane:
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
         outcomes = [await lane.send(delivery) for _ in kinds]
 
     assert [type(outcome) for outcome in outcomes] == kinds, outcomes
@@ -121,7 +121,7 @@ async def test_refused_credentials_are_misconfigured(
     sandbox.faults.fail_next(channel, fault)
     address = "ada@example.com" if channel == "email" else "42"
     delivery = make_delivery(channel=channel, address=address, subject="Hello")
-    async with lane_of(make_channel(channel, sandbox_settings(sandbox))) as lane:
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
         outcomes = [type(await lane.send(delivery)) for _ in range(2)]
 
     assert outcomes == [Misconfigured, Sent]
@@ -129,7 +129,7 @@ async def test_refused_credentials_are_misconfigured(
 
 async def test_vk_repeat_is_recognised_by_its_random_id(sandbox: Sandbox) -> None:
     delivery = make_delivery(channel="vk", address="900006002")
-    async with lane_of(VkChannel(sandbox_settings(sandbox))) as lane:
+    async with lane_of(VkProvider(sandbox_settings(sandbox))) as lane:
         await lane.send(delivery)
         await lane.send(delivery)
 
@@ -140,7 +140,7 @@ async def test_vk_repeat_is_recognised_by_its_random_id(sandbox: Sandbox) -> Non
 
 async def test_many_lanes_send_at_once(sandbox: Sandbox) -> None:
     for channel, address in [("email", "a@example.com"), ("telegram", "42"), ("vk", "123")]:
-        made = make_channel(channel, sandbox_settings(sandbox))
+        made = make_provider(channel, sandbox_settings(sandbox))
         lanes = [made.transmitter() for _ in range(8)]
         deliveries = [make_delivery(channel=channel, address=address, subject="s") for _ in lanes]
         outcomes = await asyncio.gather(
@@ -154,27 +154,27 @@ async def test_many_lanes_send_at_once(sandbox: Sandbox) -> None:
 async def test_closed_channels_leave_no_socket_open(sandbox: Sandbox) -> None:
     before = _open_sockets()
     for channel, address in [("email", "a@example.com"), ("telegram", "42"), ("vk", "123")]:
-        async with lane_of(make_channel(channel, sandbox_settings(sandbox))) as lane:
+        async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
             await lane.send(make_delivery(channel=channel, address=address, subject="s"))
 
     await eventually(lambda: _open_sockets() <= before, timeout_s=5)
 
 
 async def test_email_to_the_sandbox_keeps_its_connection(sandbox: Sandbox) -> None:
-    async with lane_of(EmailChannel(sandbox_settings(sandbox))) as lane:
+    async with lane_of(EmailProvider(sandbox_settings(sandbox))) as lane:
         for _ in range(3):
             await lane.send(make_delivery(channel="email", address="a@example.com", subject="s"))
         assert _connections_to(sandbox.smtp_port) == 1
 
 
-def telegram(server: ScriptedHttp | str) -> Channel:
+def telegram(server: ScriptedHttp | str) -> Provider:
     url = server if isinstance(server, str) else server.url
-    return TelegramChannel(settings(telegram_api_url=url), 0.5, 0.5)
+    return TelegramProvider(settings(telegram_api_url=url), 0.5, 0.5)
 
 
-def vk(server: ScriptedHttp | str, read_timeout_s: float = 0.5) -> Channel:
+def vk(server: ScriptedHttp | str, read_timeout_s: float = 0.5) -> Provider:
     url = server if isinstance(server, str) else server.url
-    return VkChannel(settings(vk_api_url=url), 0.5, read_timeout_s)
+    return VkProvider(settings(vk_api_url=url), 0.5, read_timeout_s)
 
 
 def telegram_refusal(code: int, description: str) -> str:
@@ -192,7 +192,7 @@ TELEGRAM_OK = http(200, json.dumps({"ok": True, "result": MESSAGE}))
 VK_OK = http(200, '{"response": 7}')
 HTML = "<html>Bad Gateway</html>"
 
-Maker = Callable[[ScriptedHttp | str], Channel]
+Maker = Callable[[ScriptedHttp | str], Provider]
 ODDITIES: list[tuple[Maker, Answer, type[Any], str]] = [
     (telegram, Deed.DROP, Unknown, "no-answer"),
     (telegram, Deed.HANG, Unknown, "no-answer"),

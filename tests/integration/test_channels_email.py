@@ -13,8 +13,8 @@ import trustme
 
 from common.envelope import Channel, Delivery
 from common.settings import load_settings
-from senders.email.channel import EmailChannel, EmailTransmitter
 from senders.email.connection import Timeouts
+from senders.email.provider import EmailProvider, EmailTransmitter
 from senders.outcome import Misconfigured, Outcome, Rejected, Sent, Throttled, Transient, Unknown
 from tests.support.queues import eventually, make_delivery
 from tests.support.scripted_servers import Answer, Closing, Deed, ScriptedSmtp
@@ -33,7 +33,7 @@ async def server() -> AsyncIterator[ScriptedSmtp]:
 async def transmitter(url: str, **changes: str) -> AsyncIterator[EmailTransmitter]:
     given = {"email_url": url, "email_from": "gateway@example.com"} | changes
     settings = load_settings({f"GATEWAY_{name.upper()}": text for name, text in given.items()})
-    channel = EmailChannel(settings, QUICK)
+    channel = EmailProvider(settings, QUICK)
     lane = channel.transmitter()
     try:
         yield lane

@@ -31,7 +31,7 @@ from common.settings import Rate
 from senders.outcome import Rejected
 from tests.support.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
 from tests.support.queues import EventLog, amqp_channel, count, eventually, make_delivery, put, take
-from tests.support.scripted import ScriptedChannel, running_sender
+from tests.support.scripted import ScriptedProvider, running_sender
 
 EVERYTHING = Selection()
 DEAD, QUEUE = "telegram.dead", "telegram.normal"
@@ -139,7 +139,7 @@ def test_letters_with_odd_moments_and_names_stand_in_nobodys_way(gateway_url: st
 
 
 async def test_expired_dead_letter_that_is_requeued_is_sent(gateway_url: str) -> None:
-    events, channel = EventLog(gateway_url), ScriptedChannel()
+    events, channel = EventLog(gateway_url), ScriptedProvider()
     channel.script("hello", Rejected("403", "blocked"))
     past = utc_now() - timedelta(hours=2)
     bury(gateway_url, make_delivery(accepted_at=past, expires_at=past + timedelta(hours=1)))

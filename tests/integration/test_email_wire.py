@@ -16,7 +16,7 @@ from gateway_api.notifications.deliveries import build_deliveries
 from gateway_api.notifications.email_headers import ALLOWED_HEADERS
 from gateway_api.notifications.validation import validate_notification
 from gateway_api.problems import Problem
-from senders.email.channel import EmailChannel, EmailTransmitter
+from senders.email.provider import EmailProvider, EmailTransmitter
 from senders.outcome import Sent
 from tests.support.hostile_texts import HIDDEN, LINE_ENDS, LITERALS, UNICODE_LINE_ENDS
 from tests.support.mail_reader import ReadMail, decode_body, decode_mailbox, read_mail
@@ -44,7 +44,7 @@ async def mailing() -> AsyncIterator[tuple[ScriptedSmtp, EmailTransmitter]]:
             "GATEWAY_EMAIL_URL": f"smtp://127.0.0.1:{server.port}?starttls=no",
             "GATEWAY_EMAIL_FROM": "gateway@example.com",
         }
-        lane = EmailChannel(load_settings(given)).transmitter()
+        lane = EmailProvider(load_settings(given)).transmitter()
         try:
             yield server, lane
         finally:

@@ -13,7 +13,7 @@ from senders.outcome import Misconfigured, Sent
 from tests.support.proxy import Proxy
 from tests.support.queues import count, eventually, make_delivery, put
 from tests.support.running import Gateway, running_gateway, until
-from tests.support.scripted import ScriptedChannel, running_sender
+from tests.support.scripted import ScriptedProvider, running_sender
 from tests.unit.test_alerts import RABBITMQ
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -107,7 +107,7 @@ def test_metrics_name_no_recipient_and_no_secret(gateway: Gateway) -> None:
 
 
 async def test_refused_account_is_not_ready_until_a_probe_passes(gateway_url: str) -> None:
-    channel, port = ScriptedChannel(), free_port()
+    channel, port = ScriptedProvider(), free_port()
     channel.script("hello", Misconfigured("401"), Misconfigured("401"), Sent("1"))
     put(gateway_url, make_delivery())
     async with (
@@ -131,7 +131,7 @@ async def test_lost_broker_is_not_ready_and_reconnects_are_counted(gateway_url: 
     port = free_port()
     async with (
         Proxy.to(gateway_url) as proxy,
-        running_sender(ScriptedChannel(), proxy.url, metrics_port=str(port)),
+        running_sender(ScriptedProvider(), proxy.url, metrics_port=str(port)),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         await eventually(lambda: _ready(client))

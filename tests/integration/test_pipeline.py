@@ -15,7 +15,6 @@ from common.broker.errors import ChannelLost
 from common.envelope import Priority, epoch_ms, utc_now
 from common.settings import Rate
 from deploy.local.node import Node
-from senders.channel import Limits
 from senders.outcome import (
     Misconfigured,
     Moved,
@@ -27,10 +26,11 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
+from senders.provider import Limits
 from senders.runtime import Pipeline
 from tests.support.proxy import Proxy
 from tests.support.queues import EventLog, amqp_channel, count, eventually, make_delivery, put, take
-from tests.support.scripted import ScriptedChannel, running_sender
+from tests.support.scripted import ScriptedProvider, running_sender
 
 QUEUE = "telegram.normal"
 
@@ -43,8 +43,8 @@ def unacked(broker: Node, url: str) -> int:
 
 
 @pytest.fixture
-def channel() -> ScriptedChannel:
-    return ScriptedChannel()
+def channel() -> ScriptedProvider:
+    return ScriptedProvider()
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def events(gateway_url: str) -> EventLog:
 
 
 async def test_sent_is_told_and_acked(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     delivery = make_delivery()
     put(gateway_url, delivery)
@@ -65,7 +65,7 @@ async def test_sent_is_told_and_acked(
 
 
 async def test_refused_twice_then_accepted(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("hello", Transient("500"), Unknown("read"), Sent("9"))
     put(gateway_url, make_delivery())
@@ -78,7 +78,7 @@ async def test_refused_twice_then_accepted(
 
 
 async def test_throttled_message_waits_retry_after_and_counts_no_attempt(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("hello", Throttled("429", after_s=2, scope=Scope.RECIPIENT))
     put(gateway_url, make_delivery())
@@ -90,7 +90,7 @@ async def test_throttled_message_waits_retry_after_and_counts_no_attempt(
 
 
 async def test_rejected_is_a_dead_letter_with_its_reason_and_its_bytes(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("hello", Rejected("403", "Forbidden: bot was blocked by the user"))
     delivery = make_delivery()
@@ -109,7 +109,7 @@ async def test_rejected_is_a_dead_letter_with_its_reason_and_its_bytes(
 
 
 async def test_delays_used_up_is_a_dead_letter(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("hello", *[Transient("500", "no luck")] * 3)
     put(gateway_url, make_delivery())
@@ -121,7 +121,7 @@ async def test_delays_used_up_is_a_dead_letter(
 
 
 async def test_expired_is_told_and_not_sent(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     put(gateway_url, make_delivery(expires_at=utc_now() - timedelta(seconds=1), may_expire=True))
     async with running_sender(channel, gateway_url):
@@ -133,7 +133,7 @@ async def test_expired_is_told_and_not_sent(
 async def test_what_expires_while_its_lane_waits_for_a_turn_is_not_sent(
     gateway_url: str, events: EventLog
 ) -> None:
-    channel = ScriptedChannel(rate=Rate(1, 4))
+    channel = ScriptedProvider(rate=Rate(1, 4))
     async with running_sender(channel, gateway_url):
         put(gateway_url, make_delivery(text="first"))
         await eventually(lambda: channel.times("first"))
@@ -145,7 +145,7 @@ async def test_what_expires_while_its_lane_waits_for_a_turn_is_not_sent(
 
 
 async def test_default_lifetime_ends_in_a_dead_letter_that_can_be_put_back(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     hour, second = timedelta(hours=1), timedelta(seconds=1)
     put(gateway_url, make_delivery(accepted_at=utc_now() - hour, expires_at=utc_now() - second))
@@ -158,7 +158,7 @@ async def test_default_lifetime_ends_in_a_dead_letter_that_can_be_put_back(
 
 
 async def test_expired_while_held_says_what_held_it(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("a", Throttled("550 5.4.5", "Daily limit", after_s=60, scope=Scope.RECIPIENT))
     expires_at = utc_now() + timedelta(seconds=2)
@@ -172,7 +172,7 @@ async def test_expired_while_held_says_what_held_it(
 
 
 async def test_limit_that_nobody_timed_loses_nothing(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     is_over = asyncio.Event()
 
@@ -191,7 +191,7 @@ async def test_limit_that_nobody_timed_loses_nothing(
 
 
 async def test_expired_between_attempts_is_a_dead_letter(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     delivery = make_delivery(expires_at=utc_now() - timedelta(seconds=1))
     put(gateway_url, delivery, headers={"gw-attempt": 2})
@@ -203,7 +203,7 @@ async def test_expired_between_attempts_is_a_dead_letter(
 
 
 async def test_early_delivery_is_parked_without_an_attempt(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     due = utc_now() + timedelta(seconds=2.5)
     put(gateway_url, make_delivery(), headers={"gw-not-before": epoch_ms(due), "gw-attempt": 1})
@@ -225,7 +225,7 @@ async def test_early_delivery_is_parked_without_an_attempt(
     ],
 )
 async def test_garbage_becomes_a_dead_letter(
-    channel: ScriptedChannel, gateway_url: str, body: bytes, headers: dict[str, object]
+    channel: ScriptedProvider, gateway_url: str, body: bytes, headers: dict[str, object]
 ) -> None:
     put(gateway_url, body, QUEUE, headers)
     put(gateway_url, make_delivery(text="after"))
@@ -248,7 +248,7 @@ def put_returned(url: str) -> None:
 
 
 async def test_what_came_back_without_an_attempt_is_not_poison(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     put_returned(gateway_url)
     async with running_sender(channel, gateway_url):
@@ -257,7 +257,7 @@ async def test_what_came_back_without_an_attempt_is_not_poison(
 
 
 async def test_message_whose_attempts_never_end_is_poison(
-    channel: ScriptedChannel,
+    channel: ScriptedProvider,
     gateway_url: str,
     events: EventLog,
     monkeypatch: pytest.MonkeyPatch,
@@ -277,7 +277,7 @@ async def test_message_whose_attempts_never_end_is_poison(
 
 
 async def test_moved_recipient_is_sent_to_at_its_new_address(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("hello", Moved("-100777"), Transient("500"), Sent("1"))
     put(gateway_url, make_delivery())
@@ -288,7 +288,7 @@ async def test_moved_recipient_is_sent_to_at_its_new_address(
 
 
 async def test_bug_in_a_channel_is_retried_and_then_poison_with_its_traceback(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("hello", *[KeyError("oops")] * 3)
     put(gateway_url, make_delivery())
@@ -300,7 +300,7 @@ async def test_bug_in_a_channel_is_retried_and_then_poison_with_its_traceback(
 
 
 async def test_refused_account_stops_consuming_until_a_probe_passes(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     healed = asyncio.Event()
 
@@ -320,7 +320,7 @@ async def test_refused_account_stops_consuming_until_a_probe_passes(
 
 
 async def test_throttled_account_holds_every_message(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("a", Throttled("429", after_s=2))
     put(gateway_url, make_delivery(text="a"))
@@ -332,7 +332,7 @@ async def test_throttled_account_holds_every_message(
 
 
 async def test_throttle_outlives_the_delivery_that_met_it(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("a", Throttled("daily limit", after_s=3))
     expires_at = utc_now() + timedelta(seconds=2)
@@ -344,7 +344,7 @@ async def test_throttle_outlives_the_delivery_that_met_it(
 
 
 async def test_own_rate_is_kept(gateway_url: str, events: EventLog) -> None:
-    channel = ScriptedChannel(rate=Rate(5, 1))
+    channel = ScriptedProvider(rate=Rate(5, 1))
     for number in range(6):
         put(gateway_url, make_delivery(text=str(number)))
     async with running_sender(channel, gateway_url, telegram_lanes="normal:4"):
@@ -354,7 +354,7 @@ async def test_own_rate_is_kept(gateway_url: str, events: EventLog) -> None:
 
 
 async def test_redelivery_of_what_was_sent_is_not_sent_again(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     put(gateway_url, make_delivery())
     channel.may_answer.clear()
@@ -369,7 +369,7 @@ async def test_redelivery_of_what_was_sent_is_not_sent_again(
 
 
 async def test_redelivery_of_what_is_being_sent_waits_for_it(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog, broker: Node
+    channel: ScriptedProvider, gateway_url: str, events: EventLog, broker: Node
 ) -> None:
     async def is_in_hand(number: int) -> bool:
         return await asyncio.to_thread(unacked, broker, gateway_url) == number
@@ -392,7 +392,7 @@ async def test_redelivery_of_what_is_being_sent_waits_for_it(
 
 
 async def test_one_slow_attempt_and_as_many_cuts_as_lanes_hold_up_no_other(
-    channel: ScriptedChannel, gateway_url: str, monkeypatch: pytest.MonkeyPatch
+    channel: ScriptedProvider, gateway_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lane that lost the redelivery of what another one sends is free again."""
     handle = Pipeline.handle
@@ -420,7 +420,7 @@ async def test_one_slow_attempt_and_as_many_cuts_as_lanes_hold_up_no_other(
 
 
 async def test_delivery_refused_like_an_account_is_its_own_fault_when_others_pass(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.script("bad", *[Misconfigured("relay denied", is_certain=False)] * 10)
     put(gateway_url, make_delivery(text="good"))
@@ -439,7 +439,7 @@ async def test_delivery_refused_like_an_account_is_its_own_fault_when_others_pas
 async def test_a_few_refused_like_the_account_hold_up_nobody(
     gateway_url: str, events: EventLog
 ) -> None:
-    channel = ScriptedChannel(lambda delivery: Limits(domain=delivery.address))
+    channel = ScriptedProvider(lambda delivery: Limits(domain=delivery.address))
     for number in range(200):
         text = f"bad {number}" if number % 20 == 0 else str(number)
         channel.script(f"bad {number}", *[Misconfigured("554 5.7.1", is_certain=False)] * 5)
@@ -451,7 +451,7 @@ async def test_a_few_refused_like_the_account_hold_up_nobody(
 async def test_everybody_refused_like_the_account_shuts_it(
     gateway_url: str, events: EventLog
 ) -> None:
-    channel = ScriptedChannel(lambda delivery: Limits(domain=delivery.address))
+    channel = ScriptedProvider(lambda delivery: Limits(domain=delivery.address))
     healed = asyncio.Event()
 
     def answer() -> Outcome:
@@ -471,7 +471,7 @@ async def test_everybody_refused_like_the_account_shuts_it(
 async def test_hot_chats_as_many_as_lanes_hold_up_no_other(
     gateway_url: str, events: EventLog
 ) -> None:
-    channel = ScriptedChannel(Limits(recipient=Rate(1, 1)))
+    channel = ScriptedProvider(Limits(recipient=Rate(1, 1)))
     for number in range(80):
         put(gateway_url, make_delivery(text="hot", address=str(number % 4)))
     for number in range(20):
@@ -485,7 +485,7 @@ async def test_hot_chats_as_many_as_lanes_hold_up_no_other(
 async def test_what_waits_for_a_slow_domain_holds_up_no_other_and_draws_not_together(
     gateway_url: str, events: EventLog
 ) -> None:
-    channel = ScriptedChannel(lambda delivery: Limits(domain=delivery.address))
+    channel = ScriptedProvider(lambda delivery: Limits(domain=delivery.address))
     slow_down = Throttled("421 4.7.0", after_s=2, scope=Scope.DOMAIN)
     channel.script("slow", slow_down)
     for _ in range(40):
@@ -501,7 +501,7 @@ async def test_what_waits_for_a_slow_domain_holds_up_no_other_and_draws_not_toge
 
 
 async def test_what_may_have_been_taken_is_not_repeated_when_that_is_not_known_any_more(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     channel.repeat_safe_s = 2.5
     channel.script("hello", Unknown("timeout"), *[Transient("connect")] * 5)
@@ -517,7 +517,7 @@ async def test_what_may_have_been_taken_is_not_repeated_when_that_is_not_known_a
 async def test_one_busy_recipient_does_not_hold_up_the_account(
     gateway_url: str, events: EventLog
 ) -> None:
-    channel = ScriptedChannel(Limits(recipient=Rate(1, 1)), rate=Rate(30, 1))
+    channel = ScriptedProvider(Limits(recipient=Rate(1, 1)), rate=Rate(30, 1))
     for number in range(30):
         put(gateway_url, make_delivery(text="busy", address="1"))
         put(gateway_url, make_delivery(text="other", address=str(100 + number)))
@@ -529,7 +529,7 @@ async def test_one_busy_recipient_does_not_hold_up_the_account(
 
 
 async def test_rate_of_the_account_serves_high_first(gateway_url: str, events: EventLog) -> None:
-    channel = ScriptedChannel(rate=Rate(2, 1))
+    channel = ScriptedProvider(rate=Rate(2, 1))
     for number in range(50):
         put(gateway_url, make_delivery(text=f"bulk {number}", priority=Priority.BULK))
     async with running_sender(channel, gateway_url, telegram_lanes="high:1,bulk:4"):
@@ -542,7 +542,7 @@ async def test_rate_of_the_account_serves_high_first(gateway_url: str, events: E
 
 
 async def test_lost_ack_of_a_parked_one_parks_it_once(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog, monkeypatch: pytest.MonkeyPatch
+    channel: ScriptedProvider, gateway_url: str, events: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.script("hello", Transient("500"), Sent("1"))
     acks = 0
@@ -566,7 +566,7 @@ async def test_lost_ack_of_a_parked_one_parks_it_once(
 
 
 async def test_bulk_does_not_stand_before_high(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     with amqp_channel(gateway_url) as publishing:
         for number in range(1000):
@@ -585,7 +585,7 @@ async def test_bulk_does_not_stand_before_high(
 
 
 async def test_stopping_finishes_what_is_in_hand_and_leaves_the_rest(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     for text in ("a", "b", "c"):
         put(gateway_url, make_delivery(text=text))
@@ -600,7 +600,7 @@ async def test_stopping_finishes_what_is_in_hand_and_leaves_the_rest(
 
 
 async def test_what_does_not_finish_in_time_goes_back(
-    channel: ScriptedChannel, gateway_url: str, events: EventLog
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
 ) -> None:
     put(gateway_url, make_delivery())
     channel.may_answer.clear()

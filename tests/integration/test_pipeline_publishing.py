@@ -10,7 +10,7 @@ from broker_topology.apply import apply
 from deploy.local.node import Node
 from senders.outcome import Rejected, Transient
 from tests.support.queues import EventLog, amqp_channel, count, eventually, make_delivery, put, take
-from tests.support.scripted import ScriptedChannel, running_sender
+from tests.support.scripted import ScriptedProvider, running_sender
 
 QUEUE = "telegram.normal"
 TIER = "retry.5m"
@@ -36,11 +36,11 @@ async def alarm(broker: Node) -> AsyncIterator[Alarm]:
 
 
 @pytest.fixture
-def channel() -> ScriptedChannel:
-    return ScriptedChannel()
+def channel() -> ScriptedProvider:
+    return ScriptedProvider()
 
 
-async def hold_in_hand(channel: ScriptedChannel, url: str, texts: str) -> None:
+async def hold_in_hand(channel: ScriptedProvider, url: str, texts: str) -> None:
     """Put a delivery for each letter, and wait until all are at the provider."""
     for text in texts:
         await asyncio.to_thread(put, url, make_delivery(text=text))
@@ -48,7 +48,7 @@ async def hold_in_hand(channel: ScriptedChannel, url: str, texts: str) -> None:
 
 
 async def test_alarm_parks_each_delivery_once(
-    channel: ScriptedChannel, gateway_url: str, alarm: Alarm
+    channel: ScriptedProvider, gateway_url: str, alarm: Alarm
 ) -> None:
     channel.may_answer.clear()
     for text in "abcd":
@@ -67,7 +67,7 @@ async def test_alarm_parks_each_delivery_once(
 
 
 async def test_no_attempt_begins_while_nothing_can_be_published(
-    channel: ScriptedChannel, gateway_url: str, alarm: Alarm
+    channel: ScriptedProvider, gateway_url: str, alarm: Alarm
 ) -> None:
     events = EventLog(gateway_url)
     async with running_sender(channel, gateway_url, **LANES):
@@ -92,7 +92,7 @@ async def test_no_attempt_begins_while_nothing_can_be_published(
 
 
 async def test_stopped_in_an_alarm_it_keeps_what_was_sent(
-    channel: ScriptedChannel, gateway_url: str, alarm: Alarm
+    channel: ScriptedProvider, gateway_url: str, alarm: Alarm
 ) -> None:
     """Three restarts in one alarm send each mail once."""
     channel.may_answer.clear()
@@ -113,7 +113,7 @@ async def test_stopped_in_an_alarm_it_keeps_what_was_sent(
 
 
 async def test_senders_started_in_an_alarm_attempt_nothing(
-    channel: ScriptedChannel, gateway_url: str, alarm: Alarm
+    channel: ScriptedProvider, gateway_url: str, alarm: Alarm
 ) -> None:
     """The attempts would not count, and the returns would end in a dead letter."""
     channel.script("refused", Transient("500"))
@@ -131,7 +131,7 @@ async def test_senders_started_in_an_alarm_attempt_nothing(
 
 
 async def test_without_the_exchange_of_events_deliveries_go_on(
-    channel: ScriptedChannel, gateway_url: str
+    channel: ScriptedProvider, gateway_url: str
 ) -> None:
     for number in range(20):
         if number % 4 == 1:
@@ -158,7 +158,7 @@ async def test_without_the_exchange_of_events_deliveries_go_on(
 
 
 async def test_forbidden_events_stop_no_delivery(
-    channel: ScriptedChannel, gateway_url: str, broker: Node
+    channel: ScriptedProvider, gateway_url: str, broker: Node
 ) -> None:
     vhost = gateway_url.rpartition("/")[2]
     broker.ctl("add_user", "mute", "mute-password")
@@ -179,7 +179,7 @@ async def test_forbidden_events_stop_no_delivery(
 
 
 async def test_without_the_exchange_of_retries_others_go_on_and_nothing_is_doubled(
-    channel: ScriptedChannel, gateway_url: str
+    channel: ScriptedProvider, gateway_url: str
 ) -> None:
     events = EventLog(gateway_url)
     channel.script("held", Transient("500"))

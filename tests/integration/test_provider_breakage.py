@@ -14,12 +14,12 @@ from common.envelope import Channel
 from common.errors import SettingsError
 from common.settings import Settings, load_settings
 from deploy.local.node import free_port
-from senders import channel as channels
-from senders.email.channel import EmailChannel
 from senders.email.connection import Timeouts
+from senders.email.provider import EmailProvider
 from senders.outcome import Outcome
-from senders.telegram.channel import TelegramChannel
-from senders.vk.channel import VkChannel
+from senders.provider import Provider
+from senders.telegram.provider import TelegramProvider
+from senders.vk.provider import VkProvider
 from tests.support.queues import make_delivery
 from tests.support.scripted_servers import Answer, Closing, Deed, ScriptedHttp, ScriptedSmtp, http
 
@@ -75,10 +75,10 @@ async def attempt(channel: Channel, url: str, **more: str) -> Outcome:
     if channel is Channel.EMAIL:
         given = {"email_url": url, "email_from": "shop@example.com"}
     named = {f"GATEWAY_{name.upper()}": text for name, text in (given | more).items()}
-    makers: dict[Channel, Callable[[Settings], channels.Channel]] = {
-        Channel.EMAIL: lambda one: EmailChannel(one, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S)),
-        Channel.TELEGRAM: lambda one: TelegramChannel(one, TIMEOUT_S, TIMEOUT_S),
-        Channel.VK: lambda one: VkChannel(one, TIMEOUT_S, TIMEOUT_S),
+    makers: dict[Channel, Callable[[Settings], Provider]] = {
+        Channel.EMAIL: lambda one: EmailProvider(one, Timeouts(TIMEOUT_S, TIMEOUT_S, TIMEOUT_S)),
+        Channel.TELEGRAM: lambda one: TelegramProvider(one, TIMEOUT_S, TIMEOUT_S),
+        Channel.VK: lambda one: VkProvider(one, TIMEOUT_S, TIMEOUT_S),
     }
     made = makers[channel](load_settings(named))
     lane = made.transmitter()

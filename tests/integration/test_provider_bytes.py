@@ -12,8 +12,8 @@ from common.broker.consumer import Received
 from common.envelope import Delivery, Event, EventType, Progress, utc_now
 from common.settings import load_settings
 from senders import publications
-from senders.email.channel import EmailChannel
 from senders.email.connection import Timeouts
+from senders.email.provider import EmailProvider
 from senders.outcome import Outcome, Rejected, Sent
 from senders.retry import FailClass
 from senders.said import MOST_SECONDS
@@ -134,7 +134,7 @@ async def outcome_of_login(mechanism: str, reply: bytes) -> Outcome:
             "GATEWAY_EMAIL_FROM": "gateway@example.com",
             "GATEWAY_EMAIL_AUTH": mechanism,
         }
-        lane = EmailChannel(load_settings(given), Timeouts(0.2, 0.2, 0.2)).transmitter()
+        lane = EmailProvider(load_settings(given), Timeouts(0.2, 0.2, 0.2)).transmitter()
         try:
             return await lane.send(delivery_for("email"))
         finally:

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from deploy.sandbox import Sandbox
 from deploy.sandbox.inbox.records import Call, Message
 from deploy.sandbox.inbox.store import MAX_KEPT, Inbox
-from senders.process import make_channel
+from senders.process import make_provider
 from tests.integration.test_channels import lane_of, sandbox_settings
 from tests.support.queues import make_delivery
 
@@ -37,7 +37,7 @@ async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 async def _deliver(sandbox: Sandbox, channel: str, address: str, tries: int, **more: Any) -> str:
     """Send one delivery by the real client; returns its id."""
     delivery = make_delivery(channel=channel, address=address, subject="Hello", **more)
-    async with lane_of(make_channel(channel, sandbox_settings(sandbox))) as lane:
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
         for _ in range(tries):
             await lane.send(delivery)
     return delivery.id
@@ -96,7 +96,7 @@ async def test_accepted_message_has_its_delivery_id_on_every_channel(
 
 async def test_lane_says_each_delivery_by_its_own_id(sandbox: Sandbox) -> None:
     deliveries = [make_delivery(channel="vk", address="42") for _ in range(3)]
-    async with lane_of(make_channel("vk", sandbox_settings(sandbox))) as lane:
+    async with lane_of(make_provider("vk", sandbox_settings(sandbox))) as lane:
         for delivery in deliveries:
             await lane.send(delivery)
 
@@ -105,7 +105,7 @@ async def test_lane_says_each_delivery_by_its_own_id(sandbox: Sandbox) -> None:
 
 
 async def test_calls_at_once_keep_their_ids_apart(sandbox: Sandbox) -> None:
-    made = make_channel("telegram", sandbox_settings(sandbox))
+    made = make_provider("telegram", sandbox_settings(sandbox))
     deliveries = [make_delivery(address=str(chat)) for chat in range(1, 9)]
     lanes = [made.transmitter() for _ in deliveries]
     await asyncio.gather(*map(lambda lane, one: lane.send(one), lanes, deliveries))

@@ -15,7 +15,7 @@ from common.watching.tracing import EXPORT_TIMEOUT_S
 from deploy.local.node import Node, free_port
 from tests.support.queues import count, eventually, make_delivery, put, take
 from tests.support.running import Gateway, running_gateway, until
-from tests.support.scripted import ScriptedChannel, running_sender
+from tests.support.scripted import ScriptedProvider, running_sender
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT_ID = "00f067aa0ba902b7"
@@ -200,7 +200,7 @@ def test_collector_that_is_gone_stops_nothing(broker: Node, tmp_path: Path) -> N
 
 
 async def test_trace_context_passes_through_without_tracing(gateway_url: str) -> None:
-    channel = ScriptedChannel()
+    channel = ScriptedProvider()
     channel.script("hello", RuntimeError("boom"), RuntimeError("boom"), RuntimeError("boom"))
     put(gateway_url, make_delivery(), headers=CONTEXT)
     async with running_sender(channel, gateway_url):

@@ -6,17 +6,17 @@ from contextlib import asynccontextmanager
 
 from common.envelope import Delivery
 from common.settings import load_settings
-from senders.channel import Channel
-from senders.email.channel import EmailChannel
 from senders.email.connection import Timeouts
+from senders.email.provider import EmailProvider
 from senders.outcome import Outcome
-from senders.telegram.channel import TelegramChannel
-from senders.vk.channel import VkChannel
+from senders.provider import Provider
+from senders.telegram.provider import TelegramProvider
+from senders.vk.provider import VkProvider
 from tests.support.queues import make_delivery
 from tests.support.scripted_servers import Answer, ScriptedHttp, ScriptedServer, ScriptedSmtp
 
 
-def channel_of(name: str, server: ScriptedServer, wait_s: float = 1.0) -> Channel:
+def channel_of(name: str, server: ScriptedServer, wait_s: float = 1.0) -> Provider:
     """The channel as it is, on a scripted server."""
     at = f"127.0.0.1:{server.port}"
     given = {
@@ -29,8 +29,8 @@ def channel_of(name: str, server: ScriptedServer, wait_s: float = 1.0) -> Channe
     }
     loaded = load_settings(given)
     if name == "email":
-        return EmailChannel(loaded, Timeouts(wait_s, wait_s, wait_s))
-    make: Callable[..., Channel] = TelegramChannel if name == "telegram" else VkChannel
+        return EmailProvider(loaded, Timeouts(wait_s, wait_s, wait_s))
+    make: Callable[..., Provider] = TelegramProvider if name == "telegram" else VkProvider
     return make(loaded, wait_s, wait_s)
 
 

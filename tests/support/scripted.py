@@ -6,20 +6,19 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 
-from common.envelope import Channel as ChannelName
-from common.envelope import Delivery
+from common.envelope import Channel, Delivery
 from common.settings import Rate, Settings, load_settings
-from senders.channel import Channel, Limits
 from senders.outcome import Outcome, Sent
 from senders.process import run_sender
+from senders.provider import Limits, Provider
 
 Answer = Outcome | Exception | Callable[[], Outcome]
 
 
-class ScriptedChannel:
+class ScriptedProvider:
     """Answers each attempt for a text with the next entry of its script, then with `Sent`."""
 
-    name = ChannelName.TELEGRAM
+    name = Channel.TELEGRAM
     repeat_safe_s: float | None = None
 
     def __init__(
@@ -43,7 +42,7 @@ class ScriptedChannel:
         """Monotonic seconds of every attempt for this text."""
         return [moment for called, _, moment in self.calls if called == text]
 
-    def transmitter(self) -> "ScriptedChannel":
+    def transmitter(self) -> "ScriptedProvider":
         return self
 
     def limits(self, delivery: Delivery) -> Limits:
@@ -77,7 +76,7 @@ def sender_settings(url: str, **changes: str) -> Settings:
 
 @contextlib.asynccontextmanager
 async def running_sender(
-    channel: Channel, url: str, **changes: str
+    channel: Provider, url: str, **changes: str
 ) -> AsyncIterator[asyncio.Event]:
     """Run a whole sender process's work in this loop; yields the event that stops it."""
     stopping = asyncio.Event()

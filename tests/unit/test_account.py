@@ -2,7 +2,6 @@
 
 import pytest
 
-from senders.channel import Limits
 from senders.limits.account import PROVEN_S
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.table import AccountState, MemoryTable, Shut
@@ -15,6 +14,7 @@ from senders.outcome import (
     Throttled,
     Transient,
 )
+from senders.provider import Limits
 from tests.unit.test_limits import ANY, HOUR_S, Clock, waits
 
 REFUSED = Misconfigured("535 5.7.8")

@@ -6,9 +6,9 @@ import pytest
 
 from common.errors import SettingsError
 from common.settings import load_settings
-from senders.email.channel import EmailChannel
+from senders.email.provider import EmailProvider
 from senders.endpoint import parse_api_url
-from senders.process import make_channel
+from senders.process import make_provider
 from tests.support.queues import make_delivery
 
 FROM = {"email_from": "gateway@example.com"}
@@ -38,7 +38,7 @@ def given(changes: dict[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize(("channel", "changes", "says"), WRONG)
 def test_wrong_settings_are_named(channel: str, changes: dict[str, str], says: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        make_channel(channel, load_settings(given(changes)))
+        make_provider(channel, load_settings(given(changes)))
 
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -50,7 +50,7 @@ def test_garbage_in_the_ca_file_is_named(tmp_path: Path) -> None:
     changes = {"email_url": "smtp://h", "email_ca_file": str(ca_file), **FROM}
 
     with pytest.raises(SettingsError, match=r"ca\.pem, which holds no certificate in PEM form;"):
-        make_channel("email", load_settings(given(changes)))
+        make_provider("email", load_settings(given(changes)))
 
 
 @pytest.mark.parametrize("channel", ["telegram", "vk"])
@@ -60,14 +60,14 @@ def test_proxy_that_cannot_be_used_is_named(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(SettingsError, match="HTTPS_PROXY cannot be used; write http://host:port"):
-        make_channel(channel, load_settings(given({f"{channel}_token": "1:a"})))
+        make_provider(channel, load_settings(given({f"{channel}_token": "1:a"})))
 
 
 def test_password_is_in_no_message() -> None:
     url = "smtp://user:s3cret@mail.example.com?starttls=no"
 
     with pytest.raises(SettingsError) as refused:
-        EmailChannel(load_settings(given({"email_url": url, **FROM})))
+        EmailProvider(load_settings(given({"email_url": url, **FROM})))
 
     assert "s3cret" not in str(refused.value)
 
@@ -75,7 +75,7 @@ def test_password_is_in_no_message() -> None:
 def test_email_counts_against_the_recipients_domain() -> None:
     settings = load_settings(given({"email_url": "smtp://h", "email_rate": "10/s", **FROM}))
 
-    channel = EmailChannel(settings)
+    channel = EmailProvider(settings)
     limits = channel.limits(make_delivery(address="Ada@Example.ORG"))
 
     assert (channel.rate, limits.recipient) == (settings.email_rate, None)
@@ -84,7 +84,7 @@ def test_email_counts_against_the_recipients_domain() -> None:
 
 async def test_telegram_counts_against_the_chat_or_group() -> None:
     settings = load_settings(given({"telegram_token": "1:a"}))
-    channel = make_channel("telegram", settings)
+    channel = make_provider("telegram", settings)
     rates = {
         address: channel.limits(make_delivery(address=address)).recipient
         for address in ("42", "-100123", "@news")
@@ -98,7 +98,7 @@ async def test_telegram_counts_against_the_chat_or_group() -> None:
 def test_vk_counts_against_the_account_alone() -> None:
     settings = load_settings(given({"vk_token": "a"}))
 
-    channel = make_channel("vk", settings)
+    channel = make_provider("vk", settings)
     limits = channel.limits(make_delivery())
 
     assert (channel.rate, limits.recipient, limits.domain) == (settings.vk_rate, None, None)

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from admin.demo.board import MOST_NEWS, Board, Case
+from admin.demo.board import MOST_NEWS, DemoBoard, Example
 from admin.live.deliveries import Known
 from admin.live.delivery_view import line, rows
 from common.envelope import Channel, Event, EventType, utc_now
 from tests.support.happenings import BEGAN, HOSTILE, event, queued
 from tests.support.queues import make_delivery
 
-GOOD = Case("good", "telegram:42", "sent")
-BAD = Case("bad", "telegram:43", "failed")
+GOOD = Example("good", "telegram:42", "sent")
+BAD = Example("bad", "telegram:43", "failed")
 FIRST, SECOND = make_delivery(accepted_at=BEGAN), make_delivery(accepted_at=BEGAN, address="43")
 SENT, FAILED = event(FIRST, EventType.SENT), event(SECOND, EventType.FAILED)
 
@@ -36,7 +36,7 @@ def a_failure(**changes: Any) -> Known:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["good", "bad", "sent", "failed"])))
 def test_cases_end_as_expected_whichever_is_heard_first(order: tuple[str, ...]) -> None:
-    board = Board((GOOD, BAD))
+    board = DemoBoard((GOOD, BAD))
     steps = {
         "good": lambda: board.accepted(GOOD, FIRST.id),
         "bad": lambda: board.accepted(BAD, SECOND.id),
@@ -53,7 +53,7 @@ def test_cases_end_as_expected_whichever_is_heard_first(order: tuple[str, ...]) 
 
 
 def test_case_that_ends_otherwise_is_not_as_expected() -> None:
-    board = Board((BAD,))
+    board = DemoBoard((BAD,))
     board.accepted(BAD, FIRST.id)
     board.note(SENT)
     assert board.is_done
@@ -61,7 +61,7 @@ def test_case_that_ends_otherwise_is_not_as_expected() -> None:
 
 
 def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
-    board, other = Board((BAD,)), make_delivery()
+    board, other = DemoBoard((BAD,)), make_delivery()
     for fact in (FAILED, queued(other), event(other, EventType.SENT)):
         board.note(fact)
     board.accepted(BAD, SECOND.id)
@@ -76,7 +76,7 @@ def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
 
 
 def test_flood_is_bounded_and_what_is_left_out_is_counted() -> None:
-    board = Board(())
+    board = DemoBoard(())
     for _ in range(MOST_NEWS + 100):
         board.note(queued(make_delivery()))
     assert len(list(board.news())) == MOST_NEWS
@@ -85,7 +85,7 @@ def test_flood_is_bounded_and_what_is_left_out_is_counted() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 def test_nothing_is_wider_than_the_terminal_and_nothing_needed_is_cut(width: int) -> None:
-    board = Board((GOOD, BAD))
+    board = DemoBoard((GOOD, BAD))
     board.accepted(GOOD, FIRST.id)
     board.accepted(BAD, SECOND.id)
     for fact in (queued(FIRST), queued(SECOND), SENT, FAILED):
@@ -154,7 +154,7 @@ def test_times_beyond_all_sense_are_told_in_short() -> None:
 
 
 def test_flood_leaves_address_and_time_of_what_is_under_way() -> None:
-    board, flood = Board(()), [make_delivery(accepted_at=BEGAN) for _ in range(5000)]
+    board, flood = DemoBoard(()), [make_delivery(accepted_at=BEGAN) for _ in range(5000)]
     for one in flood:
         board.note(queued(one))
     list(board.news())

@@ -5,10 +5,10 @@ import itertools
 import pytest
 
 from common.settings import Rate
-from senders.channel import Limits
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.table import MemoryTable, Pace
 from senders.outcome import Scope, Sent, Throttled
+from senders.provider import Limits
 
 HOUR_S = 3600.0
 

@@ -9,7 +9,7 @@ from rich.live import Live
 
 from admin.live.following import Following
 from admin.live.screen import Guarded
-from admin.up.board import Board
+from admin.up.board import UpBoard
 from admin.up.tally import Tally
 from deploy.local.stack import Stack
 
@@ -41,7 +41,7 @@ def test_pipe_is_told_once_that_something_cannot_be_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tally = Tally()
-    board = Board(Stack(tmp_path, []), None, tally, Following("amqp://", tally.hear))
+    board = UpBoard(Stack(tmp_path, []), None, tally, Following("amqp://", tally.hear))
     assert list(board.news()) == []
     monkeypatch.setattr(tally, "fate", lambda *_: fails())
     told = [sentence for _ in range(5) for sentence in board.news()]

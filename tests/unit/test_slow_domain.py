@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from senders.channel import Limits
 from senders.limits.limiter import Limiter
 from senders.outcome import Outcome, Scope, Sent, Throttled
+from senders.provider import Limits
 from tests.unit.test_limits import HOUR_S, Clock
 
 LIMITS = Limits(domain="slow.example")

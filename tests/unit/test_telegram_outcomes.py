@@ -22,8 +22,8 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
-from senders.telegram.channel import RecentSends, write_message
 from senders.telegram.codes import Answer, classify_answer, classify_failure, read_answer
+from senders.telegram.provider import RecentSends, write_message
 from tests.support.queues import make_delivery
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"

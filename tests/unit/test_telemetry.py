@@ -225,7 +225,7 @@ def test_only_what_sends_has_a_span(method: str, path: str, is_untraced: bool) -
 
 def test_sender_without_tracing_does_not_load_opentelemetry() -> None:
     script = (
-        "import sys, senders.__main__, senders.email.channel, common.watching.tracing as t\n"
+        "import sys, senders.__main__, senders.email.provider, common.watching.tracing as t\n"
         "from common.settings import load_settings\n"
         "t.start_tracing(load_settings({}), 'sender email')\n"
         "with t.attempting('email', 1, 'id', {'traceparent': '" + TRACEPARENT + "'}): pass\n"

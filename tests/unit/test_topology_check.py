@@ -9,7 +9,7 @@ import pytest
 
 from broker_topology.connect import TopologyError, mask_url, vhost_of
 from broker_topology.difference import Diff, Difference, compare, parse_conflict
-from broker_topology.export import Account, definitions
+from broker_topology.export import Administrator, definitions
 from broker_topology.management import default_management_url
 from broker_topology.topology import Binding, Exchange, Queue, Topology, build
 
@@ -195,7 +195,7 @@ def test_export_holds_the_whole_topology_and_no_user() -> None:
 
 
 def test_exported_user_has_a_salted_hash_and_no_password() -> None:
-    exported: dict[str, Any] = definitions("gw", Account("ada", "secret"))
+    exported: dict[str, Any] = definitions("gw", Administrator("ada", "secret"))
     user = exported["users"][0]
     stored = base64.b64decode(user["password_hash"])
     assert "secret" not in str(exported)

@@ -19,8 +19,8 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
-from senders.vk.channel import random_id, write_fields
 from senders.vk.codes import classify_error, classify_exception
+from senders.vk.provider import random_id, write_fields
 from tests.support.queues import make_delivery
 
 RECIPIENT = Rejected("", about=About.RECIPIENT)

@@ -19,14 +19,13 @@ from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
-from common.envelope import Channel as ChannelName
-from common.envelope import Delivery
+from common.envelope import Channel, Delivery
 from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
-from senders.channel import Limits
 from senders.endpoint import DELIVERY_HEADER, ApiUrl, is_tellable, parse_api_url
 from senders.outcome import Outcome, Sent
+from senders.provider import Limits
 from senders.redaction import redact
 from senders.vk.codes import ALARMING, UnreadError, classify_exception, read_answer
 
@@ -64,7 +63,7 @@ def write_fields(delivery: Delivery) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Access:
     """What the lanes share: where to go, and with what credentials."""
 
     token: str
@@ -72,10 +71,10 @@ class Account:
     timeouts_s: tuple[float, float]
 
 
-class VkChannel:
+class VkProvider:
     """Sends as the community of GATEWAY_VK_TOKEN. Raises SettingsError when it cannot."""
 
-    name = ChannelName.VK
+    name = Channel.VK
     repeat_safe_s: Final[float | None] = REPEAT_SAFE_S
 
     def __init__(
@@ -90,12 +89,12 @@ class VkChannel:
             )
         url = parse_api_url("GATEWAY_VK_API_URL", settings.vk_api_url)
         timeouts_s = (connect_timeout_s, read_timeout_s)
-        self._account = Account(settings.vk_token.get_secret_value(), url, timeouts_s)
+        self._access = Access(settings.vk_token.get_secret_value(), url, timeouts_s)
         self.rate = settings.vk_rate
 
     def transmitter(self) -> "VkTransmitter":
         """A new transmitter; its thread starts with the first send."""
-        return VkTransmitter(self._account)
+        return VkTransmitter(self._access)
 
     def limits(self, delivery: Delivery) -> Limits:
         """VK has no rate for a single peer."""
@@ -108,13 +107,13 @@ class VkChannel:
 class VkTransmitter:
     """One lane's VkApi and thread, abandoned when a call is cancelled, which ends in the thread."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._line: _Line | None = None
 
     async def send(self, delivery: Delivery) -> Outcome:
         """Send one message."""
-        line = self._line = self._line or _Line(self._account)
+        line = self._line = self._line or _Line(self._access)
         fields = write_fields(delivery)
         try:
             answer = await line.call("messages.send", fields, delivery.id)
@@ -126,7 +125,7 @@ class VkTransmitter:
             outcome = classify_exception(error)
             if outcome.code in map(str, ALARMING):
                 log.error("the VK account's limit is used up", code=outcome.code)
-            return redact(outcome, self._account.token)
+            return redact(outcome, self._access.token)
         return Sent(str(answer))
 
     async def close(self) -> None:
@@ -139,16 +138,16 @@ class VkTransmitter:
 class _Line:
     """A session and the one thread that uses it: vk_api holds a lock over each call."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, access: Access) -> None:
         self._session = requests.Session()
-        self._session.trust_env = account.url.may_use_proxy
-        self._is_told_ids = account.url.is_told_ids
+        self._session.trust_env = access.url.may_use_proxy
+        self._is_told_ids = access.url.is_told_ids
         self._session.max_redirects = 0
-        self._adapter = _Adapter(account.url.base, account.timeouts_s)
+        self._adapter = _Adapter(access.url.base, access.timeouts_s)
         self._session.mount(_LIBRARY_URL, self._adapter)
         # MemoryConfig: the default one keeps a file in the working directory
         self._api = vk_api.VkApi(
-            token=account.token,
+            token=access.token,
             session=self._session,
             config=MemoryConfig,
             api_version=API_VERSION,

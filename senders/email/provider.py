@@ -13,11 +13,9 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from common.envelope import Channel as ChannelName
-from common.envelope import Delivery
+from common.envelope import Channel, Delivery
 from common.errors import SettingsError
 from common.settings import Settings
-from senders.channel import Limits
 from senders.email.codes import Stage, classify_exception, is_refusal
 from senders.email.connection import (
     MailServer,
@@ -31,6 +29,7 @@ from senders.email.connection import (
 from senders.email.message import Email, Sender, UnsendableAddressError, wire_address, write_email
 from senders.endpoint import DELIVERY_HEADER, is_tellable
 from senders.outcome import About, Misconfigured, Outcome, Rejected, Sent, Transient
+from senders.provider import Limits
 from senders.redaction import redact
 
 _RESET_TIMEOUT_S: Final = 5.0
@@ -39,10 +38,10 @@ _CONFUSED: Final = range(500, 505)  # the server did not understand: try once on
 _CLOSING: Final = 421  # RFC 5321, section 3.8: the server closes after this reply
 
 
-class EmailChannel:
+class EmailProvider:
     """Sends mail through the server of GATEWAY_EMAIL_URL. Raises SettingsError when it cannot."""
 
-    name = ChannelName.EMAIL
+    name = Channel.EMAIL
     repeat_safe_s: Final[float | None] = None
 
     def __init__(self, settings: Settings, timeouts: Timeouts | None = None) -> None:

@@ -17,13 +17,12 @@ from telegram.error import TelegramError
 from telegram.helpers import escape_markdown
 from telegram.request import HTTPXRequest
 
-from common.envelope import Channel as ChannelName
-from common.envelope import Delivery, WireTelegram
+from common.envelope import Channel, Delivery, WireTelegram
 from common.errors import SettingsError
 from common.settings import Rate, Settings
-from senders.channel import Limits
 from senders.endpoint import DELIVERY_HEADER, is_tellable, parse_api_url
 from senders.outcome import Outcome, Scope, Sent, Unknown
+from senders.provider import Limits
 from senders.redaction import redact
 from senders.telegram.codes import (
     Answer,
@@ -110,10 +109,10 @@ class RecentSends:
         return Scope.RECIPIENT if last - before < self._interval_s * 0.9 else Scope.ACCOUNT
 
 
-class TelegramChannel:
+class TelegramProvider:
     """Sends as the bot of GATEWAY_TELEGRAM_TOKEN. Raises SettingsError when it cannot."""
 
-    name = ChannelName.TELEGRAM
+    name = Channel.TELEGRAM
     repeat_safe_s: Final[float | None] = None
 
     def __init__(

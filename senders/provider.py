@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.envelope import Channel as ChannelName
-from common.envelope import Delivery
+from common.envelope import Channel, Delivery
 from common.settings import Rate
 from senders.outcome import Outcome
 
@@ -33,10 +32,10 @@ class Limits:
     domain: str | None = None
 
 
-class Channel(Protocol):
+class Provider(Protocol):
     """One way to send: made once per sender process from the settings."""
 
-    name: ChannelName
+    name: Channel
     rate: Rate | None
     """Most sends of the account, per sender process."""
 
