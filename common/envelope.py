@@ -269,6 +269,17 @@ class Progress:
         )
 
 
+def target(delivery: Delivery, progress: Progress) -> Delivery:
+    """What is to be sent now: the one answer to which channel, address and content.
+
+    The body is never changed; where the recipient has moved or an operator has sent it elsewhere,
+    its headers say so.
+    """
+    if progress.address is None:
+        return delivery
+    return delivery.model_copy(update={"address": progress.address})
+
+
 def _whole_number(headers: Mapping[str, Any], name: str) -> int:
     value = headers.get(name, 0)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:

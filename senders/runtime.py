@@ -14,7 +14,7 @@ from datetime import datetime
 
 from common.broker.consumer import Received
 from common.broker.publisher import Publisher
-from common.envelope import Delivery, Priority, Progress, epoch_ms, utc_now
+from common.envelope import Delivery, Priority, Progress, epoch_ms, target, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
 from senders.events import Events
@@ -94,8 +94,8 @@ class Pipeline:
         """
         channel = self._shared.provider.name
         try:
-            delivery = Delivery.decode(received.body)
             progress = Progress.from_headers(received.headers)
+            delivery = target(Delivery.decode(received.body), progress)
         except UndecodableError as error:
             await self._settlement.bury_foreign(received, channel, "undecodable", str(error))
             return
@@ -153,8 +153,6 @@ class Pipeline:
     async def _send(self, case: Case) -> None:
         """Wait for its turn, make the attempt, and do what its outcome asks for."""
         delivery, progress = case.delivery, case.progress
-        if progress.address is not None:
-            delivery = delivery.model_copy(update={"address": progress.address})
         limits = self._shared.provider.limits(delivery)
         claim = await self._turns.take(case, limits, delivery.address)
         if claim.wait_s:

@@ -30,7 +30,10 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A message in hand and what it says: its delivery and progress as they were received."""
+    """A message in hand and what it says: the delivery as it is to be sent now, and its progress.
+
+    Both are as they were received: what an attempt changes is told to the settlement.
+    """
 
     received: Received
     delivery: Delivery
