@@ -119,4 +119,6 @@ class Crashed(SaidInLines):
     message: str = ""
 
 
-Outcome = Sent | Moved | Transient | Throttled | Rejected | Misconfigured | Unknown | Crashed
+Outcome = Sent | Transient | Throttled | Rejected | Misconfigured | Unknown | Crashed
+Reply = Outcome | Moved
+"""What a provider says to one call: a move is followed within the attempt, and no outcome of it."""

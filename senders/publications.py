@@ -33,7 +33,7 @@ def parked(
     received: Received, delivery: Delivery, progress: Progress, delay_s: float
 ) -> Publication:
     """The same bytes on their way through the tier that fits `delay_s`."""
-    tier = choose_tier(max(delay_s, 0.001))
+    tier = choose_tier(delay_s)
     return Publication(
         exchange=RETRY,
         routing_key=retry_key(tier, delivery.channel, delivery.priority),

@@ -28,6 +28,7 @@ from senders.outcome import (
     Moved,
     Outcome,
     Rejected,
+    Reply,
     Sent,
     Throttled,
     Unknown,
@@ -148,7 +149,7 @@ class Pipeline:
             await self._settlement.bury(case, case.progress, FailClass.POISON, outcome)
             return
         log.warning("delivery came back often", delivery=case.delivery.id, trial=trial)
-        await self._park(case, replace(case.progress, trial=trial), TRIAL_DELAYS_S[trial - 1])
+        await self._hold(case, replace(case.progress, trial=trial), TRIAL_DELAYS_S[trial - 1])
 
     async def _send(self, case: Case) -> None:
         """Wait for its turn, make the attempt, and do what its outcome asks for."""
@@ -156,7 +157,7 @@ class Pipeline:
         limits = self._shared.provider.limits(delivery)
         claim = await self._turns.take(case, limits, delivery.address)
         if claim.wait_s:
-            await self._park(case, progress, claim.wait_s)
+            await self._hold(case, progress, claim.wait_s)
             return
         try:
             outcome, delivery = await self._attempt_in_time(case, delivery)
@@ -184,10 +185,10 @@ class Pipeline:
             conclude(outcome)
         return outcome, delivery
 
-    async def _park(self, case: Case, progress: Progress, delay_s: float) -> None:
+    async def _hold(self, case: Case, progress: Progress, delay_s: float) -> None:
         """Park one that was not attempted, for no longer than it lives."""
         left_s = self._left_s(case, progress)
-        await self._settlement.park(case, progress, before_the_end_s(delay_s, left_s))
+        await self._settlement.hold(case, progress, before_the_end_s(delay_s, left_s))
 
     def _left_s(self, case: Case, progress: Progress) -> float:
         return (progress.expiry_ms(case.delivery) - epoch_ms(self._shared.now())) / 1000
@@ -195,14 +196,14 @@ class Pipeline:
     async def _attempt(self, delivery: Delivery) -> tuple[Outcome, Delivery]:
         """Call the provider, following moves; returns the delivery as it was last addressed."""
         for _ in range(MOST_MOVES):
-            outcome = await self._call(delivery)
-            if not isinstance(outcome, Moved):
-                return outcome, delivery
+            reply = await self._call(delivery)
+            if not isinstance(reply, Moved):
+                return reply, delivery
             log.info("recipient moved", delivery=delivery.id)
-            delivery = delivery.model_copy(update={"address": outcome.address})
+            delivery = delivery.model_copy(update={"address": reply.address})
         return Rejected("moved", f"the recipient moved more than {MOST_MOVES} times"), delivery
 
-    async def _call(self, delivery: Delivery) -> Outcome:
+    async def _call(self, delivery: Delivery) -> Reply:
         """One provider call; whatever goes wrong in our own code becomes `Crashed`."""
         try:
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
@@ -246,7 +247,7 @@ class Pipeline:
         match decision:
             case Park():
                 now_at = tried if decision.counted else progress
-                await self._settlement.park(case, now_at, decision.delay_s, outcome)
+                await self._settlement.park(case, now_at, decision, outcome)
             case GiveUp():
                 if decision.note:
                     outcome = replace(outcome, message=f"{outcome.message} ({decision.note})")

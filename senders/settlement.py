@@ -20,10 +20,10 @@ from common.watching import metrics
 from senders import publications as publish
 from senders.events import Events
 from senders.memory import Memory
-from senders.metrics import park_reason
-from senders.outcome import Misconfigured, Outcome, Sent, Throttled, Transient
+from senders.metrics import ParkReason
+from senders.outcome import Outcome, Sent, Transient
 from senders.publications import Publication
-from senders.retry import FailClass
+from senders.retry import FailClass, Park
 
 log = get_logger(__name__)
 
@@ -65,28 +65,28 @@ class Settlement:
         fact = publish.event(EventType.SENT, case.delivery, progress, at=self._now(), outcome=sent)
         await self._finish(case.received, fact)
 
-    async def park(
-        self, case: Case, progress: Progress, delay_s: float, outcome: Outcome | None = None
-    ) -> None:
-        """Put it into a retry tier; without an outcome it only waits for its turn."""
+    async def park(self, case: Case, progress: Progress, park: Park, outcome: Outcome) -> None:
+        """Put it into a retry tier after an attempt."""
         now = self._now()
-        progress = publish.due_after(progress, delay_s, now)
-        copy = publish.parked(case.received, case.delivery, progress, delay_s)
-        fact = None
-        if outcome is not None:
-            counted = not isinstance(outcome, Throttled | Misconfigured)
-            fact = publish.event(
-                EventType.RETRYING if counted else EventType.DELAYED,
-                case.delivery,
-                progress,
-                at=now,
-                outcome=outcome,
-                delay_s=delay_s,
-                serial="" if counted else str(progress.not_before_ms),
-            )
-        await self._replace(case, copy)
-        metrics.PARKED.labels(case.delivery.channel, park_reason(outcome)).inc()
+        progress = publish.due_after(progress, park.delay_s, now)
+        fact = publish.event(
+            EventType.RETRYING if park.counted else EventType.DELAYED,
+            case.delivery,
+            progress,
+            at=now,
+            outcome=outcome,
+            delay_s=park.delay_s,
+            serial="" if park.counted else str(progress.not_before_ms),
+        )
+        reason = ParkReason.RETRY if park.counted else ParkReason.DELAYED
+        await self._into_tier(case, progress, park.delay_s, reason)
         await self._finish(case.received, fact)
+
+    async def hold(self, case: Case, progress: Progress, delay_s: float) -> None:
+        """Put it into a retry tier without an attempt: it only waits for its turn."""
+        progress = publish.due_after(progress, delay_s, self._now())
+        await self._into_tier(case, progress, delay_s, ParkReason.PACED)
+        await self._finish(case.received, None)
 
     async def park_early(self, case: Case, early_s: float) -> None:
         """One more hop of a delay that is not over; the copy is equal to the message itself."""
@@ -148,6 +148,12 @@ class Settlement:
         metrics.EXPIRED.labels(case.delivery.channel).inc()
         await self._events.tell(fact)  # all that is left of it: untold it comes back
         await case.received.ack()
+
+    async def _into_tier(
+        self, case: Case, progress: Progress, delay_s: float, reason: ParkReason
+    ) -> None:
+        await self._replace(case, publish.parked(case.received, case.delivery, progress, delay_s))
+        metrics.PARKED.labels(case.delivery.channel, reason).inc()
 
     async def _replace(self, case: Case, replacement: Publication) -> None:
         """Confirm what takes the message's place: from then on a redelivery is only acked."""
