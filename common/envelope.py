@@ -197,6 +197,8 @@ class Event(WireModel):
     code: str | None = None
     message: str | None = None
     provider_id: str | None = None
+    began_at: AwareDatetime | None = Field(None, description="when the attempt just made began")
+    took_ms: int | None = Field(None, description="for how long it took")
     next_at: AwareDatetime | None = Field(None, description="when it will be tried again")
     host: str | None = None
 

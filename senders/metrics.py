@@ -43,8 +43,9 @@ OUTCOMES: Final = tuple(outcome.__name__.lower() for outcome in get_args(Outcome
 @contextmanager
 def observed_attempt(
     delivery: Delivery, progress: Progress, headers: Mapping[str, Any], began_at: datetime
-) -> Iterator[Callable[[Outcome], None]]:
-    """Record one attempt around its `with` block; yields what its outcome is told to.
+) -> Iterator[Callable[[Outcome], float]]:
+    """Record one attempt around its `with` block; yields what its outcome is told to, and which
+    says for how many seconds it took.
 
     progress: as it was before the attempt; headers: of the received message. An attempt that is
     cancelled has no outcome and is not counted: the delivery comes back.
@@ -56,7 +57,7 @@ def observed_attempt(
     with tracing.attempting(delivery.channel, number, delivery.id, headers) as set_outcome:
         began_s = time.perf_counter()
 
-        def conclude(outcome: Outcome) -> None:
+        def conclude(outcome: Outcome) -> float:
             word = type(outcome).__name__.lower()
             took_s = time.perf_counter() - began_s
             metrics.PROVIDER_CALL.labels(delivery.channel).observe(took_s)
@@ -64,6 +65,7 @@ def observed_attempt(
             if number > 1:
                 metrics.RETRIES.labels(delivery.channel).inc()
             set_outcome(word)
+            return took_s
 
         yield conclude
 

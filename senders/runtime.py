@@ -23,13 +23,13 @@ from senders.limits.turns import Turns
 from senders.memory import Memory
 from senders.metrics import observed_attempt
 from senders.outcome import (
+    Attempt,
     Crashed,
     Misconfigured,
     Moved,
     Outcome,
     Rejected,
     Reply,
-    Sent,
     Throttled,
     Unknown,
 )
@@ -160,30 +160,30 @@ class Pipeline:
             await self._hold(case, progress, claim.wait_s)
             return
         try:
-            outcome, delivery = await self._attempt_in_time(case, delivery)
+            attempt, delivery = await self._attempt_in_time(case, delivery)
         except BaseException:
             self._shared.limiter.cancel(claim)
             raise
-        if outcome is None:
+        if attempt is None:
             self._shared.limiter.cancel(claim)
             await self._settlement.expire(case)
             return
         if delivery.address != case.delivery.address:
             progress = replace(progress, address=delivery.address)
-        await self._conclude(case, progress, claim, limits, delivery.address, outcome)
+        await self._conclude(case, progress, claim, limits, delivery.address, attempt)
 
     async def _attempt_in_time(
         self, case: Case, delivery: Delivery
-    ) -> tuple[Outcome | None, Delivery]:
-        """Attempt it unless it waited in its lane for longer than it lives: no outcome then."""
+    ) -> tuple[Attempt | None, Delivery]:
+        """Attempt it, unless it waited in its lane for longer than it lives."""
         began_at = self._shared.now()
         if epoch_ms(began_at) >= case.progress.expiry_ms(delivery):
             return None, delivery
         headers = case.received.headers
         with observed_attempt(delivery, case.progress, headers, began_at) as conclude:
             outcome, delivery = await self._attempt(delivery)
-            conclude(outcome)
-        return outcome, delivery
+            took_s = conclude(outcome)
+        return Attempt(outcome, began_at, round(took_s * 1000)), delivery
 
     async def _hold(self, case: Case, progress: Progress, delay_s: float) -> None:
         """Park one that was not attempted, for no longer than it lives."""
@@ -221,12 +221,13 @@ class Pipeline:
         claim: Claim,
         limits: Limits,
         address: str,
-        outcome: Outcome,
+        attempt: Attempt,
     ) -> None:
         """Take in the outcome of an attempt, decide, and settle."""
         now_ms, left_s = epoch_ms(self._shared.now()), self._left_s(case, progress)
         limiter = self._shared.limiter
-        outcome = limiter.learn(claim, outcome, limits, address, left_s)
+        outcome = limiter.learn(claim, attempt.outcome, limits, address, left_s)
+        attempt = replace(attempt, outcome=outcome)
         progress = _after(progress, outcome, now_ms)
         tried = replace(
             progress,
@@ -247,15 +248,14 @@ class Pipeline:
         match decision:
             case Park():
                 now_at = tried if decision.counted else progress
-                await self._settlement.park(case, now_at, decision, outcome)
+                await self._settlement.park(case, now_at, decision, attempt)
             case GiveUp():
                 if decision.note:
                     outcome = replace(outcome, message=f"{outcome.message} ({decision.note})")
-                await self._settlement.bury(case, tried, decision.fail_class, outcome)
+                await self._settlement.bury(case, tried, decision.fail_class, outcome, attempt)
             case _:
-                assert isinstance(outcome, Sent)
-                self._shared.memory.remember_sent(case.delivery, tried, outcome)
-                await self._settlement.sent(case, tried, outcome)
+                self._shared.memory.remember_sent(case.delivery, tried, attempt)
+                await self._settlement.sent(case, tried, attempt)
 
     def _hold_s(self, case: Case, limits: Limits, address: str) -> float:
         is_urgent = case.delivery.priority is Priority.HIGH

@@ -21,7 +21,7 @@ from senders import publications as publish
 from senders.events import Events
 from senders.memory import Memory
 from senders.metrics import ParkReason
-from senders.outcome import Outcome, Sent, Transient
+from senders.outcome import Attempt, Outcome, Transient
 from senders.publications import Publication
 from senders.retry import FailClass, Park
 
@@ -60,12 +60,19 @@ class Settlement:
         self._memory = memory
         self._now = now
 
-    async def sent(self, case: Case, progress: Progress, sent: Sent) -> None:
+    async def sent(self, case: Case, progress: Progress, attempt: Attempt) -> None:
         """The provider has it."""
-        fact = publish.event(EventType.SENT, case.delivery, progress, at=self._now(), outcome=sent)
+        fact = publish.event(
+            EventType.SENT,
+            case.delivery,
+            progress,
+            at=self._now(),
+            outcome=attempt.outcome,
+            attempt=attempt,
+        )
         await self._finish(case.received, fact)
 
-    async def park(self, case: Case, progress: Progress, park: Park, outcome: Outcome) -> None:
+    async def park(self, case: Case, progress: Progress, park: Park, attempt: Attempt) -> None:
         """Put it into a retry tier after an attempt."""
         now = self._now()
         progress = publish.due_after(progress, park.delay_s, now)
@@ -74,7 +81,8 @@ class Settlement:
             case.delivery,
             progress,
             at=now,
-            outcome=outcome,
+            outcome=attempt.outcome,
+            attempt=attempt,
             delay_s=park.delay_s,
             serial="" if park.counted else str(progress.not_before_ms),
         )
@@ -95,9 +103,14 @@ class Settlement:
         await self._finish(case.received, None)
 
     async def bury(
-        self, case: Case, progress: Progress, fail_class: FailClass, outcome: Outcome
+        self,
+        case: Case,
+        progress: Progress,
+        fail_class: FailClass,
+        outcome: Outcome,
+        attempt: Attempt | None = None,
     ) -> None:
-        """Make it a dead letter."""
+        """Make it a dead letter; attempt: the one just made, if that was the end of it."""
         now = self._now()
         letter = publish.dead_letter(
             case.received,
@@ -108,7 +121,9 @@ class Settlement:
             message=outcome.message,
             at=now,
         )
-        fact = publish.event(EventType.FAILED, case.delivery, progress, at=now, outcome=outcome)
+        fact = publish.event(
+            EventType.FAILED, case.delivery, progress, at=now, outcome=outcome, attempt=attempt
+        )
         await self._replace(case, letter)
         metrics.DEAD_LETTERS.labels(case.delivery.channel, fail_class).inc()
         await self._finish(case.received, fact)
