@@ -136,6 +136,13 @@ class CopyOf(WireModel):
     address: str
 
 
+class Origin(WireModel):
+    """What a delivery came out of, where that was no request of its own."""
+
+    kind: str = Field(description="batch, schedule, fallback, console, …")
+    id: str
+
+
 class Delivery(WireModel):
     """One notification to one recipient: the body of one AMQP message, never changed after 202."""
 
@@ -158,6 +165,8 @@ class Delivery(WireModel):
     telegram: WireTelegram | None = None
     vk: WireVk | None = None
     copy_of: CopyOf | None = None
+    owner: str | None = Field(None, description="the API key that it was accepted with")
+    origin: Origin | None = None
     tags: list[str] = Field(default_factory=list)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -190,6 +199,8 @@ class Event(WireModel):
     notification_id: UUID
     channel: Channel
     priority: Priority
+    owner: str | None = Field(None, description="the delivery's")
+    origin: Origin | None = Field(None, description="the delivery's")
     at: AwareDatetime
     generation: int = 0
     attempt: int = Field(0, description="attempts made so far, this one included")

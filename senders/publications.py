@@ -94,6 +94,8 @@ def event(
         notification_id=delivery.notification_id,
         channel=delivery.channel,
         priority=delivery.priority,
+        owner=delivery.owner,
+        origin=delivery.origin,
         at=at,
         generation=progress.generation,
         attempt=progress.attempt,

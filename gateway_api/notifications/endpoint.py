@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
+from uuid_utils.compat import uuid7
 
 from gateway_api.http.body import read_json_body
 from gateway_api.notifications.acceptance import Acceptance
@@ -19,5 +20,5 @@ class Notifications:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         body = await read_json_body(request, self._max_body_bytes)
-        deliveries = await self._acceptance.accept(body, request.headers)
+        deliveries = await self._acceptance.accept(body, request.headers, notification_id=uuid7())
         await accepted_response(deliveries)(scope, receive, send)
