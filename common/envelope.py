@@ -44,7 +44,7 @@ class Priority(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a delivery is; the last four are final."""
+    """Where a delivery is."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -53,6 +53,13 @@ class Status(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    DISCARDED = "discarded"
+
+
+FINAL: Final = frozenset(
+    {Status.SENT, Status.FAILED, Status.EXPIRED, Status.CANCELLED, Status.DISCARDED}
+)
+"""Where a delivery stays, unless an operator puts it back."""
 
 
 class WireModel(BaseModel):
@@ -177,13 +184,43 @@ class Delivery(WireModel):
 
 
 class EventType(StrEnum):
-    """What can become true of a delivery on its way (the last word of an event's routing key)."""
+    """What can become true of a delivery on its way (the last word of an event's routing key).
+
+    The last four are operators' work on dead letters.
+    """
 
     SENT = "sent"
     RETRYING = "retrying"
     DELAYED = "delayed"
     FAILED = "failed"
     EXPIRED = "expired"
+    REQUEUED = "requeued"
+    REDIRECTED = "redirected"
+    DISCARDED = "discarded"
+    IMPORTED = "imported"
+
+    @property
+    def status(self) -> Status:
+        """Where it leaves the delivery."""
+        return _LEAVES[self]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more becomes of the delivery by itself."""
+        return self.status in FINAL
+
+
+_LEAVES: Final = {
+    EventType.SENT: Status.SENT,
+    EventType.RETRYING: Status.RETRYING,
+    EventType.DELAYED: Status.RETRYING,
+    EventType.FAILED: Status.FAILED,
+    EventType.EXPIRED: Status.EXPIRED,
+    EventType.REQUEUED: Status.QUEUED,
+    EventType.REDIRECTED: Status.QUEUED,
+    EventType.DISCARDED: Status.DISCARDED,
+    EventType.IMPORTED: Status.FAILED,
+}
 
 
 class Event(WireModel):
@@ -201,12 +238,14 @@ class Event(WireModel):
     priority: Priority
     owner: str | None = Field(None, description="the delivery's")
     origin: Origin | None = Field(None, description="the delivery's")
+    address: str | None = Field(None, description="where it goes, if not where its body says")
     at: AwareDatetime
     generation: int = 0
     attempt: int = Field(0, description="attempts made so far, this one included")
     outcome: str | None = Field(None, description="kind of outcome, in lower case")
     code: str | None = None
     message: str | None = None
+    fail_class: str | None = Field(None, description="why it is a dead letter")
     provider_id: str | None = None
     began_at: AwareDatetime | None = Field(None, description="when the attempt just made began")
     took_ms: int | None = Field(None, description="for how long it took")
