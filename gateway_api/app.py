@@ -17,19 +17,19 @@ from starlette.types import ASGIApp
 
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
+from common.http.keys import BearerKey, ThisMachineOnly
+from common.http.methods import HeadAsGet, allowed_methods
+from common.http.problems import CATALOGUE, PROBLEM_JSON, Problem
+from common.http.stopping import AnswerWhenStopped
 from common.settings import Settings
 from common.watching.tracing import is_untraced
 from gateway_api.dead_letters.endpoints import add_dead_letters
 from gateway_api.documentation import operations
 from gateway_api.documentation.openapi import openapi_document
 from gateway_api.health import Health
-from gateway_api.http.methods import HeadAsGet, allowed_methods
-from gateway_api.http.stopping import AnswerWhenStopped
-from gateway_api.keys import BearerKey, ThisMachineOnly
 from gateway_api.metrics import observe_api, show_metrics
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.notifications.endpoint import Notifications
-from gateway_api.problems import CATALOGUE, PROBLEM_JSON, Problem
 from gateway_api.topology_watch import TopologyWatch
 
 

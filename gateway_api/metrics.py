@@ -8,8 +8,8 @@ from starlette.responses import Response
 from common.broker.connection import Broker
 from common.broker.errors import PublishError
 from common.envelope import Channel, Priority
+from common.http.problems import CATALOGUE
 from common.watching import metrics
-from gateway_api.problems import CATALOGUE
 
 
 def observe_api(broker: Broker) -> None:

@@ -13,13 +13,13 @@ from common.broker.connection import Broker
 from common.broker.errors import Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.envelope import Delivery, utc_now
+from common.http.problems import Problem
 from common.logs import get_logger
 from common.settings import Settings
 from common.watching import metrics, tracing
 from gateway_api.notifications.answers import publish_problem
 from gateway_api.notifications.deliveries import build_deliveries, encode_deliveries
 from gateway_api.notifications.validation import validate_notification
-from gateway_api.problems import Problem
 from gateway_api.topology_watch import TopologyWatch
 
 log = get_logger(__name__)

@@ -17,7 +17,7 @@ from common.broker.errors import (
     Unconfirmed,
 )
 from common.envelope import Delivery
-from gateway_api.problems import Problem
+from common.http.problems import Problem
 
 # From what the client most needs to know.
 _CODES: dict[type[PublishError], str] = {

@@ -8,9 +8,9 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from common.envelope import Channel
+from common.http.problems import FieldFault, pointer
 from gateway_api.notifications.email_headers import control_faults
 from gateway_api.notifications.request import CONTROLS, NotificationRequest
-from gateway_api.problems import FieldFault, pointer
 
 MAX_MESSAGE_CHARACTERS = 4096
 """Telegram and VK: `subject`, an empty line and the text together."""

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from common.envelope import Channel, CopyOf, Delivery, WireEmail, WireModel, WireTelegram, WireVk
+from common.http.problems import Problem
 from gateway_api.notifications.recipients import Recipient
 from gateway_api.notifications.validation import ValidNotification
-from gateway_api.problems import Problem
 
 _BODIES_TOGETHER: Final = 8
 _LEAST_LIMIT_BYTES: Final = _BODIES_TOGETHER * 1024 * 1024

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from gateway_api.http.body import read_json_body
+from common.http.body import read_json_body
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.notifications.answers import accepted_response
 

@@ -1,24 +1,19 @@
 """From the bytes of a request to a notification that can be sent, or all its faults at once."""
 
-import difflib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from common.envelope import Channel
-from common.faults import sentence_of
+from common.http.problems import FieldFault, pointer
+from common.http.validation import invalid_request, problem_of
 from gateway_api.notifications.content import content_faults
 from gateway_api.notifications.email_headers import header_faults
 from gateway_api.notifications.options import EmailOptions
 from gateway_api.notifications.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.notifications.request import UNION_TAGS, NotificationRequest
-from gateway_api.problems import FieldFault, Problem, pointer
-
-MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
-_MAX_DETAILED_FAULTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +39,7 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
         # Strict here and not in the models' configuration: readers of the wire stay tolerant.
         request = NotificationRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
-        raise problem_of(error, NotificationRequest) from None
+        raise problem_of(error, NotificationRequest, {"to": UNION_TAGS}) from None
     faults: list[FieldFault] = []
     recipients = _read_recipients(request.to, faults)
     named = [text.partition(":")[0] for text in _listed(request.to)]
@@ -59,25 +54,6 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
     if faults:
         raise invalid_request(faults)
     return ValidNotification(request, recipients, copies, email)
-
-
-def invalid_request(faults: Sequence[FieldFault]) -> Problem:
-    """The problem that names these faults."""
-    first = faults[0]
-    more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
-    where = f"{first.path}: " if first.path else ""
-    return Problem("invalid_request", f"{where}{first.message}{more}", faults=faults[:MAX_FAULTS])
-
-
-def problem_of(error: ValidationError, model: type[BaseModel]) -> Problem:
-    """The problem that names what pydantic found wrong with a request, read as this model."""
-    if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
-        return invalid_request([FieldFault("", f"{error.error_count()} faults; too many to list")])
-    found = error.errors(include_url=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        reason = found[0]["ctx"]["error"]
-        return Problem("malformed_json", f"the body is not a JSON document in UTF-8: {reason}")
-    return invalid_request([_fault_of(detail, model) for detail in found])
 
 
 def _listed(to: list[str] | str) -> list[str]:
@@ -143,19 +119,3 @@ def _read_copies(
             faults.append(FieldFault(path, f"{recipient.address} gets this email already"))
         seen.add(recipient.identity)
         yield recipient
-
-
-def _fault_of(detail: ErrorDetails, model: type[BaseModel]) -> FieldFault:
-    location = [part for part in detail["loc"] if part != "[key]"]
-    if location[:1] == ["to"]:
-        location = [part for part in location if part not in UNION_TAGS]
-    sentence = sentence_of(detail)
-    if detail["type"] == "extra_forbidden" and len(location) == 1:
-        sentence += _nearest(str(location[0]), model)
-    return FieldFault(pointer(*location), sentence)
-
-
-def _nearest(name: str, model: type[BaseModel]) -> str:
-    known = [field.alias or own for own, field in model.model_fields.items()]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import NotNowError, SettingsError
+from common.http.problems import Problem
 from common.settings import Settings
-from gateway_api.problems import Problem
 
 OPEN_PATHS = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"}

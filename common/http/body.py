@@ -4,8 +4,8 @@ import asyncio
 
 from starlette.requests import Request
 
-from gateway_api.notifications.validation import invalid_request
-from gateway_api.problems import FieldFault, Problem
+from common.http.problems import FieldFault, Problem
+from common.http.validation import invalid_request
 
 READ_TIMEOUT_S = 30.0
 
