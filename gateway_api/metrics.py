@@ -14,9 +14,8 @@ from common.watching import metrics
 
 def observe_api(broker: Broker) -> None:
     """Show the state of this process from now on, and every counter of the API at zero."""
-    priorities = [priority.value for priority in Priority]
-    metrics.announce(metrics.NOTIFICATIONS_ACCEPTED, priorities)
-    metrics.announce(metrics.DELIVERIES_ACCEPTED, list(Channel), priorities)
+    metrics.announce(metrics.NOTIFICATIONS_ACCEPTED, list(Priority))
+    metrics.announce(metrics.DELIVERIES_ACCEPTED, list(Channel), list(Priority))
     metrics.announce(metrics.REQUESTS_REFUSED, CATALOGUE)
     metrics.announce(metrics.PUBLISH_FAILURES, _publish_failures())
     metrics.BROKER_CONNECTED.set_function(lambda: float(broker.is_connected))

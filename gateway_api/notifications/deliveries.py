@@ -35,9 +35,11 @@ def build_deliveries(
         "tags": request.tags,
         "metadata": request.metadata,
     }
-    contents = {channel: common | _content(notification, channel) for channel in Channel}
+    channels = {recipient.channel for recipient in notification.recipients}
+    contents = {channel: common | _content(notification, channel) for channel in channels}
+    name = str(notification_id)
     deliveries = [
-        _delivery(f"{notification_id}-{number}", recipient, contents[recipient.channel])
+        _delivery(f"{name}-{number}", recipient, contents[recipient.channel])
         for number, recipient in enumerate(notification.recipients, start=1)
     ]
     if not notification.copies:
@@ -47,7 +49,7 @@ def build_deliveries(
     content = contents[Channel.EMAIL] | {"copy_of": original}
     first = len(deliveries) + 1
     return deliveries + [
-        _delivery(f"{notification_id}-{number}", recipient, content)
+        _delivery(f"{name}-{number}", recipient, content)
         for number, recipient in enumerate(notification.copies, start=first)
     ]
 

@@ -15,6 +15,8 @@ from gateway_api.notifications.options import EmailOptions
 from gateway_api.notifications.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.notifications.request import UNION_TAGS, NotificationRequest
 
+_CHANNELS = frozenset(Channel)
+
 
 @dataclass(frozen=True, slots=True)
 class ValidNotification:
@@ -48,8 +50,8 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
         email, copies = _read_email_addresses(email, recipients, faults)
         faults += _copy_faults(email, named.count(Channel.EMAIL))
         faults += header_faults(email.headers, extra_headers)
-    channels = {channel for channel in Channel if channel in named}
-    if set(named) == channels:  # else it is unknown what the content has to suit
+    channels = set(named)
+    if channels <= _CHANNELS:  # else it is unknown what the content has to suit
         faults += content_faults(request, channels)
     if faults:
         raise invalid_request(faults)
@@ -64,17 +66,21 @@ def _read_recipients(to: list[str] | str, faults: list[FieldFault]) -> list[Reci
     recipients: list[Recipient] = []
     seen: set[str] = set()
     for index, text in enumerate(_listed(to)):
-        path = pointer("to") if isinstance(to, str) else pointer("to", index)
         try:
             recipient = parse_recipient(text)
         except ValueError as error:
-            faults.append(FieldFault(path, str(error)))
+            faults.append(FieldFault(_place(to, index), str(error)))
             continue
-        if recipient.identity in seen:
-            faults.append(FieldFault(path, f"{recipient} is given twice"))
-        seen.add(recipient.identity)
+        identity = recipient.identity
+        if identity in seen:
+            faults.append(FieldFault(_place(to, index), f"{recipient} is given twice"))
+        seen.add(identity)
         recipients.append(recipient)
     return recipients
+
+
+def _place(to: list[str] | str, index: int) -> str:
+    return pointer("to") if isinstance(to, str) else pointer("to", index)
 
 
 def _read_email_addresses(
