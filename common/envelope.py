@@ -22,25 +22,10 @@ from pydantic import (
     ValidationError,
 )
 
+from common.channels import FACTS, Channel, Priority
 from common.errors import UndecodableError
 
 WIRE_VERSION: Final = 1
-
-
-class Channel(StrEnum):
-    """A way to reach a recipient; each has its own queues and sender process."""
-
-    EMAIL = "email"
-    TELEGRAM = "telegram"
-    VK = "vk"
-
-
-class Priority(StrEnum):
-    """Each priority is a queue with lanes of its own, so bulk never stands before high."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    BULK = "bulk"
 
 
 class Status(StrEnum):
@@ -143,7 +128,7 @@ class Delivery(WireModel):
     id: str = Field(description="`<notification id>-<n>`, n from 1")
     notification_id: UUID
     channel: Channel
-    address: str = Field(description="email address, Telegram chat id or @name, VK peer id")
+    address: str = Field(description=", ".join(facts.address for facts in FACTS.values()))
     priority: Priority = Priority.NORMAL
     accepted_at: AwareDatetime
     expires_at: AwareDatetime

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from common.broker.urls import is_http, urls_fault
-from common.envelope import Priority
+from common.channels import FACTS, Channel, Priority
 from common.errors import SettingsError
 from common.faults import sentence_of
 from common.given import PREFIX, read_env_file, read_given, texts_of
@@ -113,6 +113,15 @@ HeaderNames = Annotated[frozenset[str], BeforeValidator(_header_names)]
 def _setting(default: Any, description: str, shown: str | None = None, **limits: Any) -> Any:
     """A field with its description; `shown` is the default as a person writes it."""
     return Field(default, description=description, json_schema_extra={"shown": shown}, **limits)
+
+
+def _url_of(channel: Channel) -> str:
+    return FACTS[channel].default_url or ""
+
+
+def _rate_of(channel: Channel, description: str) -> Any:
+    shown = FACTS[channel].default_rate
+    return _setting(_rate(shown), description, shown)
 
 
 _LANES = {Priority.HIGH: 2, Priority.NORMAL: 4, Priority.BULK: 2}
@@ -212,15 +221,15 @@ class Settings(BaseModel):
         "plain", "SMTP login mechanism; only this one is tried"
     )
     email_lanes: Lanes = _setting(_LANES, _LANES_TEXT, _LANES_SHOWN)
-    email_rate: RateText | None = _setting(
-        None, "most emails per time and sender process, such as `10/s`"
+    email_rate: RateText | None = _rate_of(
+        Channel.EMAIL, "most emails per time and sender process, such as `10/s`"
     )
 
     telegram_token: SecretStr | None = _setting(None, "bot token from @BotFather")
-    telegram_api_url: str = _setting("https://api.telegram.org", "Bot API server")
+    telegram_api_url: str = _setting(_url_of(Channel.TELEGRAM), "Bot API server")
     telegram_lanes: Lanes = _setting(_LANES, _LANES_TEXT, _LANES_SHOWN)
-    telegram_rate: RateText | None = _setting(
-        Rate(30, 1), "most Telegram messages per time and sender process", "30/s"
+    telegram_rate: RateText | None = _rate_of(
+        Channel.TELEGRAM, "most Telegram messages per time and sender process"
     )
     telegram_chat_rate: RateText | None = _setting(
         Rate(1, 1), "most Telegram messages to one private chat", "1/s"
@@ -230,11 +239,9 @@ class Settings(BaseModel):
     )
 
     vk_token: SecretStr | None = _setting(None, "community access token with the right `messages`")
-    vk_api_url: str = _setting("https://api.vk.ru", "VK API server")
+    vk_api_url: str = _setting(_url_of(Channel.VK), "VK API server")
     vk_lanes: Lanes = _setting(_LANES, _LANES_TEXT, _LANES_SHOWN)
-    vk_rate: RateText | None = _setting(
-        Rate(20, 1), "most VK calls per time and sender process", "20/s"
-    )
+    vk_rate: RateText | None = _rate_of(Channel.VK, "most VK calls per time and sender process")
 
     retry_delays: Delays = _setting(
         (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10_800.0, 21_600.0),
@@ -330,6 +337,11 @@ class Settings(BaseModel):
         """Lanes per priority of one channel."""
         lanes: dict[Priority, int] = getattr(self, f"{channel}_lanes")
         return lanes
+
+    def rate(self, channel: str) -> Rate | None:
+        """Most sends of one channel's account, per sender process."""
+        rate: Rate | None = getattr(self, f"{channel}_rate")
+        return rate
 
 
 def _contradictions(settings: Settings) -> list[str]:

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from broker_topology.dead_letters import walk
 from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, parse_moment
-from broker_topology.topology import CHANNELS, UNROUTED
+from broker_topology.topology import UNROUTED
+from common.channels import CHANNELS
 from common.envelope import utc_now
 from common.errors import ArgumentError
 from common.settings import Rate, RateText

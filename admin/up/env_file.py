@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from common.channels import FACTS
 from common.errors import SettingsError
 from common.given import PREFIX
 from common.settings import Settings
@@ -28,10 +29,7 @@ _REST = """\
 _CREDENTIALS: Final = (
     "api_key",
     "amqp_url",
-    "email_url",
-    "email_from",
-    "telegram_token",
-    "vk_token",
+    *(name for facts in FACTS.values() for name in facts.needs),
 )
 """What nobody can do without comes first; the rest follows as in docs/settings.md."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from common.envelope import Channel
+from common.channels import Channel
 from common.faults import sentence_of
 from gateway_api.notifications.content import content_faults
 from gateway_api.notifications.email_headers import header_faults

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from common.channels import Channel
 from deploy.sandbox import Sandbox
-from deploy.sandbox.faults import FAULTS, MAGIC, Channel, find_magic, magic_table
+from deploy.sandbox.faults import FAULTS, MAGIC, find_magic, magic_table
 
 ATTACK = "<script>alert('x')</script>\"><img src=x>"
 
@@ -156,7 +157,7 @@ async def test_impossible_fault_is_refused_with_the_reason(
     assert words in answer.text
 
 
-@pytest.mark.parametrize("channel", ["email", "telegram", "vk"])
+@pytest.mark.parametrize("channel", list(Channel))
 @pytest.mark.parametrize(
     "fault", ["rate_limit", "server_error", "refuse", "bounce", "blocked", "bad_auth", "slow"]
 )
@@ -170,8 +171,8 @@ def test_magic_names_only_faults_that_exist() -> None:
 
 @pytest.mark.parametrize("recipient", ["42", "123", "-1001234567890", "@news", "-100900007000"])
 def test_ordinary_ids_are_not_magic(recipient: str) -> None:
-    assert find_magic("telegram", recipient) is None
-    assert find_magic("vk", recipient) is None
+    assert find_magic(Channel.TELEGRAM, recipient) is None
+    assert find_magic(Channel.VK, recipient) is None
 
 
 async def _until_something_arrived(http: httpx.AsyncClient) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.envelope import Priority
+from common.channels import Priority
 from common.errors import SettingsError
 from common.settings import (
     Rate,
