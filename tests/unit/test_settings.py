@@ -112,6 +112,15 @@ def test_secret_from_a_file(tmp_path: Path) -> None:
     assert settings.vk_token.get_secret_value() == "from-file"
 
 
+def test_secret_in_the_place_of_an_empty_file_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s3cret+token=").touch()
+    with pytest.raises(SettingsError, match="looks like no path and is not shown, which is empty"):
+        load_settings({"GATEWAY_VK_TOKEN_FILE": "s3cret+token="})
+
+
 def test_environment_wins_over_dot_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("GATEWAY_API_PORT=1\nGATEWAY_API_HOST=::1\n# a comment\n")
     monkeypatch.chdir(tmp_path)
