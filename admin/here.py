@@ -21,10 +21,11 @@ import typer
 from pydantic import SecretStr
 
 from broker_topology.connect import mask_url
-from common.broker.urls import is_http, split_urls, urls_fault
+from common.broker.urls import split_urls, urls_fault
 from common.channels import channel_of
 from common.errors import ArgumentError, GatewayError, SettingsError
 from common.given import PREFIX
+from common.hosts import http_base
 from common.settings import Settings, load_settings
 from deploy.local.stack import checkout
 
@@ -180,7 +181,7 @@ def place_here(
 def check_management(given: str) -> None:
     """Raise ArgumentError unless these are addresses of management APIs."""
     for url in given.split(","):
-        if not is_http(url.strip()):
+        if not http_base(url.strip()):
             raise ArgumentError(
                 f"--management-url {mask_url(url)!r} is no address such as "
                 "http://broker.example.com:15672."

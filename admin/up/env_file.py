@@ -11,6 +11,7 @@ from common.channels import FACTS
 from common.errors import SettingsError
 from common.given import PREFIX
 from common.settings import Settings
+from common.settings.values import shown_default
 
 _KEY_BYTES = 24
 _WIDTH = 96
@@ -69,10 +70,7 @@ def _entry(name: str, text: str | None = None) -> str:
     variable = f"{PREFIX}{name.upper()}"
     if text is not None:
         return f"{_commented(comment)}{variable}={text}\n"
-    extra = field.json_schema_extra
-    shown = extra.get("shown") if isinstance(extra, dict) else None
-    default = shown or ("" if field.default is None else str(field.default))
-    return f"{_commented(comment)}#{variable}={default}\n"
+    return f"{_commented(comment)}#{variable}={shown_default(field)}\n"
 
 
 def _commented(lines: Iterable[str]) -> str:

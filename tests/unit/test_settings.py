@@ -11,9 +11,9 @@ from common.settings import (
     Settings,
     load_settings,
     parse_duration_s,
-    settings_table,
     unknown_settings,
 )
+from common.settings.table import settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
 
