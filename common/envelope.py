@@ -24,6 +24,7 @@ from pydantic import (
 
 from common.channels import FACTS, Channel, Priority
 from common.errors import UndecodableError
+from common.faults import faults_of
 
 WIRE_VERSION: Final = 1
 
@@ -60,8 +61,8 @@ class WireModel(BaseModel):
             return cls.model_validate_json(body, extra="ignore")
         except ValidationError as error:
             faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['type']}"
-                for fault in error.errors(include_url=False, include_input=False)[:5]
+                f"{'.'.join(map(str, fault.path)) or 'body'}: {fault.kind}"
+                for fault in faults_of(error)[:5]
             )
             raise UndecodableError(
                 f"not a {cls.__name__} of version {WIRE_VERSION}: {faults}"

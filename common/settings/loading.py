@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import get_args
 
 from pydantic import SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 
 from common.errors import SettingsError
-from common.faults import sentence_of
+from common.faults import ModelFault, faults_of
 from common.given import PREFIX, read_env_file, read_given, texts_of
 from common.misspelt import misspelt, unread
 from common.settings.model import Settings
@@ -30,7 +29,7 @@ def load_settings(
     try:
         return Settings.model_validate(texts_of(given, Settings.model_fields))
     except ValidationError as error:
-        faults = [_sentence(fault) for fault in error.errors(include_url=False)]
+        faults = [_sentence(fault) for fault in faults_of(error, with_given=True)]
         raise SettingsError("\n".join(faults)) from None
 
 
@@ -42,21 +41,20 @@ def unknown_settings(
     return unread(given, Settings.model_fields)
 
 
-def _sentence(fault: ErrorDetails) -> str:
+def _sentence(fault: ModelFault) -> str:
     """`GATEWAY_API_PORT: must be a whole number, not 'http'`.
 
     What is about several settings together names them itself.
     """
-    said = sentence_of(fault)
-    if not fault["loc"]:
-        return said
-    name, *inside = map(str, fault["loc"])
+    if not fault.path:
+        return fault.sentence
+    name, *inside = map(str, fault.path)
     variable = f"{PREFIX}{name.upper()}"
-    if fault["type"] == "value_error" or _is_secret(name):  # ours quote what they may
-        return f"{variable}: {said}"
-    given = str(fault["input"])
+    if fault.kind == "value_error" or _is_secret(name):  # ours quote what they may
+        return f"{variable}: {fault.sentence}"
+    given = str(fault.given)
     quoted = repr(given if len(given) <= _MOST_SHOWN else f"{given[:_MOST_SHOWN]}…")
-    return f"{variable}: {' '.join([*inside, said])}, not {quoted}"
+    return f"{variable}: {' '.join([*inside, fault.sentence])}, not {quoted}"
 
 
 def _is_secret(name: str) -> bool:

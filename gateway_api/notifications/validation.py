@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from common.channels import Channel
-from common.faults import sentence_of
+from common.faults import ModelFault, faults_of
 from gateway_api.notifications.content import content_faults
 from gateway_api.notifications.email_headers import header_faults
 from gateway_api.notifications.options import EmailOptions
@@ -73,11 +72,10 @@ def problem_of(error: ValidationError, model: type[BaseModel]) -> Problem:
     """The problem that names what pydantic found wrong with a request, read as this model."""
     if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
         return invalid_request([FieldFault("", f"{error.error_count()} faults; too many to list")])
-    found = error.errors(include_url=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        reason = found[0]["ctx"]["error"]
-        return Problem("malformed_json", f"the body is not a JSON document in UTF-8: {reason}")
-    return invalid_request([_fault_of(detail, model) for detail in found])
+    found = faults_of(error)
+    if found[0].kind == "json_invalid":
+        return Problem("malformed_json", f"the body {found[0].sentence}")
+    return invalid_request([_fault_of(fault, model) for fault in found])
 
 
 def _listed(to: list[str] | str) -> list[str]:
@@ -145,12 +143,12 @@ def _read_copies(
         yield recipient
 
 
-def _fault_of(detail: ErrorDetails, model: type[BaseModel]) -> FieldFault:
-    location = [part for part in detail["loc"] if part != "[key]"]
+def _fault_of(fault: ModelFault, model: type[BaseModel]) -> FieldFault:
+    location = [part for part in fault.path if part != "[key]"]
     if location[:1] == ["to"]:
         location = [part for part in location if part not in UNION_TAGS]
-    sentence = sentence_of(detail)
-    if detail["type"] == "extra_forbidden" and len(location) == 1:
+    sentence = fault.sentence
+    if fault.kind == "extra_forbidden" and len(location) == 1:
         sentence += _nearest(str(location[0]), model)
     return FieldFault(pointer(*location), sentence)
 

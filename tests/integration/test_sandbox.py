@@ -145,7 +145,7 @@ async def test_faults_are_set_shown_and_cleared_over_http(http: httpx.AsyncClien
         ({"channel": "vk", "fault": "greylist"}, "vk has no fault 'greylist'; choose one of: "),
         ({"channel": "email", "fault": "bad_auth", "recipient": "a@b"}, "leave it out"),
         ({"channel": "fax", "fault": "slow"}, "'email', 'telegram' or 'vk'"),
-        ({"channel": "vk", "fault": "slow", "count": 0}, "greater than or equal to 1"),
+        ({"channel": "vk", "fault": "slow", "count": 0}, "must be at least 1"),
         ({"channel": "vk", "fault": "slow", "often": 1}, "often"),
     ],
 )

@@ -34,7 +34,9 @@ TAKERS: dict[str, Callable[[str], object]] = {
 }
 
 
-@pytest.mark.parametrize("text", ["http://h", "https://h:8443/base/", "http://[::1]:80", "HTTP://h"])
+@pytest.mark.parametrize(
+    "text", ["http://h", "https://h:8443/base/", "http://[::1]:80", "HTTP://h"]
+)
 def test_address_to_which_paths_can_be_added_is_a_base(text: str) -> None:
     assert http_base(text) is not None
 
