@@ -6,8 +6,8 @@ import pytest
 
 from broker_topology.rights import sender
 from common.channels import FACTS
+from common.http.keys import check_exposure
 from common.settings import Settings, load_settings, unknown_settings
-from gateway_api.keys import check_exposure
 from tests.support.deployments import PROCESSES, Process, manifests, parse_command, processes
 
 STOP_TIMEOUT_S: float = Settings.model_fields["stop_timeout_s"].default
