@@ -10,7 +10,8 @@ from admin.live.deliveries import Moment, moment
 from admin.live.following import FINAL
 from admin.live.reasons import masked_reason_of
 from broker_topology.events import Fact
-from common.envelope import Channel, Event, EventType, utc_now
+from common.channels import Channel
+from common.envelope import Event, EventType, utc_now
 
 MOST = 4000
 # What is that late, and was last heard of before the broker was away, has ended unheard.

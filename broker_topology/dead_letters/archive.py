@@ -17,8 +17,9 @@ from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patienc
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.walk import Specimen, specimen_of, specimens
 from broker_topology.dead_letters.work import Worklist
-from broker_topology.topology import CHANNELS, UNROUTED, dead_queue
+from broker_topology.topology import UNROUTED, dead_queue
 from common.broker.consumer import clean_headers
+from common.channels import CHANNELS
 from common.errors import ArgumentError
 
 _KEEPING_QUEUES = frozenset({*(dead_queue(name) for name in CHANNELS), UNROUTED})

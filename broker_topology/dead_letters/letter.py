@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 from broker_topology.topology import UNROUTED
-from common.envelope import Channel, Delivery, Progress, target
+from common.channels import Channel
+from common.envelope import Delivery, Progress, target
 from common.errors import UndecodableError
 
 _MARK_LETTERS = 4  # of 5 bits: two in a million look the same, and one may be any of thousands

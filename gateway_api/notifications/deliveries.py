@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from common.envelope import Channel, CopyOf, Delivery, WireEmail, WireModel, WireTelegram, WireVk
+from common.channels import Channel
+from common.envelope import CopyOf, Delivery, WireEmail, WireModel, WireTelegram, WireVk
 from common.http.problems import Problem
 from gateway_api.notifications.recipients import Recipient
 from gateway_api.notifications.validation import ValidNotification

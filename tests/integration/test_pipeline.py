@@ -12,7 +12,8 @@ from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
-from common.envelope import Priority, epoch_ms, utc_now
+from common.channels import Priority
+from common.envelope import epoch_ms, utc_now
 from common.settings import Rate
 from deploy.local.node import Node
 from senders.outcome import (
