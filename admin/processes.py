@@ -33,6 +33,9 @@ def sandbox(
     ] = 8025,
 ) -> None:
     """Run the stand-in providers: mail server, Bot API and VK API, with an inbox to look at."""
+    from deploy.local.stack import check_sandbox
+
+    check_sandbox()
     from deploy.sandbox.__main__ import main
 
     raise typer.Exit(main(["--smtp-port", str(smtp_port), "--http-port", str(http_port)]))

@@ -13,7 +13,7 @@ from pika.spec import Basic
 
 from broker_topology.connect import channel, connected, refusal
 from broker_topology.topology import DUE, EVENTS, NOTIFICATIONS, requeue_key
-from common.envelope import Delivery, Event, Progress
+from common.envelope import Delivery, Event, Progress, target
 from common.errors import UndecodableError
 
 _log = logging.getLogger(__name__)
@@ -23,11 +23,11 @@ _log = logging.getLogger(__name__)
 class Queued:
     """A delivery came to its channel's queue: accepted by the API, or put back by an operator.
 
-    address: where it goes, which an operator may have changed; generation: times it was put back.
+    delivery: as it is to be sent now, which an operator may have changed; generation: times it was
+    put back.
     """
 
     delivery: Delivery
-    address: str
     generation: int
 
 
@@ -90,5 +90,5 @@ def _decode(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> 
     if method.exchange == EVENTS:
         return Event.decode(body)
     headers: dict[str, Any] = properties.headers or {}
-    delivery, progress = Delivery.decode(body), Progress.from_headers(headers)
-    return Queued(delivery, progress.address or delivery.address, progress.generation)
+    progress = Progress.from_headers(headers)
+    return Queued(target(Delivery.decode(body), progress), progress.generation)

@@ -197,6 +197,8 @@ class Event(WireModel):
     code: str | None = None
     message: str | None = None
     provider_id: str | None = None
+    began_at: AwareDatetime | None = Field(None, description="when the attempt just made began")
+    took_ms: int | None = Field(None, description="for how long it took")
     next_at: AwareDatetime | None = Field(None, description="when it will be tried again")
     host: str | None = None
 
@@ -267,6 +269,17 @@ class Progress:
             last_answer=_text(headers.get("gw-last-answer")),
             trial=_whole_number(headers, "gw-trial"),
         )
+
+
+def target(delivery: Delivery, progress: Progress) -> Delivery:
+    """What is to be sent now: the one answer to which channel, address and content.
+
+    The body is never changed; where the recipient has moved or an operator has sent it elsewhere,
+    its headers say so.
+    """
+    if progress.address is None:
+        return delivery
+    return delivery.model_copy(update={"address": progress.address})
 
 
 def _whole_number(headers: Mapping[str, Any], name: str) -> int:

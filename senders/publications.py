@@ -10,7 +10,7 @@ from uuid import uuid4
 from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, event_key, retry_key
 from common.broker.consumer import Received, clean_headers
 from common.envelope import Delivery, Event, EventType, Progress, epoch_ms, event_id
-from senders.outcome import Outcome, Sent
+from senders.outcome import Attempt, Outcome, Sent
 from senders.retry import FailClass
 
 HOST = socket.gethostname()
@@ -33,7 +33,7 @@ def parked(
     received: Received, delivery: Delivery, progress: Progress, delay_s: float
 ) -> Publication:
     """The same bytes on their way through the tier that fits `delay_s`."""
-    tier = choose_tier(max(delay_s, 0.001))
+    tier = choose_tier(delay_s)
     return Publication(
         exchange=RETRY,
         routing_key=retry_key(tier, delivery.channel, delivery.priority),
@@ -78,11 +78,13 @@ def event(
     *,
     at: datetime,
     outcome: Outcome | None = None,
+    attempt: Attempt | None = None,
     delay_s: float | None = None,
     serial: str = "",
 ) -> Publication:
     """A fact for the exchange `events`; nobody need listen.
 
+    attempt: the one just made, if there was one; outcome: what it came to, or why there was none;
     serial tells apart facts that one attempt number can have several of (delays).
     """
     fact = Event(
@@ -99,6 +101,8 @@ def event(
         code=None if outcome is None else outcome.code,
         message=None if outcome is None else outcome.message[-FAIL_MESSAGE_CHARS:] or None,
         provider_id=outcome.provider_id if isinstance(outcome, Sent) else None,
+        began_at=None if attempt is None else attempt.began_at,
+        took_ms=None if attempt is None else attempt.took_ms,
         next_at=None if delay_s is None else at + timedelta(seconds=delay_s),
         host=HOST,
     )

@@ -20,17 +20,20 @@ from common.watching import metrics
 from senders import publications as publish
 from senders.events import Events
 from senders.memory import Memory
-from senders.metrics import park_reason
-from senders.outcome import Misconfigured, Outcome, Sent, Throttled, Transient
+from senders.metrics import ParkReason
+from senders.outcome import Attempt, Outcome, Transient
 from senders.publications import Publication
-from senders.retry import FailClass
+from senders.retry import FailClass, Park
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A message in hand and what it says: its delivery and progress as they were received."""
+    """A message in hand and what it says: the delivery as it is to be sent now, and its progress.
+
+    Both are as they were received: what an attempt changes is told to the settlement.
+    """
 
     received: Received
     delivery: Delivery
@@ -57,33 +60,41 @@ class Settlement:
         self._memory = memory
         self._now = now
 
-    async def sent(self, case: Case, progress: Progress, sent: Sent) -> None:
+    async def sent(self, case: Case, progress: Progress, attempt: Attempt) -> None:
         """The provider has it."""
-        fact = publish.event(EventType.SENT, case.delivery, progress, at=self._now(), outcome=sent)
+        fact = publish.event(
+            EventType.SENT,
+            case.delivery,
+            progress,
+            at=self._now(),
+            outcome=attempt.outcome,
+            attempt=attempt,
+        )
         await self._finish(case.received, fact)
 
-    async def park(
-        self, case: Case, progress: Progress, delay_s: float, outcome: Outcome | None = None
-    ) -> None:
-        """Put it into a retry tier; without an outcome it only waits for its turn."""
+    async def park(self, case: Case, progress: Progress, park: Park, attempt: Attempt) -> None:
+        """Put it into a retry tier after an attempt."""
         now = self._now()
-        progress = publish.due_after(progress, delay_s, now)
-        copy = publish.parked(case.received, case.delivery, progress, delay_s)
-        fact = None
-        if outcome is not None:
-            counted = not isinstance(outcome, Throttled | Misconfigured)
-            fact = publish.event(
-                EventType.RETRYING if counted else EventType.DELAYED,
-                case.delivery,
-                progress,
-                at=now,
-                outcome=outcome,
-                delay_s=delay_s,
-                serial="" if counted else str(progress.not_before_ms),
-            )
-        await self._replace(case, copy)
-        metrics.PARKED.labels(case.delivery.channel, park_reason(outcome)).inc()
+        progress = publish.due_after(progress, park.delay_s, now)
+        fact = publish.event(
+            EventType.RETRYING if park.counted else EventType.DELAYED,
+            case.delivery,
+            progress,
+            at=now,
+            outcome=attempt.outcome,
+            attempt=attempt,
+            delay_s=park.delay_s,
+            serial="" if park.counted else str(progress.not_before_ms),
+        )
+        reason = ParkReason.RETRY if park.counted else ParkReason.DELAYED
+        await self._into_tier(case, progress, park.delay_s, reason)
         await self._finish(case.received, fact)
+
+    async def hold(self, case: Case, progress: Progress, delay_s: float) -> None:
+        """Put it into a retry tier without an attempt: it only waits for its turn."""
+        progress = publish.due_after(progress, delay_s, self._now())
+        await self._into_tier(case, progress, delay_s, ParkReason.PACED)
+        await self._finish(case.received, None)
 
     async def park_early(self, case: Case, early_s: float) -> None:
         """One more hop of a delay that is not over; the copy is equal to the message itself."""
@@ -92,9 +103,14 @@ class Settlement:
         await self._finish(case.received, None)
 
     async def bury(
-        self, case: Case, progress: Progress, fail_class: FailClass, outcome: Outcome
+        self,
+        case: Case,
+        progress: Progress,
+        fail_class: FailClass,
+        outcome: Outcome,
+        attempt: Attempt | None = None,
     ) -> None:
-        """Make it a dead letter."""
+        """Make it a dead letter; attempt: the one just made, if that was the end of it."""
         now = self._now()
         letter = publish.dead_letter(
             case.received,
@@ -105,7 +121,9 @@ class Settlement:
             message=outcome.message,
             at=now,
         )
-        fact = publish.event(EventType.FAILED, case.delivery, progress, at=now, outcome=outcome)
+        fact = publish.event(
+            EventType.FAILED, case.delivery, progress, at=now, outcome=outcome, attempt=attempt
+        )
         await self._replace(case, letter)
         metrics.DEAD_LETTERS.labels(case.delivery.channel, fail_class).inc()
         await self._finish(case.received, fact)
@@ -145,6 +163,12 @@ class Settlement:
         metrics.EXPIRED.labels(case.delivery.channel).inc()
         await self._events.tell(fact)  # all that is left of it: untold it comes back
         await case.received.ack()
+
+    async def _into_tier(
+        self, case: Case, progress: Progress, delay_s: float, reason: ParkReason
+    ) -> None:
+        await self._replace(case, publish.parked(case.received, case.delivery, progress, delay_s))
+        metrics.PARKED.labels(case.delivery.channel, reason).inc()
 
     async def _replace(self, case: Case, replacement: Publication) -> None:
         """Confirm what takes the message's place: from then on a redelivery is only acked."""

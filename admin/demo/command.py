@@ -33,7 +33,14 @@ from broker_topology.connect import mask_url
 from common.errors import GatewayError
 from common.settings import load_settings
 from deploy.local.node import Node, free_port
-from deploy.local.stack import Stack, checkout, gateway_services, sandbox_service, sandbox_settings
+from deploy.local.stack import (
+    Stack,
+    check_sandbox,
+    checkout,
+    gateway_services,
+    sandbox_service,
+    sandbox_settings,
+)
 
 DEADLINE_S = 60.0
 API_PORT = 8080
@@ -63,6 +70,7 @@ def demo(
 
     With --exit the exit code is 0 only if every notification ended as it should.
     """
+    check_sandbox()
     console = Console()
     directory = checkout() / ".gateway" / "demo"
     is_up = False

@@ -111,7 +111,7 @@ def _with_queued(known: Known | None, queued: Queued) -> Known:
     """It came to its queue: at first when it was accepted, later when it was put back."""
     delivery, generation = queued.delivery, queued.generation
     at = utc_now() if generation else delivery.accepted_at
-    to = f"{delivery.channel}:{queued.address}"
+    to = f"{delivery.channel}:{delivery.address}"
     if known is None or generation > known.generation:
         return Known(delivery.id, at, to, generation)
     if generation == known.generation:

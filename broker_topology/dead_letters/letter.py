@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from broker_topology.topology import UNROUTED
-from common.envelope import Channel, Delivery, Progress
+from common.envelope import Channel, Delivery, Progress, target
 from common.errors import UndecodableError
 
 _MARK_LETTERS = 4  # of 5 bits: two in a million look the same, and one may be any of thousands
@@ -84,15 +84,15 @@ def read_letter(
     routing_key: str = "",
 ) -> DeadLetter:
     """Describe a message from a queue of dead letters, whatever is in it."""
-    delivery, fault = _decode(body)
     progress = read_progress(headers)
+    delivery, fault = _decode(body, progress)
     failed_as, code, message = _reason(queue, headers, exchange, routing_key)
     return DeadLetter(
         id=delivery.id if delivery else _identify(message_id, body),
         queue=queue,
         channel=delivery.channel.value if delivery else _channel_of(queue),
         priority=delivery.priority.value if delivery else None,
-        address=progress.address or (delivery.address if delivery else None),
+        address=delivery.address if delivery else progress.address,
         failed_as=failed_as,
         code=code,
         message=message,
@@ -182,9 +182,10 @@ def group(letters: Iterable[DeadLetter]) -> list[Group]:
     ]
 
 
-def _decode(body: bytes) -> tuple[Delivery | None, str | None]:
+def _decode(body: bytes, progress: Progress) -> tuple[Delivery | None, str | None]:
+    """The delivery as it was to be sent last, or why there is none."""
     try:
-        return Delivery.decode(body), None
+        return target(Delivery.decode(body), progress), None
     except UndecodableError as error:
         return None, str(error)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.work import Worklist
 from broker_topology.topology import DUE, Queue, queue_name, requeue_key
 from common.broker.consumer import clean_headers
-from common.envelope import Delivery, Progress, epoch_ms, utc_now
+from common.envelope import PROGRESS_PREFIX, Delivery, Progress, epoch_ms, target, utc_now
 from common.settings import Rate
 
 _LONGEST = timedelta(days=30)  # that the API gives a notification
@@ -78,24 +78,27 @@ def is_decodable(letter: DeadLetter) -> bool:
     return letter.fault is None
 
 
-def onward_headers(
-    headers: dict[str, Any], delivery: Delivery, now: datetime, redirect: str | None = None
-) -> dict[str, Any]:
-    """Headers of a delivery that starts anew: what is foreign stays, and a new generation.
+def renewed(
+    before: Progress, delivery: Delivery, now: datetime, redirect: str | None = None
+) -> Progress:
+    """The progress of a delivery that starts anew, as a new generation.
 
     It may take as long as it could at first, counted from `now`; whatever its two moments are, not
     less than no time and not more than 30 days.
     """
-    foreign = {
-        name: value for name, value in clean_headers(headers).items() if not name.startswith("gw-")
-    }
-    before = read_progress(headers)
     lifetime = min(max(delivery.expires_at - delivery.accepted_at, timedelta()), _LONGEST)
-    progress = replace(
-        Progress(step=before.step, address=redirect or before.address),
+    return Progress(
+        step=before.step,
+        address=redirect or before.address,
         generation=before.generation + 1,
         expires_at_ms=epoch_ms(now + lifetime),
     )
+
+
+def onward_headers(headers: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Headers of a letter's copy: what is foreign stays, ours and the broker's are replaced."""
+    kept = clean_headers(headers)
+    foreign = {name: kept[name] for name in kept if not name.startswith(PROGRESS_PREFIX)}
     return foreign | progress.to_headers()
 
 
@@ -111,14 +114,11 @@ class Publisher:
     def put_back(self, body: bytes, headers: dict[str, Any], redirect: str | None) -> None:
         """Publish a dead letter's delivery to its channel queue as a new generation."""
         delivery = Delivery.decode(body)
-        self._expect(queue_name(delivery.channel, delivery.priority))
-        self.publish(
-            DUE,
-            requeue_key(delivery.channel, delivery.priority),
-            body,
-            onward_headers(headers, delivery, utc_now(), redirect),
-            delivery.id,
-        )
+        progress = renewed(read_progress(headers), delivery, utc_now(), redirect)
+        now = target(delivery, progress)
+        self._expect(queue_name(now.channel, now.priority))
+        key = requeue_key(now.channel, now.priority)
+        self.publish(DUE, key, body, onward_headers(headers, progress), delivery.id)
 
     def publish(
         self, exchange: str, key: str, body: bytes, headers: dict[str, Any], message_id: str | None

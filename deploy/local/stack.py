@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
 from broker_topology.rights import API, sender
 from common.envelope import Channel
-from common.errors import SETTINGS_EXIT_CODE
+from common.errors import SETTINGS_EXIT_CODE, GatewayError
 from deploy.local.guard import end_guarded, start_guarded
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -200,8 +201,21 @@ def gateway_services(
     return services
 
 
+def check_sandbox() -> None:
+    """Raises GatewayError where the stand-in providers' packages are not installed."""
+    if find_spec("aiosmtpd") is None:
+        raise GatewayError(
+            "the stand-in providers need a package that is not installed here; run: "
+            f"{sys.executable} -m pip install 'message-gateway[sandbox]'"
+        )
+
+
 def sandbox_service(smtp_port: int, http_port: int) -> Service:
-    """The stand-in providers on these ports of 127.0.0.1; they outlast the senders."""
+    """The stand-in providers on these ports of 127.0.0.1; they outlast the senders.
+
+    Raises GatewayError where their packages are not installed.
+    """
+    check_sandbox()
     ports = ["--smtp-port", str(smtp_port), "--http-port", str(http_port)]
     command = [sys.executable, "-P", "-m", "deploy.sandbox", *ports]
     return Service("sandbox", command, plain_environment(), stage=0)

@@ -9,9 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from common.http.problems import Problem
 from deploy.sandbox.inbox.page import POLICY, render_error
 from deploy.sandbox.inbox.records import clean
-from gateway_api.problems import Problem
 
 _WORDS: Final = {
     404: "There is nothing at {path}.",

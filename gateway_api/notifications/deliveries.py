@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from common.envelope import Channel, CopyOf, Delivery, WireEmail, WireModel, WireTelegram, WireVk
+from common.http.problems import Problem
 from gateway_api.notifications.recipients import Recipient
 from gateway_api.notifications.validation import ValidNotification
-from gateway_api.problems import Problem
 
 _BODIES_TOGETHER: Final = 8
 _LEAST_LIMIT_BYTES: Final = _BODIES_TOGETHER * 1024 * 1024
@@ -35,9 +35,11 @@ def build_deliveries(
         "tags": request.tags,
         "metadata": request.metadata,
     }
-    contents = {channel: common | _content(notification, channel) for channel in Channel}
+    channels = {recipient.channel for recipient in notification.recipients}
+    contents = {channel: common | _content(notification, channel) for channel in channels}
+    name = str(notification_id)
     deliveries = [
-        _delivery(f"{notification_id}-{number}", recipient, contents[recipient.channel])
+        _delivery(f"{name}-{number}", recipient, contents[recipient.channel])
         for number, recipient in enumerate(notification.recipients, start=1)
     ]
     if not notification.copies:
@@ -47,7 +49,7 @@ def build_deliveries(
     content = contents[Channel.EMAIL] | {"copy_of": original}
     first = len(deliveries) + 1
     return deliveries + [
-        _delivery(f"{notification_id}-{number}", recipient, content)
+        _delivery(f"{name}-{number}", recipient, content)
         for number, recipient in enumerate(notification.copies, start=first)
     ]
 

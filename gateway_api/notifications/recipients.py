@@ -16,6 +16,7 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
     name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in _INTERNAL_DOMAINS
 ]
 
+_CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 _WHOLE_NUMBER = re.compile(r"-?[1-9][0-9]{0,18}")
 # Telegram lets people choose 5 characters or more, and has sold names of 4.
 _TELEGRAM_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
@@ -35,7 +36,7 @@ class Recipient:
     address: str
 
     def __str__(self) -> str:
-        return f"{self.channel.value}:{self.address}"
+        return f"{self.channel}:{self.address}"
 
     @property
     def identity(self) -> str:
@@ -46,7 +47,7 @@ class Recipient:
 def parse_recipient(text: str) -> Recipient:
     """Read `channel:address`. Raises ValueError with a sentence for the client."""
     name, separator, address = text.partition(":")
-    channel = next((channel for channel in Channel if channel.value == name), None)
+    channel = _CHANNELS.get(name)
     if not separator or channel is None:
         known = ", ".join(Channel)
         raise ValueError(

@@ -21,7 +21,7 @@ from common.envelope import Channel, Delivery, WireTelegram
 from common.errors import SettingsError
 from common.settings import Rate, Settings
 from senders.endpoint import DELIVERY_HEADER, is_tellable, parse_api_url
-from senders.outcome import Outcome, Scope, Sent, Unknown
+from senders.outcome import Reply, Scope, Sent, Unknown
 from senders.provider import Limits
 from senders.redaction import redact
 from senders.telegram.codes import (
@@ -177,7 +177,7 @@ class TelegramTransmitter:
         self._recent = recent
         self._secrets = (token, token.partition(":")[2])
 
-    async def send(self, delivery: Delivery) -> Outcome:
+    async def send(self, delivery: Delivery) -> Reply:
         """Send one text message."""
         options = delivery.telegram or WireTelegram()
         self._recent.note(delivery.address)

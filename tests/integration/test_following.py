@@ -9,9 +9,9 @@ from pika.exceptions import UnroutableError
 from admin.live.following import Following
 from broker_topology.connect import connected
 from broker_topology.dead_letters.requeue import Publisher
-from broker_topology.events import Fact, Queued
+from broker_topology.events import Fact
 from common.envelope import EventType
-from tests.support.happenings import event
+from tests.support.happenings import event, queued
 from tests.support.proxy import Proxy
 from tests.support.queues import amqp_channel, eventually, make_delivery, put
 
@@ -81,7 +81,7 @@ async def test_deliveries_are_told_when_they_are_accepted_and_put_back(gateway_u
         await asyncio.to_thread(put, gateway_url, DELIVERY)
         await asyncio.to_thread(requeue, gateway_url)
         await eventually(lambda: len(heard) == 2)
-    assert heard == [Queued(DELIVERY, "42", 0), Queued(DELIVERY, "43", 2)]
+    assert heard == [queued(DELIVERY), queued(DELIVERY, "43", 2)]
 
 
 async def test_boards_of_real_messages_are_no_route_for_them(gateway_url: str) -> None:

@@ -72,6 +72,10 @@ async def test_refused_twice_then_accepted(
     async with running_sender(channel, gateway_url):
         await eventually(lambda: events.types() == ["retrying", "retrying", "sent"])
     assert [event.attempt for event in events.read()] == [1, 2, 3]
+    for event in events.read():
+        assert event.took_ms is not None
+        assert event.began_at
+        assert event.began_at <= event.at
     first, second, third = channel.times("hello")
     assert second - first >= 0.8
     assert third - second >= 0.8
@@ -127,6 +131,7 @@ async def test_expired_is_told_and_not_sent(
     async with running_sender(channel, gateway_url):
         await eventually(lambda: events.types() == ["expired"])
     assert channel.calls == []
+    assert events.read()[0].began_at is None
     assert count(gateway_url, QUEUE) == count(gateway_url, "telegram.dead") == 0
 
 
@@ -366,6 +371,10 @@ async def test_redelivery_of_what_was_sent_is_not_sent_again(
         await eventually(lambda: count(gateway_url, QUEUE) == 0)
     assert len(channel.calls) == 1
     assert count(gateway_url, QUEUE) == 0, "acked, not given back at the stop"
+    told = events.read()
+    assert len(told) == 2, "once for each time it was received"
+    assert len({(event.id, event.began_at, event.took_ms) for event in told}) == 1
+    assert told[0].began_at
 
 
 async def test_redelivery_of_what_is_being_sent_waits_for_it(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from broker_topology.events import Queued
-from common.envelope import Delivery, Event, EventType, event_id, utc_now
+from common.envelope import Delivery, Event, EventType, Progress, event_id, target, utc_now
 
 BEGAN = utc_now() - timedelta(minutes=1)
 
@@ -13,7 +13,7 @@ HOSTILE = "[red]\x1b[2Jno\r\n\x00 such \u202euser [/] :smile: " + "x" * 5000
 
 def queued(delivery: Delivery, address: str = "", generation: int = 0) -> Queued:
     """It came to its queue."""
-    return Queued(delivery, address or delivery.address, generation)
+    return Queued(target(delivery, Progress(address=address or None)), generation)
 
 
 def event(delivery: Delivery, kind: EventType, attempt: int = 1, **changes: Any) -> Event:

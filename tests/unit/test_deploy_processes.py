@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from common.http.keys import check_exposure
 from common.settings import Settings, load_settings, unknown_settings
-from gateway_api.keys import check_exposure
 from tests.support.deployments import PROCESSES, Process, manifests, parse_command, processes
 
 STOP_TIMEOUT_S: float = Settings.model_fields["stop_timeout_s"].default

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from common.envelope import Channel, CopyOf, Delivery, Priority, WireVk, utc_now
+from common.http.problems import Problem
 from gateway_api.notifications.deliveries import build_deliveries
 from gateway_api.notifications.recipients import parse_recipient
 from gateway_api.notifications.validation import ValidNotification, validate_notification
-from gateway_api.problems import Problem
 
 EMAIL = {"to": "email:ada@example.com", "subject": "Hello", "text": "world"}
 TELEGRAM = {"to": "telegram:42", "text": "world"}

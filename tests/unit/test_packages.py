@@ -1,0 +1,67 @@
+"""What an installation brings: what it needs, and no tools of tests."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_AIOSMTPD = """
+import sys
+sys.modules["aiosmtpd"] = None
+from admin.cli import main
+sys.argv = ["gateway", *sys.argv[1:]]
+main()
+"""
+
+
+def needed(name: str, extra: str = "") -> set[str]:
+    """Canonical names of all that `pip install name[extra]` brings on this machine."""
+    found: set[str] = set()
+    waiting = [(name, extra)]
+    while waiting:
+        package, chosen = waiting.pop()
+        for requirement in map(Requirement, requires(package) or []):
+            if requirement.marker and not requirement.marker.evaluate({"extra": chosen}):
+                continue
+            one = canonicalize_name(requirement.name)
+            if one not in found or requirement.extras:
+                found.add(one)
+                waiting += [(one, ""), *((one, more) for more in requirement.extras - {chosen})]
+    return found
+
+
+def test_a_service_installs_neither_tools_of_tests_nor_stand_ins() -> None:
+    dev = {
+        canonicalize_name(requirement.name)
+        for requirement in map(Requirement, requires("message-gateway") or [])
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""})
+    }
+    assert {"pytest", "hypothesis", "mypy", "aiosmtpd"} <= dev
+    assert needed("message-gateway") & (dev - {"message-gateway"}) == set()
+
+
+def test_the_sandbox_is_one_package_more() -> None:
+    assert "aiosmtpd" in needed("message-gateway", "sandbox") - needed("message-gateway")
+
+
+@pytest.mark.parametrize("command", [["sandbox"], ["demo", "--exit"]], ids=" ".join)
+def test_stand_ins_that_are_not_installed_are_a_sentence(command: list[str]) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_AIOSMTPD, *command],
+        cwd=ROOT,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert told.returncode == 1
+    assert told.stderr.startswith("gateway: the stand-in providers need a package that is not")
+    assert "pip install 'message-gateway[sandbox]'" in told.stderr
+    assert told.stdout == ""
