@@ -15,7 +15,7 @@ from common.errors import GatewayError
 from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.stack import checkout
-from tests.benchmarks import ingress, senders
+from tests.benchmarks import ingress, latency, memory, senders
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.figures import Benchmark, Report
 from tests.benchmarks.tables import tables
@@ -26,6 +26,8 @@ BENCHMARKS: dict[str, Callable[[Bench, float, int], Benchmark]] = {
     "email": senders.run_email,
     "telegram": senders.run_telegram,
     "vk": senders.run_vk,
+    "latency": latency.run,
+    "memory": memory.run,
 }
 
 

@@ -96,9 +96,9 @@ def measure(one: Door, seconds: float, directory: Path) -> Round:
 
 
 @contextmanager
-def door(bench: Bench, name: str) -> Iterator[Door]:
-    """An API that is ready, on a virtual host of its own."""
-    vhost, port = f"{NAME} {name}", free_port()
+def door(bench: Bench, name: str, use: str = NAME) -> Iterator[Door]:
+    """An API that listens, on a virtual host of its own; `use` tells two of a name apart."""
+    vhost, port = f"{use} {name}", free_port()
     with bench.vhost(vhost) as url:
         if name in PEERS:
             command = [bench.peers_python, "-m", "uvicorn", f"{PEERS[name]}:app"]
@@ -109,7 +109,7 @@ def door(bench: Bench, name: str) -> Iterator[Door]:
             workers = ["--workers", "2"] if name == OWN_WORKERS else []
             command = [*OURS, "admin", "api", *workers]
             environment = own_environment(url, port)
-        with bench.running(f"{NAME} {name}", command, environment, port) as process:
+        with bench.running(f"{vhost} API", command, environment, port) as process:
             yield Door(name, process, port, vhost)
 
 

@@ -3,9 +3,11 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 
 from pika.adapters.blocking_connection import BlockingChannel
 
@@ -27,6 +29,20 @@ LANES = 16
 WARM_UP = 300
 TIMEOUT_S = 120
 OWN_EVENTS = "bench.events"
+NO_PORT = 1  # of a provider that is not called
+NOTHING: Mapping[str, str] = MappingProxyType({})
+QUORUM = {"x-queue-type": "quorum"}
+PEER_WORKERS = {
+    FASTSTREAM: ([str(PEERS / "worker_faststream.py")], messages.faststream),
+    CELERY: (
+        [
+            *("-m", "celery", "-A", "worker_celery", "worker", "--pool", "prefork", "-c", "2"),
+            *("-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+        messages.celery,
+    ),
+}
+"""Peer → the arguments of its Python, and the messages that it understands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +76,9 @@ def run_null(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
     """What a delivery costs a sender that has nothing to send: all but the provider."""
     with ExitStack() as stack:
         command = [*OURS, "tests.benchmarks.null_sender"]
-        workers = [stack.enter_context(_own(bench, "sender", Channel.TELEGRAM, {}, command))]
-        if bench.has_peers:
-            workers += _peers(bench, stack, "sender", {})
+        kinds = [own(bench, "sender", Channel.TELEGRAM, NO_PORT, command=command)]
+        kinds += [peer(bench, name, "sender") for name in PEER_WORKERS if bench.has_peers]
+        workers = [stack.enter_context(kind) for kind in kinds]
         title = f"a provider that answers at once, {LANES} lanes"
         return _compare("sender", title, workers, [], seconds, rounds, bench)
 
@@ -72,10 +88,11 @@ def run_email(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
     with ExitStack() as stack:
         smtp_port = free_port()
         sink = stack.enter_context(run_smtp_sink(bench, smtp_port))
-        settings = sandbox_settings(smtp_port, 1)
-        workers = [stack.enter_context(_own(bench, "email", Channel.EMAIL, settings))]
+        kinds = [own(bench, "email", Channel.EMAIL, smtp_port)]
+        where = {"PEER_SMTP_PORT": str(smtp_port)}
         if bench.has_peers:
-            workers += _peers(bench, stack, "email", {"PEER_SMTP_PORT": str(smtp_port)})
+            kinds += [peer(bench, name, "email", environment=where) for name in PEER_WORKERS]
+        workers = [stack.enter_context(kind) for kind in kinds]
         title = f"emails into {sink}, {LANES} lanes"
         return _compare("email", title, workers, [], seconds, rounds, bench)
 
@@ -97,7 +114,7 @@ def _run_messenger(
         port = free_port()
         command = [*OURS, "tests.benchmarks.sinks", "http", str(port)]
         stack.enter_context(bench.running(f"{channel} stand-in", command, port=port))
-        worker = stack.enter_context(_own(bench, channel, channel, sandbox_settings(1, port)))
+        worker = stack.enter_context(own(bench, channel, channel, port))
         loops = [Loop(library, channel, port)] if bench.has_peers else []
         title = f"{channel.title()} messages into a stand-in that answers at once, {LANES} lanes"
         return _compare(channel, title, [worker], loops, seconds, rounds, bench)
@@ -168,67 +185,70 @@ def _call(one: Loop, count: int, bench: Bench) -> Round:
 
 
 @contextmanager
-def _own(
+def own(
     bench: Bench,
-    name: str,
+    use: str,
     channel: Channel,
-    settings: dict[str, str],
+    provider_port: int,
+    vhost: str = "",
     command: Sequence[str] = (),
 ) -> Iterator[Worker]:
-    """Our sender with LANES lanes on one queue and limits that hold nothing up."""
-    vhost = f"{name} gateway"
-    queue = queue_name(channel, Priority.NORMAL)
+    """Our sender with LANES lanes on one queue and limits that hold nothing up.
+
+    vhost: where the topology is already; else one of its own, in which its events are counted.
+    """
+    queue, events = queue_of(channel), OWN_EVENTS
     command = command or [*OURS, "admin", "sender", channel.value]
-    with bench.vhost(vhost) as url, amqp_channel(url, confirm=False) as amqp:
-        apply(url)
-        quorum = {"x-queue-type": "quorum"}
-        amqp.queue_declare(OWN_EVENTS, durable=True, arguments=quorum)
-        amqp.queue_bind(OWN_EVENTS, EVENTS, f"{channel}.sent")
-        environment = settings | own_environment(url, channel)
-        with bench.running(f"{name} {OWN}", command, environment) as process:
-            await_consumer(amqp, queue, process)
-            of = lambda count: messages.ours(channel, count)  # noqa: E731
-            yield Worker(OWN, process, vhost, queue, OWN_EVENTS, of, amqp)
+    with ExitStack() as stack:
+        url, amqp = _broker(bench, stack, vhost or f"{use} {OWN}", is_new=not vhost)
+        if not vhost:
+            apply(url)
+            amqp.queue_declare(events, durable=True, arguments=QUORUM)
+            amqp.queue_bind(events, EVENTS, f"{channel}.sent")
+        environment = own_environment(url, channel, provider_port)
+        process = stack.enter_context(bench.running(f"{use} {OWN} sender", command, environment))
+        await_consumer(amqp, queue, process)
+        make = partial(messages.ours, channel)
+        yield Worker(OWN, process, vhost or f"{use} {OWN}", queue, events, make, amqp)
 
 
-def own_environment(amqp_url: str, channel: Channel) -> dict[str, str]:
-    """Settings of one of our senders."""
+def queue_of(channel: Channel) -> str:
+    """The queue that a benchmark fills."""
+    return queue_name(channel, Priority.NORMAL)
+
+
+def own_environment(amqp_url: str, channel: Channel, provider_port: int) -> dict[str, str]:
+    """Settings of one of our senders, whose provider is on this port of 127.0.0.1."""
     rates = ("TELEGRAM_RATE", "TELEGRAM_CHAT_RATE", "VK_RATE")
     return {
+        **sandbox_settings(provider_port, provider_port),
         "GATEWAY_AMQP_URL": amqp_url,
         "GATEWAY_LOG_LEVEL": "warning",
         f"GATEWAY_{channel.upper()}_LANES": f"normal:{LANES}",
-    } | {f"GATEWAY_{name}": "1000000/s" for name in rates}
-
-
-def _peers(bench: Bench, stack: ExitStack, name: str, environment: dict[str, str]) -> list[Worker]:
-    """The peers' workers, ready to take messages."""
-    celery = ["-m", "celery", "-A", "worker_celery", "worker", "--pool", "prefork", "-c", "2"]
-    celery += ["-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    kinds = {
-        FASTSTREAM: ([str(PEERS / "worker_faststream.py")], messages.faststream),
-        CELERY: (celery, messages.celery),
+        **{f"GATEWAY_{name}": "1000000/s" for name in rates},
     }
-    return [
-        stack.enter_context(_peer(bench, peer, f"{name} {peer}", *kinds[peer], environment))
-        for peer in kinds
-    ]
 
 
 @contextmanager
-def _peer(
-    bench: Bench,
-    name: str,
-    vhost: str,
-    arguments: Sequence[str],
-    of: Callable[[int], messages.Messages],
-    environment: dict[str, str],
+def peer(
+    bench: Bench, name: str, use: str, vhost: str = "", environment: Mapping[str, str] = NOTHING
 ) -> Iterator[Worker]:
-    with bench.vhost(vhost) as url, amqp_channel(url, confirm=False) as amqp:
+    """A peer's worker that consumes; vhost as for `own`."""
+    arguments, make = PEER_WORKERS[name]
+    with ExitStack() as stack:
+        place = vhost or f"{use} {name}"
+        url, amqp = _broker(bench, stack, place, is_new=not vhost)
         for queue in ("email", "events"):
-            amqp.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
-        variables = environment | {"PEER_AMQP_URL": url, "PEER_LANES": str(LANES)}
+            amqp.queue_declare(queue, durable=True, arguments=QUORUM)
+        variables = dict(environment) | {"PEER_AMQP_URL": url, "PEER_LANES": str(LANES)}
         command = [bench.peers_python, *arguments]
-        with bench.running(vhost, command, variables) as process:
-            await_consumer(amqp, "email", process)
-            yield Worker(name, process, vhost, "email", "events", of, amqp)
+        process = stack.enter_context(bench.running(f"{use} {name}", command, variables))
+        await_consumer(amqp, "email", process)
+        yield Worker(name, process, place, "email", "events", make, amqp)
+
+
+def _broker(
+    bench: Bench, stack: ExitStack, vhost: str, is_new: bool
+) -> tuple[str, BlockingChannel]:
+    url = stack.enter_context(bench.vhost(vhost)) if is_new else bench.node.amqp_url(vhost)
+    return url, stack.enter_context(amqp_channel(url, confirm=False))

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -109,6 +110,22 @@ def run_smtp_sink(bench: Bench, port: int) -> Iterator[str]:
     command = [postfix, *as_nobody, f"127.0.0.1:{port}", "100"] if postfix else ours
     with bench.running("SMTP sink", command, port=port):
         yield "postfix's smtp-sink" if postfix else "an SMTP sink in Python"
+
+
+@contextmanager
+def serving(make: Callable[[], asyncio.Protocol], port: int) -> Iterator[None]:
+    """Serve on a port of 127.0.0.1 in a thread of this process."""
+    loop = uvloop.new_event_loop()
+    server = loop.run_until_complete(loop.create_server(make, "127.0.0.1", port))
+    thread = threading.Thread(target=loop.run_forever, name="sink")
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        loop.close()
 
 
 async def serve(kind: str, port: int) -> None:

@@ -27,7 +27,7 @@ def open_producer(**_: Any) -> None:
     events(connection.channel()).declare()
 
 
-@app.task(name="send_email")
+@app.task(name="send_email", autoretry_for=(OSError,), retry_backoff=True, max_retries=8)
 def send_email(delivery_id: str, to: str, subject: str, text: str) -> None:
     if PORT:
         send(delivery_id, to, subject, text)
