@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import uvloop
 
-from common.envelope import Channel
+from common.channels import Channel
 from tests.benchmarks import ingress, senders
 from tests.benchmarks.bench import Bench, BenchError, free_port
 from tests.benchmarks.figures import Benchmark, Contender, Round, percentile
