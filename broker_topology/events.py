@@ -16,7 +16,6 @@ from broker_topology.apply import exists
 from broker_topology.connect import TopologyError, channel, connected, refusal
 from broker_topology.facts import Fact, read_fact
 from broker_topology.topology import (
-    CHANNELS,
     DEAD,
     EVENTS,
     LIVE,
@@ -24,6 +23,7 @@ from broker_topology.topology import (
     Queue,
     dead_queue,
 )
+from common.channels import CHANNELS
 from common.envelope import Event, utc_now
 from common.errors import UndecodableError
 from common.failure import CLASS

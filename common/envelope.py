@@ -22,25 +22,11 @@ from pydantic import (
     ValidationError,
 )
 
+from common.channels import FACTS, Channel, Priority
 from common.errors import UndecodableError
+from common.faults import faults_of
 
 WIRE_VERSION: Final = 1
-
-
-class Channel(StrEnum):
-    """A way to reach a recipient; each has its own queues and sender process."""
-
-    EMAIL = "email"
-    TELEGRAM = "telegram"
-    VK = "vk"
-
-
-class Priority(StrEnum):
-    """Each priority is a queue with lanes of its own, so bulk never stands before high."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    BULK = "bulk"
 
 
 class Status(StrEnum):
@@ -82,8 +68,8 @@ class WireModel(BaseModel):
             return cls.model_validate_json(body, extra="ignore")
         except ValidationError as error:
             faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['type']}"
-                for fault in error.errors(include_url=False, include_input=False)[:5]
+                f"{'.'.join(map(str, fault.path)) or 'body'}: {fault.kind}"
+                for fault in faults_of(error)[:5]
             )
             raise UndecodableError(
                 f"not a {cls.__name__} of version {WIRE_VERSION}: {faults}"
@@ -157,7 +143,7 @@ class Delivery(WireModel):
     id: str = Field(description="`<notification id>-<n>`, n from 1")
     notification_id: UUID
     channel: Channel
-    address: str = Field(description="email address, Telegram chat id or @name, VK peer id")
+    address: str = Field(description=", ".join(facts.address for facts in FACTS.values()))
     priority: Priority = Priority.NORMAL
     accepted_at: AwareDatetime
     expires_at: AwareDatetime

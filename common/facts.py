@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from common.channels import Channel, Priority
 from common.envelope import (
-    Channel,
     Delivery,
     Event,
     EventType,
     Origin,
-    Priority,
     Progress,
     event_id,
     target,

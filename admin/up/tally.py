@@ -8,7 +8,8 @@ from uuid import UUID
 
 from admin.live.reasons import masked_reason_of
 from broker_topology.facts import Fact
-from common.envelope import Channel, Event, EventType, Status, utc_now
+from common.channels import Channel
+from common.envelope import Event, EventType, Status, utc_now
 from common.facts import Moment, moment
 
 MOST = 4000

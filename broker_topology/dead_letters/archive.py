@@ -19,9 +19,10 @@ from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.telling import Teller, letter_fact
 from broker_topology.dead_letters.walk import Specimen, specimen_of, specimens
 from broker_topology.dead_letters.work import Worklist
-from broker_topology.topology import CHANNELS, UNROUTED, dead_queue
+from broker_topology.topology import UNROUTED, dead_queue
 from common import failure
 from common.broker.consumer import clean_headers
+from common.channels import CHANNELS
 from common.envelope import Event, EventType
 from common.errors import ArgumentError
 

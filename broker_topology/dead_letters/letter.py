@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 from broker_topology.topology import UNROUTED
-from common.envelope import Channel, Delivery, Progress, target
+from common.channels import Channel
+from common.envelope import Delivery, Progress, target
 from common.errors import UndecodableError
 from common.failure import BY_BROKER, Failure, read_failure, written_failure
 

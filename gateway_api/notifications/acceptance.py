@@ -12,7 +12,8 @@ from broker_topology.topology import NOTIFICATIONS
 from common.broker.connection import Broker
 from common.broker.errors import Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
-from common.envelope import Channel, Delivery, Origin, Priority, utc_now
+from common.channels import Channel, Priority
+from common.envelope import Delivery, Origin, utc_now
 from common.http.problems import Problem
 from common.logs import get_logger
 from common.settings import Settings

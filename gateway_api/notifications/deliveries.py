@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from common.channels import Channel
 from common.envelope import (
-    Channel,
     CopyOf,
     Delivery,
     Origin,

@@ -13,7 +13,8 @@ from broker_topology.dead_letters.selection import Selection
 from broker_topology.facts import Fact, read_fact
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
-from common.envelope import Priority, epoch_ms, utc_now
+from common.channels import Priority
+from common.envelope import epoch_ms, utc_now
 from common.settings import Rate
 from deploy.local.node import Node
 from senders.outcome import (

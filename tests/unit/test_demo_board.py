@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 from admin.demo.board import MOST_NEWS, DemoBoard, Example
 from admin.live.deliveries import Known
 from admin.live.delivery_view import line, rows
-from common.envelope import Channel, Event, EventType, utc_now
+from common.channels import Channel
+from common.envelope import Event, EventType, utc_now
 from tests.support.happenings import BEGAN, HOSTILE, accepted, event
 from tests.support.queues import make_delivery
 
