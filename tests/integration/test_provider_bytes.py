@@ -58,7 +58,7 @@ def check_publishable(outcome: Outcome) -> None:
 def dead_letter_of(delivery: Delivery, outcome: Outcome) -> publications.Publication:
     in_no_channel: Any = None
     key = delivery.routing_key
-    received = Received(delivery.encode(), {}, delivery.id, key, False, in_no_channel)
+    received = Received(delivery.encode(), {}, delivery.id, key, False, 1, in_no_channel)
     return publications.dead_letter(
         received,
         key,
