@@ -15,18 +15,20 @@ from common.errors import GatewayError
 from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.stack import checkout
-from tests.benchmarks import ingress, latency, memory, senders
-from tests.benchmarks.bench import Bench
+from tests.benchmarks import deep, ingress, latency, memory, senders, slow_domain
+from tests.benchmarks.bench import Bench, Plan
 from tests.benchmarks.figures import Benchmark, Report
 from tests.benchmarks.tables import tables
 
-BENCHMARKS: dict[str, Callable[[Bench, float, int], Benchmark]] = {
+BENCHMARKS: dict[str, Callable[[Bench, Plan], Benchmark]] = {
     "ingress": ingress.run,
     "sender": senders.run_null,
     "email": senders.run_email,
     "telegram": senders.run_telegram,
     "vk": senders.run_vk,
     "latency": latency.run,
+    "slow-domain": slow_domain.run,
+    "deep": deep.run,
     "memory": memory.run,
 }
 
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--waiting", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     configure_logs(load_settings({"GATEWAY_LOG_LEVEL": "error"}), "bench")
@@ -46,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Bench(Path(directory), python if python.exists() else None) as bench,
     ):
         found = [
-            BENCHMARKS[name](bench, options.seconds, options.rounds)
+            BENCHMARKS[name](bench, Plan(options.seconds, options.rounds, options.waiting))
             for name in options.names or BENCHMARKS
         ]
     report = Report(
