@@ -84,6 +84,8 @@ class Report(BaseModel):
     at: str
     machine: str
     versions: dict[str, str]
+    is_complete: bool
+    """Whether everything was measured, the peers too."""
     benchmarks: tuple[Benchmark, ...]
 
     def benchmark(self, name: str) -> Benchmark | None:
