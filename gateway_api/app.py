@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
+from common.channels import sent_messages
 from common.http.keys import BearerKey, ThisMachineOnly
 from common.http.methods import HeadAsGet, allowed_methods
 from common.http.problems import CATALOGUE, PROBLEM_JSON, Problem
@@ -64,7 +65,7 @@ def create_app(
     app = FastAPIOffline(
         title="Message gateway",
         version=version("message-gateway"),
-        description="One POST becomes an email, a Telegram message or a VK message.",
+        description=f"One POST becomes {sent_messages()}.",
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,

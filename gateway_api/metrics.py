@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from common.broker.connection import Broker
 from common.broker.errors import PublishError
-from common.envelope import Channel, Priority
+from common.channels import Channel, Priority
 from common.http.problems import CATALOGUE
 from common.watching import metrics
 

@@ -25,7 +25,8 @@ from broker_topology.dead_letters.report import specimen_json
 from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection, by_ids
 from common.broker.consumer import clean_headers
-from common.envelope import Channel, Delivery, Priority, epoch_ms, utc_now
+from common.channels import Channel, Priority
+from common.envelope import Delivery, epoch_ms, utc_now
 from common.errors import ArgumentError
 from common.settings import Rate
 from senders.outcome import Rejected
