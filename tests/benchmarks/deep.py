@@ -3,7 +3,7 @@
 import time
 from contextlib import ExitStack
 
-from common.envelope import Channel
+from common.channels import Channel
 from tests.benchmarks import ingress, messages, senders
 from tests.benchmarks.bench import OURS, Bench, Plan, wait_for
 from tests.benchmarks.figures import Benchmark, Contender, Round
