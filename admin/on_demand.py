@@ -12,7 +12,7 @@ HOMES = {
     "test": "admin.checks:run_tests",
     "check": "admin.checks:run_checks",
     "doctor": "admin.doctor.command:doctor",
-    "send": "admin.send:send",
+    "send": "admin.send.command:send",
     "up": "admin.up.command:up",
     "api": "admin.processes:api",
     "sender": "admin.processes:sender",

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from admin.cli import app
-from admin.send import send as send_command
+from admin.send.command import send as send_command
 from broker_topology.users import provide_users
 from common.errors import GatewayError
 from deploy.local.node import Node
