@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from admin import here
+from admin import announcing, here
 from admin.cli import app
 from admin.one_machine import alone
 from broker_topology.connect import mask_url
@@ -31,7 +31,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout of its own, in which nothing runs yet, and the directory to work in."""
     root = tmp_path / "a checkout"
     (root / ".gateway").mkdir(parents=True)
-    monkeypatch.setattr(here, "checkout", lambda: root)
+    monkeypatch.setattr(announcing, "checkout", lambda: root)
     monkeypatch.chdir(tmp_path)
     return root
 
@@ -39,9 +39,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @contextlib.contextmanager
 def running(name: str, url: str, **more: str) -> Iterator[Path]:
     """A gateway on this broker has announced itself; yields its file."""
-    file = here.env_file_of(name)
+    file = announcing.env_file_of(name)
     texts = {f"GATEWAY_{key.upper()}": text for key, text in more.items()}
-    with here.announced(name, file, {"GATEWAY_AMQP_URL": url} | texts):
+    with announcing.announced(name, file, {"GATEWAY_AMQP_URL": url} | texts):
         yield file
 
 
@@ -50,7 +50,9 @@ def run(*words: str | Path, env: Mapping[str, str] | None = None) -> Result:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"), [(here.DEMO, "the demo"), (here.UP, "`gateway up`")], ids=["demo", "up"]
+    ("name", "shown"),
+    [(announcing.DEMO, "the demo"), (announcing.UP, "`gateway up`")],
+    ids=["demo", "up"],
 )
 @pytest.mark.parametrize(
     "words",
@@ -71,14 +73,14 @@ def test_commands_use_what_runs_here_and_say_so(
 
 @pytest.mark.usefixtures("checkout")
 def test_its_management_api_is_used_too(gateway_url: str, broker: Node) -> None:
-    with running(here.DEMO, gateway_url, management_url=broker.management_url):
+    with running(announcing.DEMO, gateway_url, management_url=broker.management_url):
         done = run("topology", "check")
     assert "as far as AMQP can tell" not in done.stdout
 
 
 def test_what_is_named_wins_and_nothing_is_said(checkout: Path, gateway_url: str) -> None:
     elsewhere = f"amqp://demo:wrong@127.0.0.1:{free_port()}/"
-    with running(here.DEMO, elsewhere) as file:
+    with running(announcing.DEMO, elsewhere) as file:
         by_environment = run("dead", "list", env={"GATEWAY_AMQP_URL": gateway_url})
         by_option = run("dead", "list", "--url", gateway_url)
         Path(".env").write_text(f"GATEWAY_AMQP_URL={gateway_url}\n")
@@ -95,7 +97,7 @@ def test_what_is_named_wins_and_nothing_is_said(checkout: Path, gateway_url: str
 def test_broker_of_the_own_settings_brings_the_rest_of_what_runs_on_it(
     gateway_url: str, broker: Node
 ) -> None:
-    with running(here.UP, gateway_url, management_url=broker.management_url):
+    with running(announcing.UP, gateway_url, management_url=broker.management_url):
         done = run("topology", "check", env={"GATEWAY_AMQP_URL": gateway_url})
     assert done.stderr == FOUND.format("`gateway up`")
     assert "as far as AMQP can tell" not in done.stdout
@@ -117,7 +119,7 @@ def test_address_of_another_gateway_is_never_shown_what_is_secret_here(
 ) -> None:
     for name, value in elsewhere.items():
         monkeypatch.setenv(name, value)
-    with running(here.UP, vhost_url, api_key=KEY, api_port="18098"):
+    with running(announcing.UP, vhost_url, api_key=KEY, api_port="18098"):
         found = here.settings_here()
     assert found.api_key is None
     assert "amqp_url" not in found.model_fields_set
@@ -130,7 +132,7 @@ def test_key_of_another_gateway_is_not_shown_to_what_runs_here(
     monkeypatch.setenv("GATEWAY_API_KEY", KEY)
     monkeypatch.setenv("GATEWAY_TELEGRAM_TOKEN", "1:of-another")
     stand_in = {"telegram_token": "1:sandbox", "telegram_api_url": "http://127.0.0.1:8025"}
-    with running(here.DEMO, vhost_url, api_port="18098", **stand_in):
+    with running(announcing.DEMO, vhost_url, api_port="18098", **stand_in):
         found = here.settings_here()
     assert (found.api_key, found.api_port) == (None, 18098)
     assert found.telegram_token is not None
@@ -143,7 +145,7 @@ def test_free_port_of_the_settings_is_the_one_that_was_found(
     vhost_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_API_PORT", "0")
-    with running(here.UP, vhost_url, api_port="18098", api_key=KEY):
+    with running(announcing.UP, vhost_url, api_port="18098", api_key=KEY):
         assert here.settings_here().api_port == 18098
 
 
@@ -155,9 +157,9 @@ def test_gateway_of_another_user_bars_nobody_who_names_one(
     def as_nobody(**settings: str) -> subprocess.CompletedProcess[str]:
         given = {f"GATEWAY_{name.upper()}": text for name, text in settings.items()}
         code = (
-            "import os; from pathlib import Path; from admin import here; "
+            "import os; from pathlib import Path; from admin import announcing, here; "
             f"{become}; "
-            f"here.checkout = lambda: Path({str(checkout)!r}); "
+            f"announcing.checkout = lambda: Path({str(checkout)!r}); "
             "print(sorted(here.settings_here().model_fields_set))"
         )
         return subprocess.run(
@@ -171,8 +173,8 @@ def test_gateway_of_another_user_bars_nobody_who_names_one(
 
     for folder in (checkout, *list(checkout.parents)[:3]):
         folder.chmod(0o755)
-    lock = here.env_file_of(here.UP).with_suffix(".lock")
-    with alone(lock, "up"), running(here.UP, gateway_url) as file:
+    lock = announcing.env_file_of(announcing.UP).with_suffix(".lock")
+    with alone(lock, "up"), running(announcing.UP, gateway_url) as file:
         file.chmod(0)
         assert "belongs to another user" in as_nobody().stderr
         assert as_nobody(amqp_url=gateway_url).stdout == "['amqp_url']\n"
@@ -186,7 +188,7 @@ def test_two_that_run_here_are_a_question_with_its_answers(
     checkout: Path, gateway_url: str, vhost_url: str
 ) -> None:
     bury(gateway_url, make_delivery())
-    with running(here.DEMO, vhost_url) as demo, running(here.UP, gateway_url) as up:
+    with running(announcing.DEMO, vhost_url) as demo, running(announcing.UP, gateway_url) as up:
         done = run("dead", "discard", "--all", "--yes")
         assert (done.exit_code, type(done.exception).__name__) == (1, "ArgumentError")
         for file in (demo, up):
@@ -202,7 +204,7 @@ def test_two_that_run_here_are_a_question_with_its_answers(
 def test_what_is_announced_is_found_letter_by_letter() -> None:
     key = "$it's \\ ${HOME} \"#${NOBODY:-x}"
     url = "amqp://u:p${x}w@127.0.0.1:1/"
-    with running(here.UP, url, api_key=key):
+    with running(announcing.UP, url, api_key=key):
         found = here.settings_here()
     assert found.amqp_url.get_secret_value() == url
     assert found.api_key == SecretStr(key)
@@ -210,7 +212,7 @@ def test_what_is_announced_is_found_letter_by_letter() -> None:
 
 @pytest.mark.usefixtures("checkout")
 def test_what_was_killed_is_not_found() -> None:
-    left = here.env_file_of(here.DEMO)
+    left = announcing.env_file_of(announcing.DEMO)
     left.write_text(f"GATEWAY_AMQP_URL=amqp://127.0.0.1:{free_port()}/\n")
     assert "amqp_url" not in here.settings_here().model_fields_set
 
@@ -232,8 +234,10 @@ def test_nothing_here_and_nothing_named_says_what_to_start() -> None:
 def test_state_directory_of_an_up_elsewhere_leads_to_it(tmp_path: Path, gateway_url: str) -> None:
     state = tmp_path / "state"
     state.mkdir()
-    with here.announced(
-        here.UP, here.env_file_of(here.UP, state), {"GATEWAY_AMQP_URL": gateway_url}
+    with announcing.announced(
+        announcing.UP,
+        announcing.env_file_of(announcing.UP, state),
+        {"GATEWAY_AMQP_URL": gateway_url},
     ):
         done = run("dead", "list", env={"GATEWAY_STATE_DIR": str(state)})
     assert done.stderr == FOUND.format("`gateway up`") + "No dead letters.\n"
@@ -247,7 +251,7 @@ def test_file_that_is_not_there_is_one_sentence(checkout: Path) -> None:
 @pytest.mark.usefixtures("checkout")
 def test_announcement_is_for_its_owner_and_for_any_value(vhost_url: str) -> None:
     values = {"api_key": 'it\'s \\ a "key" # of many letters', "telegram_token": "1:a b"}
-    with running(here.DEMO, vhost_url, **values) as file:
+    with running(announcing.DEMO, vhost_url, **values) as file:
         assert file.stat().st_mode & 0o777 == 0o600
         found = here.settings_here()
     assert found.api_key is not None

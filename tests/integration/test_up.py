@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from admin.here import UP, announced, env_file_of
+from admin.announcing import UP, announced, env_file_of
 from common.envelope import EventType
 from deploy.local.node import Node, free_port
 from tests.support.happenings import event
