@@ -30,7 +30,7 @@ WIRE_VERSION: Final = 1
 
 
 class Status(StrEnum):
-    """Where a delivery is; the last four are final."""
+    """Where a delivery is."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -39,6 +39,13 @@ class Status(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    DISCARDED = "discarded"
+
+
+FINAL: Final = frozenset(
+    {Status.SENT, Status.FAILED, Status.EXPIRED, Status.CANCELLED, Status.DISCARDED}
+)
+"""Where a delivery stays, unless an operator puts it back."""
 
 
 class WireModel(BaseModel):
@@ -122,6 +129,13 @@ class CopyOf(WireModel):
     address: str
 
 
+class Origin(WireModel):
+    """What a delivery came out of, where that was no request of its own."""
+
+    kind: str = Field(description="batch, schedule, fallback, console, …")
+    id: str
+
+
 class Delivery(WireModel):
     """One notification to one recipient: the body of one AMQP message, never changed after 202."""
 
@@ -144,6 +158,8 @@ class Delivery(WireModel):
     telegram: WireTelegram | None = None
     vk: WireVk | None = None
     copy_of: CopyOf | None = None
+    owner: str | None = Field(None, description="the API key that it was accepted with")
+    origin: Origin | None = None
     tags: list[str] = Field(default_factory=list)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -154,13 +170,43 @@ class Delivery(WireModel):
 
 
 class EventType(StrEnum):
-    """What can become true of a delivery on its way (the last word of an event's routing key)."""
+    """What can become true of a delivery on its way (the last word of an event's routing key).
+
+    The last four are operators' work on dead letters.
+    """
 
     SENT = "sent"
     RETRYING = "retrying"
     DELAYED = "delayed"
     FAILED = "failed"
     EXPIRED = "expired"
+    REQUEUED = "requeued"
+    REDIRECTED = "redirected"
+    DISCARDED = "discarded"
+    IMPORTED = "imported"
+
+    @property
+    def status(self) -> Status:
+        """Where it leaves the delivery."""
+        return _LEAVES[self]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more becomes of the delivery by itself."""
+        return self.status in FINAL
+
+
+_LEAVES: Final = {
+    EventType.SENT: Status.SENT,
+    EventType.RETRYING: Status.RETRYING,
+    EventType.DELAYED: Status.RETRYING,
+    EventType.FAILED: Status.FAILED,
+    EventType.EXPIRED: Status.EXPIRED,
+    EventType.REQUEUED: Status.QUEUED,
+    EventType.REDIRECTED: Status.QUEUED,
+    EventType.DISCARDED: Status.DISCARDED,
+    EventType.IMPORTED: Status.FAILED,
+}
 
 
 class Event(WireModel):
@@ -176,12 +222,16 @@ class Event(WireModel):
     notification_id: UUID
     channel: Channel
     priority: Priority
+    owner: str | None = Field(None, description="the delivery's")
+    origin: Origin | None = Field(None, description="the delivery's")
+    address: str | None = Field(None, description="where it goes, if not where its body says")
     at: AwareDatetime
     generation: int = 0
     attempt: int = Field(0, description="attempts made so far, this one included")
     outcome: str | None = Field(None, description="kind of outcome, in lower case")
     code: str | None = None
     message: str | None = None
+    fail_class: str | None = Field(None, description="why it is a dead letter")
     provider_id: str | None = None
     began_at: AwareDatetime | None = Field(None, description="when the attempt just made began")
     took_ms: int | None = Field(None, description="for how long it took")

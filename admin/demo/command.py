@@ -91,7 +91,7 @@ def demo(
             api, inbox = stack.enter_context(_gateway(directory, broker))
             is_up = True
             board = DemoBoard(EXAMPLES)
-            following = stack.enter_context(Following(broker.url, board.note, with_queued=True))
+            following = stack.enter_context(Following(broker.url, board.note, with_accepted=True))
             _play(console, board, following, api)
             where = [] if exit_ else [*places(api, inbox, broker.page)]
             print_closing(console, board.failures(), inbox, where)

@@ -18,6 +18,7 @@ from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.walk import Specimen, specimen_of, specimens
 from broker_topology.dead_letters.work import Worklist
 from broker_topology.topology import UNROUTED, dead_queue
+from common import failure
 from common.broker.consumer import clean_headers
 from common.channels import CHANNELS
 from common.errors import ArgumentError
@@ -136,7 +137,7 @@ def read_records(file: Path) -> Iterator[Record]:
 def _record(specimen: Specimen) -> Record:
     letter, body = specimen.letter, specimen.body
     headers = clean_headers(specimen.headers)
-    if headers.get("gw-fail-class") != letter.failed_as:
+    if headers.get(failure.CLASS) != letter.failed_as:
         headers |= failure_headers(letter)  # what only the broker's own headers said
     try:
         text, encoded = body.decode(), None

@@ -64,10 +64,7 @@ def dead_letter_of(delivery: Delivery, outcome: Outcome) -> publications.Publica
         received,
         key,
         Progress(1),
-        fail_class=FailClass.REJECTED,
-        code=outcome.code,
-        message=outcome.message,
-        at=utc_now(),
+        publications.failure(FailClass.REJECTED, outcome.code, outcome.message, at=utc_now()),
     )
 
 

@@ -50,12 +50,13 @@ def make_delivery(**changes: Any) -> Delivery:
 
 
 @contextmanager
-def amqp_channel(url: str) -> Iterator[BlockingChannel]:
-    """A pika channel with confirms on a connection of its own."""
+def amqp_channel(url: str, confirm: bool = True) -> Iterator[BlockingChannel]:
+    """A pika channel, with confirms unless it is said otherwise, on a connection of its own."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
     try:
         channel = connection.channel()
-        channel.confirm_delivery()
+        if confirm:
+            channel.confirm_delivery()
         yield channel
     finally:
         connection.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.channels import Channel
-from common.envelope import Delivery, Event, Progress
+from common.envelope import Delivery, Event, EventType, Progress
 
 RECORDED = sorted(Path(__file__).with_name("recorded").glob("*.json"))
 MESSAGES = [(file.stem, one) for file in RECORDED for one in json.loads(file.read_text())]
@@ -46,4 +46,4 @@ def test_every_kind_of_every_channel_is_recorded() -> None:
         assert any(one[channel] for one in bodies if one["channel"] == channel)
     assert any(one["copy_of"] for one in bodies)
     events = {one["body"]["type"] for _, one in MESSAGES if one["kind"] == "Event"}
-    assert events == {"sent", "retrying", "delayed", "failed", "expired"}
+    assert events == {one.value for one in EventType}
