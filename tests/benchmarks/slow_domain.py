@@ -25,7 +25,8 @@ from common.settings import load_settings
 from deploy.local.node import Node
 from senders.outcome import Scope, Throttled
 from senders.provider import Limits
-from tests.support.queues import eventually, make_delivery
+from tests.support.polling import eventually
+from tests.support.queues import make_delivery
 from tests.support.scripted import ScriptedProvider, running_sender
 
 SAMPLES = 80

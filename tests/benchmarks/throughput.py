@@ -20,8 +20,9 @@ from rich.table import Table
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from deploy.local.node import Node
+from tests.support.polling import until
 from tests.support.queues import count, make_delivery
-from tests.support.running import Gateway, running_gateway, until
+from tests.support.running import Gateway, running_gateway
 
 MESSAGES = 4000
 CONNECTIONS = 32

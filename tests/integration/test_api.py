@@ -21,7 +21,8 @@ from common.channels import Channel
 from common.envelope import Delivery
 from common.errors import SETTINGS_EXIT_CODE
 from deploy.local.node import Node
-from tests.support.queues import amqp_channel, count, eventually
+from tests.support.polling import eventually
+from tests.support.queues import amqp_channel, count
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
 NOTIFICATION = {"to": "email:ada@example.com", "subject": "Hello", "text": "world"}

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pika
@@ -17,6 +16,7 @@ import pytest
 
 from deploy.local import node as local_node
 from deploy.local.node import BrokerError, Node, free_port
+from tests.support.polling import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,25 +55,17 @@ def publish(connection: pika.BlockingConnection, body: bytes) -> None:
     channel.basic_publish("", "kept", body, persistent, mandatory=True)
 
 
-def take(url: str, timeout_s: float = 20) -> bytes | None:
+def take(url: str) -> bytes:
     """Take one message from `kept`, whose leader may still be being elected."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+
+    def taken() -> bytes | None:
         with contextlib.suppress(pika.exceptions.AMQPError), connect(url) as connection:
             _, _, body = connection.channel().basic_get("kept", auto_ack=True)
-            if body is not None:
-                return bytes(body)
-        time.sleep(0.1)
-    return None
+            return None if body is None else bytes(body)
+        return None
 
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 20) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    body: bytes = until(taken)
+    return body
 
 
 def descendants(pid: int) -> set[int]:
@@ -176,7 +168,7 @@ def test_confirmed_message_survives_kill_and_restart(node: Node) -> None:
     register = next(node.directory.glob("data/*/quorum/*/names.dets"))
     with connect(url) as connection:
         publish(connection, b"first")
-        assert wait_until(lambda: b"crash_kept" in register.read_bytes())
+        until(lambda: b"crash_kept" in register.read_bytes())
         publish(connection, b"second")
     node.kill()
     assert not node.is_running()
@@ -193,7 +185,7 @@ def test_stopped_node_leaves_no_process(tmp_path: Path) -> None:
     node.stop()
     node.stop()
     assert not node.is_running()
-    assert wait_until(lambda: not living(running))
+    until(lambda: not living(running))
 
 
 def test_killed_owner_leaves_no_process(owner: subprocess.Popen[str]) -> None:
@@ -201,7 +193,7 @@ def test_killed_owner_leaves_no_process(owner: subprocess.Popen[str]) -> None:
     assert len(running) >= 4
     owner.kill()
     owner.wait()
-    assert wait_until(lambda: not living(running))
+    until(lambda: not living(running))
 
 
 def test_leftover_node_is_ended_by_the_next_start(
@@ -217,7 +209,7 @@ def test_leftover_node_is_ended_by_the_next_start(
         server = int((tmp_path / "broker" / "beam.pid").read_text())
         assert server in living(running)
         with Node.create(tmp_path / "broker") as node:
-            assert wait_until(lambda: not living(running))
+            until(lambda: not living(running))
             assert node.ctl("eval", "1.").strip() == "1"
     finally:
         for pid in living(running):
@@ -231,7 +223,7 @@ def test_occupied_port_is_reported_and_nothing_left(tmp_path: Path) -> None:
         with pytest.raises(BrokerError, match="another program has its port"):
             node.start()
     assert not node.is_running()
-    assert wait_until(lambda: not living(descendants(os.getpid()) - before))
+    until(lambda: not living(descendants(os.getpid()) - before))
 
 
 def test_names_that_would_break_the_configuration_are_refused(tmp_path: Path) -> None:
@@ -303,4 +295,4 @@ def test_cluster_of_three_keeps_a_message_when_one_is_killed(tmp_path: Path) -> 
             publish(connection, b"again")
         assert take(second.amqp_url()) == b"again"
         running = descendants(os.getpid())
-    assert wait_until(lambda: not living(running))
+    until(lambda: not living(running))

@@ -12,8 +12,9 @@ from common.broker.errors import Blocked, NotConnected, Returned, Unconfirmed
 from common.broker.lanes import Lane
 from common.broker.publisher import Publisher
 from deploy.local.node import Node
+from tests.support.polling import eventually
 from tests.support.proxy import Proxy
-from tests.support.queues import amqp_channel, count, eventually, put, take
+from tests.support.queues import amqp_channel, count, put, take
 
 OPEN = type("Open", (), {"is_open": True, "opened": lambda self: asyncio.sleep(0)})()
 

@@ -26,8 +26,9 @@ from common.broker.urls import addresses_of
 from common.errors import GatewayError
 from deploy.local.node import free_port
 from tests.support.dead_letters import bury
+from tests.support.polling import eventually
 from tests.support.proxy import Proxy
-from tests.support.queues import amqp_channel, eventually, make_delivery
+from tests.support.queues import amqp_channel, make_delivery
 
 NOWHERE = "http://127.0.0.1:1"
 

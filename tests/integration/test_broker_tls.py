@@ -26,7 +26,8 @@ from deploy.local.node import Node, free_port
 from deploy.local.server import find_scripts
 from senders.limits.limiter import Limiter
 from tests.integration.test_api import NOTIFICATION, PATH, api, until_ready
-from tests.support.queues import eventually, make_delivery
+from tests.support.polling import eventually
+from tests.support.queues import make_delivery
 
 pytestmark = pytest.mark.skipif(
     find_scripts() is None, reason="needs rabbitmq-server on this machine"

@@ -20,7 +20,7 @@ from broker_topology.apply import apply
 from broker_topology.connect import TopologyError
 from common.broker.connection import Broker
 from common.broker.errors import NotConnected
-from tests.support.queues import eventually
+from tests.support.polling import eventually
 
 Ending = Callable[[socket.socket, ssl.SSLContext], None]
 

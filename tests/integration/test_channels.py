@@ -31,7 +31,8 @@ from senders.process import make_provider
 from senders.provider import Provider, Transmitter
 from senders.telegram.provider import TelegramProvider
 from senders.vk.provider import VkProvider, random_id
-from tests.support.queues import eventually, make_delivery
+from tests.support.polling import eventually
+from tests.support.queues import make_delivery
 from tests.support.scripted_servers import Answer, Closing, Deed, Endless, ScriptedHttp, http
 
 TOKEN = "123456:s3cret-part"

@@ -31,7 +31,8 @@ from common.errors import ArgumentError
 from common.settings import Rate
 from senders.outcome import Rejected
 from tests.support.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
-from tests.support.queues import EventLog, amqp_channel, count, eventually, make_delivery, put, take
+from tests.support.polling import eventually
+from tests.support.queues import EventLog, amqp_channel, count, make_delivery, put, take
 from tests.support.scripted import ScriptedProvider, running_sender
 
 EVERYTHING = Selection()

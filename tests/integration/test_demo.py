@@ -16,9 +16,9 @@ import pytest
 from broker_topology.apply import apply, present
 from deploy.local.node import Node
 from deploy.local.stack import checkout
+from tests.support.polling import until
 from tests.support.processes import DEAF, working_for
 from tests.support.queues import count
-from tests.support.running import until
 from tests.support.terminal import at_terminal, too_wide
 
 DEMO = [sys.executable, "-P", "-m", "admin", "demo"]
@@ -41,7 +41,9 @@ def started_demo(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A demo that has come as far as to say these words; killed at the end if it still runs."""
     with output.open("w") as sink:
-        demo = subprocess.Popen(DEMO, env=environment, cwd=output.parent, stdout=sink, stderr=sink)
+        demo = subprocess.Popen(
+            [*before, *DEMO], env=environment, cwd=output.parent, stdout=sink, stderr=sink
+        )
     try:
         until(lambda: words in output.read_text() or demo.poll() is not None, 90)
         assert demo.poll() is None, output.read_text()
@@ -88,7 +90,7 @@ def test_demo_ends_well_where_output_is_ascii(environment: dict[str, str], tmp_p
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "three senders ?" in done.stdout
+    assert "the senders ?" in done.stdout
 
 
 def test_commands_in_another_terminal_use_the_demo(

@@ -15,9 +15,9 @@ from common.envelope import Event, EventType, event_id, utc_now
 from deploy.local.node import Node
 from tests.support.dead_letters import bury
 from tests.support.happenings import accepted, event
+from tests.support.polling import eventually, until
 from tests.support.proxy import Proxy
-from tests.support.queues import amqp_channel, count, eventually, make_delivery, put
-from tests.support.running import until
+from tests.support.queues import amqp_channel, count, make_delivery, put
 
 DELIVERY = make_delivery()
 

@@ -18,8 +18,9 @@ from broker_topology.dead_letters.selection import Selection
 from common.settings import Settings
 from gateway_api.app import create_app
 from tests.support.dead_letters import bury_all, reason
+from tests.support.polling import eventually
 from tests.support.proxy import Proxy
-from tests.support.queues import eventually, make_delivery
+from tests.support.queues import make_delivery
 
 TIMEOUT_S = 1.0
 MARGIN_S = 1.0  # for a machine that has other things to do

@@ -17,6 +17,7 @@ from senders.email.provider import EmailProvider
 from senders.outcome import Moved, Outcome, Rejected, Reply, Sent
 from senders.retry import FailClass
 from senders.said import MOST_SECONDS
+from tests.support.polling import eventually
 from tests.support.providers import (
     channel_of,
     delivery_for,
@@ -26,7 +27,7 @@ from tests.support.providers import (
     serving,
     vk_error,
 )
-from tests.support.queues import EventLog, count, eventually, make_delivery, put, take
+from tests.support.queues import EventLog, count, make_delivery, put, take
 from tests.support.scripted import running_sender
 from tests.support.scripted_servers import (
     Answer,

@@ -153,7 +153,8 @@ async def test_wrong_message_is_refused_in_the_apis_words(
 
 
 async def test_length_counts_after_entities(bot: Bot) -> None:
-    await bot.send_message(42, f"<b>{'a' * 4096}</b>", "HTML")
+    message = await bot.send_message(42, f"<b>{'a' * 4096}</b>", "HTML")
+    assert message.text == "a" * 4096
 
 
 async def _outcome(bot: Bot, chat_id: int) -> type[TelegramError] | None:

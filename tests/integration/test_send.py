@@ -24,8 +24,9 @@ from broker_topology.users import provide_users
 from common.errors import GatewayError
 from deploy.local.node import Node
 from gateway_api.notifications.options import EmailOptions, TelegramOptions, VkOptions
+from tests.support.polling import until
 from tests.support.queues import count
-from tests.support.running import Gateway, running_gateway, until
+from tests.support.running import Gateway, running_gateway
 from tests.support.scripted_servers import ScriptedHttp, http
 
 KEY = "a-key-of-sixteen-letters-or-more"

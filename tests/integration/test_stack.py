@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import SETTINGS_EXIT_CODE
 from deploy.local.stack import Service, Stack, plain_environment
-from tests.support.running import until
+from tests.support.polling import until
 
 
 def pid(stack: Stack, service: Service) -> int:

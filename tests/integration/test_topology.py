@@ -18,6 +18,7 @@ from broker_topology.live import read_topology
 from broker_topology.management import ManagementUnavailableError
 from broker_topology.topology import build
 from deploy.local.node import Node
+from tests.support.polling import until
 
 MISSING_COUNT = len(build().exchanges) + len(build().queues)
 NOWHERE = "http://127.0.0.1:1"
@@ -35,14 +36,14 @@ def channel(vhost_url: str) -> Iterator[BlockingChannel]:
 
 def await_message(channel: BlockingChannel, queue: str, timeout_s: float = 10) -> tuple[int, str]:
     """Delivery tag and routing key of the next message in the queue."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+
+    def found() -> tuple[int, str] | None:
         method, _, body = channel.basic_get(queue)
-        if method:
-            assert body == BODY
-            return method.delivery_tag, method.routing_key
-        time.sleep(0.05)
-    raise AssertionError(f"nothing arrived in {queue} within {timeout_s} s")
+        assert method is None or body == BODY
+        return (method.delivery_tag, method.routing_key) if method else None
+
+    message: tuple[int, str] = until(found, timeout_s)
+    return message
 
 
 def damage(channel: BlockingChannel) -> None:

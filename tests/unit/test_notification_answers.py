@@ -17,7 +17,7 @@ from common.broker.errors import (
 from common.settings import Settings, load_settings
 from gateway_api.documentation.models import Accepted
 from tests.support.api_client import NOTIFICATION, FakeBroker, api, assert_problem
-from tests.support.queues import eventually
+from tests.support.polling import eventually
 
 
 async def test_accepted_notification_was_published_and_has_a_location() -> None:
