@@ -7,7 +7,7 @@ that older readers must not misread raises `WIRE_VERSION`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, Self
@@ -285,9 +285,9 @@ class Progress:
     def to_headers(self) -> dict[str, int | str]:
         """Headers for a republished delivery; only what differs from a fresh one."""
         headers: dict[str, int | str] = {}
-        for name, value in asdict(self).items():
-            if value:
-                headers[PROGRESS_PREFIX + name.removesuffix("_ms").replace("_", "-")] = value
+        for field_name, header in _PROGRESS_HEADERS:
+            if value := getattr(self, field_name):
+                headers[header] = value
         return headers
 
     @classmethod
@@ -305,6 +305,12 @@ class Progress:
             last_answer=_text(headers.get("gw-last-answer")),
             trial=_whole_number(headers, "gw-trial"),
         )
+
+
+_PROGRESS_HEADERS: Final = tuple(
+    (one.name, PROGRESS_PREFIX + one.name.removesuffix("_ms").replace("_", "-"))
+    for one in fields(Progress)
+)
 
 
 def target(delivery: Delivery, progress: Progress) -> Delivery:

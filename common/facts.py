@@ -165,7 +165,7 @@ def read_subject(
 ) -> tuple[Progress, Subject]:
     """How far a dead letter had come, and whose it is. Raises UndecodableError.
 
-    routing_key: `<channel>.<priority>` are its last two words.
+    routing_key: `<channel>.<priority>` are its last two words, or it is the dead letters' queue.
     """
     try:
         progress = Progress.from_headers(headers)
@@ -180,9 +180,13 @@ def read_subject(
 
 
 def _named(message_id: str | None, routing_key: str) -> Unreadable | None:
-    """What id and key say of a delivery; None when they are none of ours."""
+    """What id and key say of a delivery; None when they are none of ours.
+
+    The key of one that came back from a file has no priority: it counts as normal.
+    """
     found = _OUR_ID.fullmatch(message_id or "")
-    channel, _, priority = ".".join(routing_key.split(".")[-2:]).partition(".")
-    if not found or channel not in list(Channel) or priority not in list(Priority):
+    channel, _, word = ".".join(routing_key.split(".")[-2:]).partition(".")
+    if not found or channel not in list(Channel):
         return None
-    return Unreadable(found[0], UUID(found[1]), Channel(channel), Priority(priority))
+    priority = Priority(word) if word in list(Priority) else Priority.NORMAL
+    return Unreadable(found[0], UUID(found[1]), Channel(channel), priority)

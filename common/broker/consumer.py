@@ -26,6 +26,7 @@ class Received:
     body: bytes
     headers: dict[str, Any]
     message_id: str | None
+    exchange: str
     routing_key: str
     redelivered: bool
     _message: AbstractIncomingMessage = field(repr=False)
@@ -41,21 +42,25 @@ class Received:
         """Whether the channel is gone, so that the broker delivers the message again."""
         return self._message.channel.is_closed
 
-    async def ack(self) -> None:
-        """Take the message out of its queue. Raises ChannelLost when that cannot be done."""
+    async def ack(self, *, all_before: bool = False) -> None:
+        """Take the message out of its queue. Raises ChannelLost when that cannot be done.
+
+        all_before: with every one that its consumer got before it and that is not acked yet.
+        """
         if self.is_lost:  # the client library would wait for a socket that is gone
             raise ChannelLost("the channel was lost before the ack")
         with losses(ChannelLost, "the channel was lost before the ack"):
             async with asyncio.timeout(ACK_TIMEOUT_S):
-                await self._message.ack()
+                await self._message.ack(multiple=all_before)
 
 
 class Consumer:
-    """The messages of one queue, one at a time; made by `consume`."""
+    """The messages of one queue, one after another; made by `consume`."""
 
-    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+    def __init__(self, channel: AbstractChannel, queue: str, prefetch: int) -> None:
         self._channel = channel
         self._queue = queue
+        self._prefetch = prefetch
         self._tag: str | None = None
         self._inbox: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
         self._lost = False
@@ -67,7 +72,7 @@ class Consumer:
                 self._channel.close_callbacks.add(self._on_loss)
                 underlay = await self._channel.get_underlay_channel()
                 underlay.on_consumer_cancel_callbacks.add(self._on_loss)
-                await self._channel.set_qos(prefetch_count=1)
+                await self._channel.set_qos(prefetch_count=self._prefetch)
                 queue = await self._channel.get_queue(self._queue, ensure=False)
                 self._tag = await queue.consume(self._inbox.put)
 
@@ -102,14 +107,14 @@ class Consumer:
 
 
 @contextlib.asynccontextmanager
-async def consume(broker: Broker, queue: str) -> AsyncIterator[Consumer]:
-    """Consume a queue with prefetch 1 and manual acks on a channel of its own.
+async def consume(broker: Broker, queue: str, prefetch: int = 1) -> AsyncIterator[Consumer]:
+    """Consume a queue with manual acks on a channel of its own.
 
-    Leaving returns a message that was pushed and not acked to the queue. Raises NotConnected,
-    and ChannelLost when the queue is missing or the user may not read it.
+    prefetch: most messages in hand. Leaving returns those not acked to the queue. Raises
+    NotConnected, and ChannelLost when the queue is missing or the user may not read it.
     """
     async with broker.channel() as channel:
-        consumer = Consumer(channel, queue)
+        consumer = Consumer(channel, queue, prefetch)
         await consumer.start()
         yield consumer
 
@@ -119,6 +124,7 @@ def _received(message: AbstractIncomingMessage) -> Received:
         body=message.body,
         headers=dict(message.headers),
         message_id=message.message_id,
+        exchange=message.exchange or "",
         routing_key=message.routing_key or "",
         redelivered=bool(message.redelivered),
         _message=message,
