@@ -15,7 +15,7 @@ from tests.support.proxy import Proxy
 from tests.support.queues import count, make_delivery, put
 from tests.support.running import Gateway, running_gateway
 from tests.support.scripted import ScriptedProvider, running_sender
-from tests.unit.test_alerts import RABBITMQ
+from tests.unit.deploy.test_alerts import RABBITMQ
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -15,7 +15,7 @@ from broker_topology.topology import build
 from common.http.problems import CATALOGUE
 from common.watching import metrics
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 GRAFANA = ROOT / "deploy" / "grafana"
 
 # What rabbitmq_prometheus exports; tests/integration/test_metrics.py finds each on a real broker.

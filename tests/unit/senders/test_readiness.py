@@ -12,7 +12,7 @@ from senders.limits.limiter import Claim, Limiter
 from senders.metrics import readiness
 from senders.outcome import Misconfigured, Outcome, Scope, Throttled, Transient
 from senders.provider import Limits
-from tests.unit.test_limits import HOUR_S, Clock
+from tests.unit.senders.test_limits import HOUR_S, Clock
 
 
 class Connected(Broker):

@@ -18,7 +18,7 @@ from deploy.local import node as local_node
 from deploy.local.node import BrokerError, Node, free_port
 from tests.support.polling import until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 # A process that owns a node and waits to be killed.
 OWNER = """

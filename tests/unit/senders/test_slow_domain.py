@@ -10,7 +10,7 @@ import pytest
 from senders.limits.limiter import Limiter
 from senders.outcome import Outcome, Scope, Sent, Throttled
 from senders.provider import Limits
-from tests.unit.test_limits import HOUR_S, Clock
+from tests.unit.senders.test_limits import HOUR_S, Clock
 
 LIMITS = Limits(domain="slow.example")
 DAY_S = 24 * HOUR_S

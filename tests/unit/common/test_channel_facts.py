@@ -20,7 +20,7 @@ from gateway_api.notifications.recipients import Recipient, parse_recipient
 from gateway_api.notifications.request import NotificationRequest
 from senders.process import make_provider
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROWS = list(FACTS.items())
 each_row = pytest.mark.parametrize(("channel", "facts"), ROWS, ids=list(FACTS))
 each_channel = pytest.mark.parametrize("channel", list(Channel))

@@ -25,7 +25,7 @@ from common.settings import load_settings
 from deploy.local.node import Node, free_port
 from deploy.local.server import find_scripts
 from senders.limits.limiter import Limiter
-from tests.integration.test_api import NOTIFICATION, PATH, api, until_ready
+from tests.integration.gateway_api.test_api import NOTIFICATION, PATH, api, until_ready
 from tests.support.polling import eventually
 from tests.support.queues import make_delivery
 

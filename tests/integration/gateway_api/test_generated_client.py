@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_api import api, taken, until_ready
+from tests.integration.gateway_api.test_api import api, taken, until_ready
 
 MODULE = "generated_gateway_client"
 

@@ -16,7 +16,7 @@ from deploy.sandbox import Sandbox
 from deploy.sandbox.inbox.records import Call, Message
 from deploy.sandbox.inbox.store import MAX_KEPT, Inbox
 from senders.process import make_provider
-from tests.integration.test_channels import lane_of, sandbox_settings
+from tests.integration.senders.test_channels import lane_of, sandbox_settings
 from tests.support.queues import make_delivery
 
 ATTACK = "<script>alert('x')</script>\"><img src=x>"

@@ -15,7 +15,7 @@ from senders.outcome import (
     Transient,
 )
 from senders.provider import Limits
-from tests.unit.test_limits import ANY, HOUR_S, Clock, waits
+from tests.unit.senders.test_limits import ANY, HOUR_S, Clock, waits
 
 REFUSED = Misconfigured("535 5.7.8")
 DENIED = Misconfigured("554 5.7.1", is_certain=False)

@@ -15,7 +15,7 @@ from common.settings import (
 )
 from common.settings.table import settings_table
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_defaults_need_nothing() -> None:

@@ -233,7 +233,7 @@ async def test_catalogue_can_be_fetched() -> None:
 
 
 def test_documentation_lists_exactly_the_catalogue() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[4] / "docs" / "api.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
 
     wanted = [(kind.code, str(kind.status), kind.title, kind.remedy) for kind in CATALOGUE.values()]
