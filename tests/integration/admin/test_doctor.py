@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -27,12 +27,6 @@ from tests.support.queues import count, make_delivery, put, take
 from tests.support.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
 
 SECRET = "s3cret-pass-word"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as sandbox:
-        yield sandbox
 
 
 def sandbox_settings(sandbox: Sandbox) -> dict[str, str]:
@@ -298,7 +292,7 @@ async def test_before_the_first_start_only_what_is_named_is_looked_at(
     port = free_port()
     usual = SecretStr(f"amqp://guest:guest@127.0.0.1:{port}/")
     monkeypatch.setattr(here, "load_settings", lambda: _unnamed(usual))
-    monkeypatch.setattr(here, "_running", lambda *_, **__: [])
+    monkeypatch.setattr(here, "running", lambda *_, **__: [])
     broker = (await examine({"API_PORT": "0"}))["broker"]
     assert broker["state"] == "skipped"
     assert "`gateway up` starts one" in broker["detail"]

@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -16,18 +15,6 @@ from deploy.sandbox import Sandbox
 from deploy.sandbox.faults import FAULTS, MAGIC, find_magic, magic_table
 
 ATTACK = "<script>alert('x')</script>\"><img src=x>"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
-
-
-@pytest.fixture
-async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=sandbox.http_url) as client:
-        yield client
 
 
 async def _send(http: httpx.AsyncClient, chat_id: str = "42", text: str = "Hi") -> httpx.Response:

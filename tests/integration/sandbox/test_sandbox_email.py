@@ -16,12 +16,6 @@ DELIVERY_ID = "0190163d-8694-739b-aea5-966c26f8ad90-1"
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
-
-
-@pytest.fixture
 async def client(sandbox: Sandbox) -> AsyncIterator[aiosmtplib.SMTP]:
     smtp = _client(sandbox)
     await smtp.connect()

@@ -1,7 +1,5 @@
 """What the stand-in APIs answer to calls that nobody can read: a refusal in their own shape."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
@@ -14,18 +12,6 @@ DEEP = "[" * 100_000
 NOT_UTF_8 = "Bad Request: strings must be encoded in UTF-8"
 HALF = '{"chat_id": 42, "text": "\\ud800"}'
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
-
-
-@pytest.fixture
-async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=sandbox.http_url) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

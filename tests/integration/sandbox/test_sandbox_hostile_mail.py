@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,12 +14,6 @@ _WORD = b"=?utf-8?b?0JfQsNC60LDQtw==?="
 _PART = b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n'
 _NESTED = b"".join(_PART % (n, n) for n in range(2_000))
 _MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
 
 
 async def _talk(sandbox: Sandbox, *lines: bytes) -> list[bytes]:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -21,18 +20,6 @@ from tests.support.queues import make_delivery
 
 ATTACK = "<script>alert('x')</script>\"><img src=x>"
 REPEATED = "no answer: accepted, then the connection was reset"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
-
-
-@pytest.fixture
-async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=sandbox.http_url) as client:
-        yield client
 
 
 async def _deliver(sandbox: Sandbox, channel: str, address: str, tries: int, **more: Any) -> str:

@@ -1,25 +1,11 @@
 """What the sandbox answers where there is nothing: a page to a browser, JSON to others."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
 from deploy.sandbox import Sandbox
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
-
-
-@pytest.fixture
-async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=sandbox.http_url) as client:
-        yield client
 
 
 MISSING = [

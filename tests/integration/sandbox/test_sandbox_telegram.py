@@ -28,21 +28,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecatio
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
-
-
-@pytest.fixture
 async def bot(sandbox: Sandbox) -> AsyncIterator[Bot]:
     async with Bot(TOKEN, base_url=f"{sandbox.http_url}/bot") as running:
         yield running
-
-
-@pytest.fixture
-async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=sandbox.http_url) as client:
-        yield client
 
 
 async def test_accepted_message_is_answered_and_in_the_inbox(sandbox: Sandbox, bot: Bot) -> None:

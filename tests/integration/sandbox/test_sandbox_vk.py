@@ -1,7 +1,7 @@
 """The stand-in VK API, driven by vk_api through an adapter that rewrites its fixed address."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -30,12 +30,6 @@ class _ToSandbox(requests.adapters.HTTPAdapter):
         assert request.url is not None
         request.url = request.url.replace(REAL, self._url)
         return super().send(request, timeout=0.4)
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
 
 
 @pytest.fixture

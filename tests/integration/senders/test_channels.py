@@ -54,12 +54,6 @@ def sandbox_settings(sandbox: Sandbox) -> Settings:
     )
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox.running() as running:
-        yield running
-
-
 @asynccontextmanager
 async def lane_of(channel: Provider) -> AsyncIterator[Transmitter]:
     lane = channel.transmitter()
