@@ -96,3 +96,14 @@ async def test_decision_says_whether_the_attempt_counted(
     [event] = events.heard
     assert (event.type, event.began_at, event.took_ms) == (kind, attempt.began_at, 7)
     assert parked._value.get() == before + 1
+
+
+async def test_what_only_waits_for_its_turn_is_told_to_nobody() -> None:
+    publisher = Taking(Broker("amqp://nowhere", name="fake"))
+    events = Told(publisher)
+    settlement = Settlement(publisher, events, "telegram.normal", Memory(10), utc_now)
+    message = InHand()
+    paced = metrics.PARKED.labels("telegram", "paced")
+    before = paced._value.get()
+    await settlement.hold(Case(cast(Received, message), make_delivery(), Progress()), Progress(), 5)
+    assert (events.heard, message.is_acked, paced._value.get()) == ([], True, before + 1)
