@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common.envelope import Channel
+from common.channels import Channel
 
 
 def api() -> None:

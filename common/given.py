@@ -143,7 +143,8 @@ def _content(given: Given) -> str:
         ) from error
     if not text:
         raise NotNowError(
-            f"{variable} names {path}, which is empty; write the value into it, or unset {variable}"
+            f"{variable} names {shown_path(path)}, which is empty; write the value into it, or "
+            f"unset {variable}"
         )
     return text
 

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from common.channels import FACTS
 from common.settings import Settings
 
 # httpx writes request URLs, and Telegram's hold the token; urllib3 quotes a provider's headers as
@@ -19,10 +20,9 @@ _TOO_TALKATIVE = {
     "aiormq": logging.CRITICAL,
     "aio_pika": logging.CRITICAL,
     "pika": logging.CRITICAL,
-    "telegram": logging.WARNING,
-    "mail.log": logging.WARNING,
     "asyncio": logging.WARNING,
     "opentelemetry": logging.ERROR,
+    **{name: logging.WARNING for facts in FACTS.values() for name in facts.loggers},
 }
 
 

@@ -17,20 +17,24 @@ from starlette.types import ASGIApp
 
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
+from common.channels import sent_messages
+from common.http.keys import BearerKey, ThisMachineOnly
+from common.http.methods import HeadAsGet, allowed_methods
+from common.http.problems import CATALOGUE, PROBLEM_JSON, Problem
+from common.http.stopping import AnswerWhenStopped
 from common.settings import Settings
-from common.watching.tracing import is_untraced
+from common.watching import tracing
 from gateway_api.dead_letters.endpoints import add_dead_letters
+from gateway_api.direct import Direct, Fork, fault
 from gateway_api.documentation import operations
 from gateway_api.documentation.openapi import openapi_document
 from gateway_api.health import Health
-from gateway_api.http.methods import HeadAsGet, allowed_methods
-from gateway_api.http.stopping import AnswerWhenStopped
-from gateway_api.keys import BearerKey, ThisMachineOnly
 from gateway_api.metrics import observe_api, show_metrics
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.notifications.endpoint import Notifications
-from gateway_api.problems import CATALOGUE, PROBLEM_JSON, Problem
 from gateway_api.topology_watch import TopologyWatch
+
+SENDING_PATH = "/v1/notifications"
 
 
 def create_app(
@@ -57,7 +61,7 @@ def create_app(
     app = FastAPIOffline(
         title="Message gateway",
         version=version("message-gateway"),
-        description="One POST becomes an email, a Telegram message or a VK message.",
+        description=f"One POST becomes {sent_messages()}.",
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
@@ -65,39 +69,48 @@ def create_app(
         swagger_ui_parameters={"validatorUrl": None},
         # Spans of requests when tracing is on; its metrics and logs would double ours.
         telemetry={
+            "tracing": tracing.is_recording(),
             "metrics": False,
             "logs": False,
             "operation_spans": False,
             "auto_configure": False,
-            "exclude": is_untraced,
+            "exclude": tracing.is_untraced,
         },
     )
     observe_api(broker)
     acceptance = Acceptance(settings, broker, publisher, topology)
-    _add_sending(app, Notifications(acceptance, settings.max_body_bytes))
+    sending = Direct(Notifications(acceptance, settings.max_body_bytes))
+    _document_sending(app, sending)
     _add_routes(app, Health(broker, topology))
     add_dead_letters(app, settings)
     _add_error_answers(app)
+    guarded = partial(_guarded, settings)
     app.add_middleware(HeadAsGet)
-    if settings.api_key is not None:
-        app.add_middleware(BearerKey, key=settings.api_key.get_secret_value())
-    else:
-        app.add_middleware(ThisMachineOnly, names=[settings.api_host])
-    app.add_middleware(AnswerWhenStopped)
+    app.add_middleware(guarded)
+    app.middleware_stack = app.build_middleware_stack()
+    if not tracing.is_recording():  # the framework makes the span of a request
+        app.middleware_stack = Fork(app.middleware_stack, SENDING_PATH, guarded(sending))
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
     return app
 
 
-def _add_sending(app: FastAPI, endpoint: ASGIApp) -> None:
+def _guarded(settings: Settings, app: ASGIApp) -> ASGIApp:
+    """Who may call, and what is answered when the process stops."""
+    if settings.api_key is not None:
+        return AnswerWhenStopped(BearerKey(app, settings.api_key.get_secret_value()))
+    return AnswerWhenStopped(ThisMachineOnly(app, names=[settings.api_host]))
+
+
+def _document_sending(app: FastAPI, sending: ASGIApp) -> None:
     """Add it, documented like every other route, but called without FastAPI's work for it."""
 
     async def documented() -> None: ...
 
-    path, operation = "/v1/notifications", operations.SEND_NOTIFICATION
-    app.add_api_route(path, documented, methods=["POST"], **operation)
+    operation = operations.SEND_NOTIFICATION
+    app.add_api_route(SENDING_PATH, documented, methods=["POST"], **operation)
     route = app.routes[-1]
     assert isinstance(route, APIRoute)
-    route.app = endpoint
+    route.app = sending
 
 
 def _add_routes(app: FastAPI, health: Health) -> None:
@@ -157,4 +170,4 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
 
 
 async def _answer_fault(_: Request, error: Exception) -> Response:
-    return Problem("internal_error", "the gateway could not handle this request").response()
+    return fault().response()

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.broker.connection import Broker
-from gateway_api.problems import RETRY_AFTER_S
+from common.http.problems import RETRY_AFTER_S
 from gateway_api.topology_watch import TopologyWatch
 
 

@@ -7,16 +7,15 @@ from starlette.responses import Response
 
 from common.broker.connection import Broker
 from common.broker.errors import PublishError
-from common.envelope import Channel, Priority
+from common.channels import Channel, Priority
+from common.http.problems import CATALOGUE
 from common.watching import metrics
-from gateway_api.problems import CATALOGUE
 
 
 def observe_api(broker: Broker) -> None:
     """Show the state of this process from now on, and every counter of the API at zero."""
-    priorities = [priority.value for priority in Priority]
-    metrics.announce(metrics.NOTIFICATIONS_ACCEPTED, priorities)
-    metrics.announce(metrics.DELIVERIES_ACCEPTED, list(Channel), priorities)
+    metrics.announce(metrics.NOTIFICATIONS_ACCEPTED, list(Priority))
+    metrics.announce(metrics.DELIVERIES_ACCEPTED, list(Channel), list(Priority))
     metrics.announce(metrics.REQUESTS_REFUSED, CATALOGUE)
     metrics.announce(metrics.PUBLISH_FAILURES, _publish_failures())
     metrics.BROKER_CONNECTED.set_function(lambda: float(broker.is_connected))

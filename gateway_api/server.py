@@ -13,13 +13,13 @@ from typing import cast
 import uvicorn
 
 from common.errors import GatewayError
+from common.http.connections import Door, limits_for, raise_descriptor_limit
+from common.http.keys import check_exposure
+from common.http.protocol import HttpConnection
 from common.logs import get_logger
 from common.settings import Settings
 from common.tls import check_tls_files
 from gateway_api.app import create_app
-from gateway_api.http.connections import Door, limits_for, raise_descriptor_limit
-from gateway_api.http.protocol import HttpConnection
-from gateway_api.keys import check_exposure
 
 log = get_logger(__name__)
 

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
 from common.envelope import Delivery, Progress
-from senders.outcome import Sent
+from senders.outcome import Attempt
 
 Version = tuple[str, Progress]
 """A delivery at one point of its way: a message that comes back unacked has the same."""
@@ -20,7 +20,7 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._sent: OrderedDict[tuple[str, int], tuple[Progress, Sent]] = OrderedDict()
+        self._sent: OrderedDict[tuple[str, int], tuple[Progress, Attempt]] = OrderedDict()
         self._settled: OrderedDict[Version, None] = OrderedDict()
         self._in_hand: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -40,14 +40,14 @@ class Memory:
         async with lock:
             yield
 
-    def remember_sent(self, delivery: Delivery, progress: Progress, sent: Sent) -> None:
+    def remember_sent(self, delivery: Delivery, progress: Progress, attempt: Attempt) -> None:
         """Note an accepted delivery; the oldest is forgotten when there are too many."""
-        self._sent[delivery.id, progress.generation] = (progress, sent)
+        self._sent[delivery.id, progress.generation] = (progress, attempt)
         while len(self._sent) > self._size:
             self._sent.popitem(last=False)
 
-    def find_sent(self, delivery: Delivery, progress: Progress) -> tuple[Progress, Sent] | None:
-        """The progress and reply with which it was sent, if this process sent it."""
+    def find_sent(self, delivery: Delivery, progress: Progress) -> tuple[Progress, Attempt] | None:
+        """The progress and the attempt with which it was sent, if this process sent it."""
         return self._sent.get((delivery.id, progress.generation))
 
     def remember_settled(self, version: Version) -> None:

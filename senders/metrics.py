@@ -12,13 +12,14 @@ from common.broker.connection import Broker
 from common.broker.errors import PublishError
 from common.broker.lanes import Lane
 from common.broker.publisher import Publisher
-from common.envelope import Channel, Delivery, Priority, Progress
+from common.channels import Channel, Priority
+from common.envelope import Delivery, Progress
 from common.watching import metrics, tracing
 from common.watching.status_server import OK
 from senders.events import Events
 from senders.limits.limiter import Limiter, Pause
 from senders.limits.table import Shut
-from senders.outcome import Misconfigured, Moved, Outcome, Scope, Throttled
+from senders.outcome import Outcome, Scope
 from senders.retry import FailClass
 
 MOST_PAUSES: Final = 50  # shown
@@ -26,32 +27,26 @@ LONG_PAUSE_S: Final = 60.0  # a shorter one of the account is everyday pacing
 
 
 class ParkReason(StrEnum):
-    """Why a delivery was put into a retry tier (label `reason` of `gateway_parked_total`)."""
+    """Why a delivery was put into a retry tier (label `reason` of `gateway_parked_total`).
+
+    A failed attempt, one that the provider or the account held up, or only our own pace.
+    """
 
     RETRY = "retry"
     DELAYED = "delayed"
     PACED = "paced"
 
 
-OUTCOMES: Final = tuple(
-    outcome.__name__.lower() for outcome in get_args(Outcome) if outcome is not Moved
-)
-"""Every value of the label `outcome`; a move is followed within its attempt."""
-
-
-def park_reason(outcome: Outcome | None) -> ParkReason:
-    """A failed attempt, one that the provider or the account held up, or only our own pace."""
-    if outcome is None:
-        return ParkReason.PACED
-    is_held_up = isinstance(outcome, Throttled | Misconfigured)
-    return ParkReason.DELAYED if is_held_up else ParkReason.RETRY
+OUTCOMES: Final = tuple(outcome.__name__.lower() for outcome in get_args(Outcome))
+"""Every value of the label `outcome`."""
 
 
 @contextmanager
 def observed_attempt(
     delivery: Delivery, progress: Progress, headers: Mapping[str, Any], began_at: datetime
-) -> Iterator[Callable[[Outcome], None]]:
-    """Record one attempt around its `with` block; yields what its outcome is told to.
+) -> Iterator[Callable[[Outcome], float]]:
+    """Record one attempt around its `with` block; yields what its outcome is told to, and which
+    says for how many seconds it took.
 
     progress: as it was before the attempt; headers: of the received message. An attempt that is
     cancelled has no outcome and is not counted: the delivery comes back.
@@ -63,7 +58,7 @@ def observed_attempt(
     with tracing.attempting(delivery.channel, number, delivery.id, headers) as set_outcome:
         began_s = time.perf_counter()
 
-        def conclude(outcome: Outcome) -> None:
+        def conclude(outcome: Outcome) -> float:
             word = type(outcome).__name__.lower()
             took_s = time.perf_counter() - began_s
             metrics.PROVIDER_CALL.labels(delivery.channel).observe(took_s)
@@ -71,6 +66,7 @@ def observed_attempt(
             if number > 1:
                 metrics.RETRIES.labels(delivery.channel).inc()
             set_outcome(word)
+            return took_s
 
         yield conclude
 

@@ -6,6 +6,7 @@ What the sender does with each outcome is decided in `retry.py` and done in `run
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from senders.said import Said, SaidInLines
@@ -119,4 +120,15 @@ class Crashed(SaidInLines):
     message: str = ""
 
 
-Outcome = Sent | Moved | Transient | Throttled | Rejected | Misconfigured | Unknown | Crashed
+Outcome = Sent | Transient | Throttled | Rejected | Misconfigured | Unknown | Crashed
+Reply = Outcome | Moved
+"""What a provider says to one call: a move is followed within the attempt, and no outcome of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt that has ended: what it came to, when it began, and for how long it took."""
+
+    outcome: Outcome
+    began_at: datetime
+    took_ms: int

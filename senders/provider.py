@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.settings import Rate
-from senders.outcome import Outcome
+from senders.outcome import Reply
 
 
 class Transmitter(Protocol):
     """Sends one delivery at a time; every lane has one of its own (a kept connection, say)."""
 
-    async def send(self, delivery: Delivery) -> Outcome:
+    async def send(self, delivery: Delivery) -> Reply:
         """Make one attempt. `delivery.address` is where it goes, also after a move.
 
         A provider's failures come back as outcomes; an exception out of here is a bug of ours.

@@ -1,14 +1,17 @@
 """Keeps secrets out of what is stored, logged and shown."""
 
 from dataclasses import replace
+from typing import TypeVar
 
-from senders.outcome import Outcome
+from senders.outcome import Reply
 
 MESSAGE_CHARS = 1000
 HIDDEN = "[hidden]"
 
+AnyReply = TypeVar("AnyReply", bound=Reply)
 
-def redact(outcome: Outcome, *secrets: str | None) -> Outcome:
+
+def redact(outcome: AnyReply, *secrets: str | None) -> AnyReply:
     """The outcome with every secret in its message hidden, and the message cut to 1,000 characters.
 
     Longest first, so that a part of a secret does not spoil the search for the whole.

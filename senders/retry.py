@@ -7,7 +7,6 @@ from enum import StrEnum
 from senders.outcome import (
     Crashed,
     Misconfigured,
-    Moved,
     Outcome,
     Rejected,
     Sent,
@@ -94,7 +93,7 @@ def _decide(
     match outcome:
         case Sent():
             return Done()
-        case Rejected() | Moved():
+        case Rejected():
             return GiveUp(FailClass.REJECTED)
         case Throttled():
             if outcome.after_s is None:

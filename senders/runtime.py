@@ -14,7 +14,8 @@ from datetime import datetime
 
 from common.broker.consumer import Received
 from common.broker.publisher import Publisher
-from common.envelope import Delivery, Priority, Progress, epoch_ms, utc_now
+from common.channels import Priority
+from common.envelope import Delivery, Progress, epoch_ms, target, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
 from senders.events import Events
@@ -23,12 +24,13 @@ from senders.limits.turns import Turns
 from senders.memory import Memory
 from senders.metrics import observed_attempt
 from senders.outcome import (
+    Attempt,
     Crashed,
     Misconfigured,
     Moved,
     Outcome,
     Rejected,
-    Sent,
+    Reply,
     Throttled,
     Unknown,
 )
@@ -94,8 +96,8 @@ class Pipeline:
         """
         channel = self._shared.provider.name
         try:
-            delivery = Delivery.decode(received.body)
             progress = Progress.from_headers(received.headers)
+            delivery = target(Delivery.decode(received.body), progress)
         except UndecodableError as error:
             await self._settlement.bury_foreign(received, channel, "undecodable", str(error))
             return
@@ -148,48 +150,46 @@ class Pipeline:
             await self._settlement.bury(case, case.progress, FailClass.POISON, outcome)
             return
         log.warning("delivery came back often", delivery=case.delivery.id, trial=trial)
-        await self._park(case, replace(case.progress, trial=trial), TRIAL_DELAYS_S[trial - 1])
+        await self._hold(case, replace(case.progress, trial=trial), TRIAL_DELAYS_S[trial - 1])
 
     async def _send(self, case: Case) -> None:
         """Wait for its turn, make the attempt, and do what its outcome asks for."""
         delivery, progress = case.delivery, case.progress
-        if progress.address is not None:
-            delivery = delivery.model_copy(update={"address": progress.address})
         limits = self._shared.provider.limits(delivery)
         claim = await self._turns.take(case, limits, delivery.address)
         if claim.wait_s:
-            await self._park(case, progress, claim.wait_s)
+            await self._hold(case, progress, claim.wait_s)
             return
         try:
-            outcome, delivery = await self._attempt_in_time(case, delivery)
+            attempt, delivery = await self._attempt_in_time(case, delivery)
         except BaseException:
             self._shared.limiter.cancel(claim)
             raise
-        if outcome is None:
+        if attempt is None:
             self._shared.limiter.cancel(claim)
             await self._settlement.expire(case)
             return
         if delivery.address != case.delivery.address:
             progress = replace(progress, address=delivery.address)
-        await self._conclude(case, progress, claim, limits, delivery.address, outcome)
+        await self._conclude(case, progress, claim, limits, delivery.address, attempt)
 
     async def _attempt_in_time(
         self, case: Case, delivery: Delivery
-    ) -> tuple[Outcome | None, Delivery]:
-        """Attempt it unless it waited in its lane for longer than it lives: no outcome then."""
+    ) -> tuple[Attempt | None, Delivery]:
+        """Attempt it, unless it waited in its lane for longer than it lives."""
         began_at = self._shared.now()
         if epoch_ms(began_at) >= case.progress.expiry_ms(delivery):
             return None, delivery
         headers = case.received.headers
         with observed_attempt(delivery, case.progress, headers, began_at) as conclude:
             outcome, delivery = await self._attempt(delivery)
-            conclude(outcome)
-        return outcome, delivery
+            took_s = conclude(outcome)
+        return Attempt(outcome, began_at, round(took_s * 1000)), delivery
 
-    async def _park(self, case: Case, progress: Progress, delay_s: float) -> None:
+    async def _hold(self, case: Case, progress: Progress, delay_s: float) -> None:
         """Park one that was not attempted, for no longer than it lives."""
         left_s = self._left_s(case, progress)
-        await self._settlement.park(case, progress, before_the_end_s(delay_s, left_s))
+        await self._settlement.hold(case, progress, before_the_end_s(delay_s, left_s))
 
     def _left_s(self, case: Case, progress: Progress) -> float:
         return (progress.expiry_ms(case.delivery) - epoch_ms(self._shared.now())) / 1000
@@ -197,14 +197,14 @@ class Pipeline:
     async def _attempt(self, delivery: Delivery) -> tuple[Outcome, Delivery]:
         """Call the provider, following moves; returns the delivery as it was last addressed."""
         for _ in range(MOST_MOVES):
-            outcome = await self._call(delivery)
-            if not isinstance(outcome, Moved):
-                return outcome, delivery
+            reply = await self._call(delivery)
+            if not isinstance(reply, Moved):
+                return reply, delivery
             log.info("recipient moved", delivery=delivery.id)
-            delivery = delivery.model_copy(update={"address": outcome.address})
+            delivery = delivery.model_copy(update={"address": reply.address})
         return Rejected("moved", f"the recipient moved more than {MOST_MOVES} times"), delivery
 
-    async def _call(self, delivery: Delivery) -> Outcome:
+    async def _call(self, delivery: Delivery) -> Reply:
         """One provider call; whatever goes wrong in our own code becomes `Crashed`."""
         try:
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
@@ -222,12 +222,13 @@ class Pipeline:
         claim: Claim,
         limits: Limits,
         address: str,
-        outcome: Outcome,
+        attempt: Attempt,
     ) -> None:
         """Take in the outcome of an attempt, decide, and settle."""
         now_ms, left_s = epoch_ms(self._shared.now()), self._left_s(case, progress)
         limiter = self._shared.limiter
-        outcome = limiter.learn(claim, outcome, limits, address, left_s)
+        outcome = limiter.learn(claim, attempt.outcome, limits, address, left_s)
+        attempt = replace(attempt, outcome=outcome)
         progress = _after(progress, outcome, now_ms)
         tried = replace(
             progress,
@@ -248,15 +249,14 @@ class Pipeline:
         match decision:
             case Park():
                 now_at = tried if decision.counted else progress
-                await self._settlement.park(case, now_at, decision.delay_s, outcome)
+                await self._settlement.park(case, now_at, decision, attempt)
             case GiveUp():
                 if decision.note:
                     outcome = replace(outcome, message=f"{outcome.message} ({decision.note})")
-                await self._settlement.bury(case, tried, decision.fail_class, outcome)
+                await self._settlement.bury(case, tried, decision.fail_class, outcome, attempt)
             case _:
-                assert isinstance(outcome, Sent)
-                self._shared.memory.remember_sent(case.delivery, tried, outcome)
-                await self._settlement.sent(case, tried, outcome)
+                self._shared.memory.remember_sent(case.delivery, tried, attempt)
+                await self._settlement.sent(case, tried, attempt)
 
     def _hold_s(self, case: Case, limits: Limits, address: str) -> float:
         is_urgent = case.delivery.priority is Priority.HIGH

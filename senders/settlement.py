@@ -15,22 +15,27 @@ from common.broker.consumer import Received
 from common.broker.errors import ChannelLost, Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.envelope import Delivery, EventType, Progress
+from common.errors import UndecodableError
+from common.facts import failed, read_subject
 from common.logs import get_logger
 from common.watching import metrics
 from senders import publications as publish
 from senders.events import Events
 from senders.memory import Memory
-from senders.metrics import park_reason
-from senders.outcome import Misconfigured, Outcome, Sent, Throttled, Transient
+from senders.metrics import ParkReason
+from senders.outcome import Attempt, Outcome, Transient
 from senders.publications import Publication
-from senders.retry import FailClass
+from senders.retry import FailClass, Park
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A message in hand and what it says: its delivery and progress as they were received."""
+    """A message in hand and what it says: the delivery as it is to be sent now, and its progress.
+
+    Both are as they were received: what an attempt changes is told to the settlement.
+    """
 
     received: Received
     delivery: Delivery
@@ -57,33 +62,41 @@ class Settlement:
         self._memory = memory
         self._now = now
 
-    async def sent(self, case: Case, progress: Progress, sent: Sent) -> None:
+    async def sent(self, case: Case, progress: Progress, attempt: Attempt) -> None:
         """The provider has it."""
-        fact = publish.event(EventType.SENT, case.delivery, progress, at=self._now(), outcome=sent)
+        fact = publish.event(
+            EventType.SENT,
+            case.delivery,
+            progress,
+            at=self._now(),
+            outcome=attempt.outcome,
+            attempt=attempt,
+        )
         await self._finish(case.received, fact)
 
-    async def park(
-        self, case: Case, progress: Progress, delay_s: float, outcome: Outcome | None = None
-    ) -> None:
-        """Put it into a retry tier; without an outcome it only waits for its turn."""
+    async def park(self, case: Case, progress: Progress, park: Park, attempt: Attempt) -> None:
+        """Put it into a retry tier after an attempt."""
         now = self._now()
-        progress = publish.due_after(progress, delay_s, now)
-        copy = publish.parked(case.received, case.delivery, progress, delay_s)
-        fact = None
-        if outcome is not None:
-            counted = not isinstance(outcome, Throttled | Misconfigured)
-            fact = publish.event(
-                EventType.RETRYING if counted else EventType.DELAYED,
-                case.delivery,
-                progress,
-                at=now,
-                outcome=outcome,
-                delay_s=delay_s,
-                serial="" if counted else str(progress.not_before_ms),
-            )
-        await self._replace(case, copy)
-        metrics.PARKED.labels(case.delivery.channel, park_reason(outcome)).inc()
+        progress = publish.due_after(progress, park.delay_s, now)
+        fact = publish.event(
+            EventType.RETRYING if park.counted else EventType.DELAYED,
+            case.delivery,
+            progress,
+            at=now,
+            outcome=attempt.outcome,
+            attempt=attempt,
+            delay_s=park.delay_s,
+            serial="" if park.counted else str(progress.not_before_ms),
+        )
+        reason = ParkReason.RETRY if park.counted else ParkReason.DELAYED
+        await self._into_tier(case, progress, park.delay_s, reason)
         await self._finish(case.received, fact)
+
+    async def hold(self, case: Case, progress: Progress, delay_s: float) -> None:
+        """Put it into a retry tier without an attempt: it only waits for its turn."""
+        progress = publish.due_after(progress, delay_s, self._now())
+        await self._into_tier(case, progress, delay_s, ParkReason.PACED)
+        await self._finish(case.received, None)
 
     async def park_early(self, case: Case, early_s: float) -> None:
         """One more hop of a delay that is not over; the copy is equal to the message itself."""
@@ -92,39 +105,44 @@ class Settlement:
         await self._finish(case.received, None)
 
     async def bury(
-        self, case: Case, progress: Progress, fail_class: FailClass, outcome: Outcome
+        self,
+        case: Case,
+        progress: Progress,
+        fail_class: FailClass,
+        outcome: Outcome,
+        attempt: Attempt | None = None,
     ) -> None:
-        """Make it a dead letter."""
+        """Make it a dead letter; attempt: the one just made, if that was the end of it."""
         now = self._now()
-        letter = publish.dead_letter(
-            case.received,
-            self._queue,
-            progress,
-            fail_class=fail_class,
-            code=outcome.code,
-            message=outcome.message,
+        failure = publish.failure(
+            fail_class,
+            outcome.code,
+            outcome.message,
             at=now,
+            attempts=progress.attempt,
+            outcome=outcome,
+            attempt=attempt,
         )
-        fact = publish.event(EventType.FAILED, case.delivery, progress, at=now, outcome=outcome)
+        fact = publish.fact(failed(case.delivery, progress, failure, now))
+        letter = publish.dead_letter(case.received, self._queue, progress, failure)
         await self._replace(case, letter)
         metrics.DEAD_LETTERS.labels(case.delivery.channel, fail_class).inc()
         await self._finish(case.received, fact)
 
     async def bury_foreign(self, received: Received, channel: str, code: str, fault: str) -> None:
-        """Keep bytes that are no delivery of this queue; there is nobody to tell."""
+        """Keep bytes that are no delivery of this queue, and tell it if they say whose they are."""
         log.error("message made a dead letter", queue=self._queue, code=code, fault=fault)
-        letter = publish.dead_letter(
-            received,
-            self._queue,
-            Progress(),
-            fail_class=FailClass.POISON,
-            code=code,
-            message=fault,
-            at=self._now(),
-        )
+        now, progress, subject = self._now(), Progress(), None
+        with contextlib.suppress(UndecodableError):
+            progress, subject = read_subject(
+                received.body, received.headers, received.message_id, self._queue
+            )
+        failure = publish.failure(FailClass.POISON, code, fault, at=now, attempts=progress.attempt)
+        fact = publish.fact(failed(subject, progress, failure, now)) if subject else None
+        letter = publish.dead_letter(received, self._queue, progress, failure)
         await self._publish_until_confirmed(received, letter)
         metrics.DEAD_LETTERS.labels(channel, FailClass.POISON).inc()
-        await self._finish(received, None)
+        await self._finish(received, fact)
 
     async def expire(self, case: Case) -> None:
         """Its time is over: expired if the client limited it and it was never tried.
@@ -145,6 +163,12 @@ class Settlement:
         metrics.EXPIRED.labels(case.delivery.channel).inc()
         await self._events.tell(fact)  # all that is left of it: untold it comes back
         await case.received.ack()
+
+    async def _into_tier(
+        self, case: Case, progress: Progress, delay_s: float, reason: ParkReason
+    ) -> None:
+        await self._replace(case, publish.parked(case.received, case.delivery, progress, delay_s))
+        metrics.PARKED.labels(case.delivery.channel, reason).inc()
 
     async def _replace(self, case: Case, replacement: Publication) -> None:
         """Confirm what takes the message's place: from then on a redelivery is only acked."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from broker_topology.rights import API, sender
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,10 +16,11 @@ from broker_topology.connect import connected
 from broker_topology.dead_letters.letter import DeadLetter, read_progress
 from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patience, QueueRefusedError
 from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.telling import Teller, requeued
 from broker_topology.dead_letters.work import Worklist
 from broker_topology.topology import DUE, Queue, queue_name, requeue_key
 from common.broker.consumer import clean_headers
-from common.envelope import Delivery, Progress, epoch_ms, utc_now
+from common.envelope import PROGRESS_PREFIX, Delivery, Event, Progress, epoch_ms, target, utc_now
 from common.settings import Rate
 
 _LONGEST = timedelta(days=30)  # that the API gives a notification
@@ -50,11 +51,12 @@ def requeue(
 
     limit: most letters; redirect: the address to send to from now on; on_progress: told how many
     are back; depths: of a Plan, so that nothing else is touched. A letter is acked when the
-    broker has confirmed its copy: being killed loses none and doubles at most the one in hand.
+    broker has confirmed its copy, and then the event that tells it: being killed loses none and
+    doubles at most the one in hand.
     Raises DeadLetterError, TopologyError.
     """
     with connected(url, patience.broker_s) as connection:
-        publisher = Publisher(connection)
+        publisher, teller = Publisher(connection), Teller(connection)
         pace = _Pace(rate)
         work = Worklist(url, selection, limit, patience, accepts=is_decodable, depths=depths)
         work.on_window = publisher.breathe
@@ -66,7 +68,7 @@ def requeue(
                         work.breathe()
                     if work.is_late:
                         break
-                    publisher.put_back(taken.body, taken.headers, redirect)
+                    teller.tell(publisher.put_back(taken.body, taken.headers, redirect))
                     work.done(letter, taken)
                     work.breathe()
                     on_progress(work.handled)
@@ -78,24 +80,27 @@ def is_decodable(letter: DeadLetter) -> bool:
     return letter.fault is None
 
 
-def onward_headers(
-    headers: dict[str, Any], delivery: Delivery, now: datetime, redirect: str | None = None
-) -> dict[str, Any]:
-    """Headers of a delivery that starts anew: what is foreign stays, and a new generation.
+def renewed(
+    before: Progress, delivery: Delivery, now: datetime, redirect: str | None = None
+) -> Progress:
+    """The progress of a delivery that starts anew, as a new generation.
 
     It may take as long as it could at first, counted from `now`; whatever its two moments are, not
     less than no time and not more than 30 days.
     """
-    foreign = {
-        name: value for name, value in clean_headers(headers).items() if not name.startswith("gw-")
-    }
-    before = read_progress(headers)
     lifetime = min(max(delivery.expires_at - delivery.accepted_at, timedelta()), _LONGEST)
-    progress = replace(
-        Progress(step=before.step, address=redirect or before.address),
+    return Progress(
+        step=before.step,
+        address=redirect or before.address,
         generation=before.generation + 1,
         expires_at_ms=epoch_ms(now + lifetime),
     )
+
+
+def onward_headers(headers: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Headers of a letter's copy: what is foreign stays, ours and the broker's are replaced."""
+    kept = clean_headers(headers)
+    foreign = {name: kept[name] for name in kept if not name.startswith(PROGRESS_PREFIX)}
     return foreign | progress.to_headers()
 
 
@@ -108,17 +113,18 @@ class Publisher:
         self._channel.confirm_delivery()
         self._known: set[str] = set()
 
-    def put_back(self, body: bytes, headers: dict[str, Any], redirect: str | None) -> None:
-        """Publish a dead letter's delivery to its channel queue as a new generation."""
+    def put_back(self, body: bytes, headers: dict[str, Any], redirect: str | None) -> Event:
+        """Publish a dead letter's delivery to its channel queue as a new generation.
+
+        Returns the fact that is to be told of it.
+        """
         delivery = Delivery.decode(body)
-        self._expect(queue_name(delivery.channel, delivery.priority))
-        self.publish(
-            DUE,
-            requeue_key(delivery.channel, delivery.priority),
-            body,
-            onward_headers(headers, delivery, utc_now(), redirect),
-            delivery.id,
-        )
+        progress = renewed(read_progress(headers), delivery, utc_now(), redirect)
+        now = target(delivery, progress)
+        self._expect(queue_name(now.channel, now.priority))
+        key = requeue_key(now.channel, now.priority)
+        self.publish(DUE, key, body, onward_headers(headers, progress), delivery.id)
+        return requeued(now, progress, redirect)
 
     def publish(
         self, exchange: str, key: str, body: bytes, headers: dict[str, Any], message_id: str | None

@@ -28,6 +28,7 @@ class Received:
     body: bytes
     headers: dict[str, Any]
     message_id: str | None
+    exchange: str
     routing_key: str
     redelivered: bool
     _tag: int = field(repr=False)
@@ -44,15 +45,16 @@ class Received:
         """Whether the channel is gone, so that the broker delivers the message again."""
         return self._channel.is_closed
 
-    async def ack(self) -> None:
+    async def ack(self, *, all_before: bool = False) -> None:
         """Take the message out of its queue. Raises ChannelLost when that cannot be done.
 
+        all_before: with every one that its consumer got before it and that is not acked yet.
         Nothing waits for the broker here: it answers no ack, and one that gets lost with its
         channel brings the message back.
         """
         if self.is_lost:
             raise ChannelLost("the channel was lost before the ack")
-        self._channel.ack(self._tag)
+        self._channel.ack(self._tag, all_before=all_before)
 
 
 class ConsumingChannel(DirectChannel):
@@ -65,9 +67,9 @@ class ConsumingChannel(DirectChannel):
         channel.close_callbacks.add(lambda *_: self.lost())
         channel.wire.add(self)
 
-    def ack(self, tag: int) -> None:
-        """Write the ack of one delivery."""
-        self._wire.write(frames.ack(self.number, tag))
+    def ack(self, tag: int, *, all_before: bool) -> None:
+        """Write the ack of one delivery, or of all up to it."""
+        self._wire.write(frames.ack(self.number, tag, multiple=all_before))
 
     def on_message(self, method: bytes, properties: Properties, body: bytes) -> None:
         """A message was delivered."""
@@ -77,6 +79,7 @@ class ConsumingChannel(DirectChannel):
                 body=body,
                 headers=properties.headers,
                 message_id=properties.message_id,
+                exchange=delivered.exchange,
                 routing_key=delivered.routing_key,
                 redelivered=delivered.redelivered,
                 _tag=delivered.tag,
@@ -90,11 +93,12 @@ class ConsumingChannel(DirectChannel):
 
 
 class Consumer:
-    """The messages of one queue, one at a time; made by `consume`."""
+    """The messages of one queue, one after another; made by `consume`."""
 
-    def __init__(self, channel: WireChannel, queue: str) -> None:
+    def __init__(self, channel: WireChannel, queue: str, prefetch: int) -> None:
         self._channel = channel
         self._queue = queue
+        self._prefetch = prefetch
         self._tag: str | None = None
         self._direct = ConsumingChannel(channel)
         self._is_cancelled = False
@@ -105,7 +109,7 @@ class Consumer:
             async with asyncio.timeout(START_TIMEOUT_S):
                 underlay = await self._channel.get_underlay_channel()
                 underlay.on_consumer_cancel_callbacks.add(self._on_cancel)
-                await self._channel.set_qos(prefetch_count=1)
+                await self._channel.set_qos(prefetch_count=self._prefetch)
                 queue = await self._channel.get_queue(self._queue, ensure=False)
                 self._tag = await queue.consume(_never)
 
@@ -139,14 +143,14 @@ class Consumer:
 
 
 @contextlib.asynccontextmanager
-async def consume(broker: Broker, queue: str) -> AsyncIterator[Consumer]:
-    """Consume a queue with prefetch 1 and manual acks on a channel of its own.
+async def consume(broker: Broker, queue: str, prefetch: int = 1) -> AsyncIterator[Consumer]:
+    """Consume a queue with manual acks on a channel of its own.
 
-    Leaving returns a message that was pushed and not acked to the queue. Raises NotConnected,
-    and ChannelLost when the queue is missing or the user may not read it.
+    prefetch: most messages in hand. Leaving returns those not acked to the queue. Raises
+    NotConnected, and ChannelLost when the queue is missing or the user may not read it.
     """
     async with broker.channel() as channel:
-        consumer = Consumer(channel, queue)
+        consumer = Consumer(channel, queue, prefetch)
         await consumer.start()
         yield consumer
 

@@ -58,6 +58,7 @@ class Delivered(NamedTuple):
 
     tag: int
     redelivered: bool
+    exchange: str
     routing_key: str
 
 
@@ -110,9 +111,9 @@ def publish(
     return b"".join(parts)
 
 
-def ack(channel: int, tag: int) -> bytes:
-    """Take one message that was delivered on this channel."""
-    return _frame(METHOD, channel, _METHOD_ID.pack(ACK) + _ANSWER.pack(tag, 0))
+def ack(channel: int, tag: int, *, multiple: bool = False) -> bytes:
+    """Take one message that was delivered on this channel, or all up to it."""
+    return _frame(METHOD, channel, _METHOD_ID.pack(ACK) + _ANSWER.pack(tag, multiple))
 
 
 def read_answer(payload: bytes) -> tuple[int, bool]:
@@ -125,8 +126,9 @@ def read_deliver(payload: bytes) -> Delivered:
     """The method `deliver`."""
     at = _after_short(payload, _METHOD_ID.size)  # the consumer's tag
     tag, bits = _ANSWER.unpack_from(payload, at)
-    at = _after_short(payload, at + _ANSWER.size)  # the exchange
-    return Delivered(tag, bool(bits & 1), _text(payload, at))
+    at += _ANSWER.size
+    exchange = _text(payload, at)
+    return Delivered(tag, bool(bits & 1), exchange, _text(payload, _after_short(payload, at)))
 
 
 def read_close(payload: bytes) -> tuple[int, str]:

@@ -51,6 +51,11 @@ def start_tracing(settings: Settings, process: str) -> None:
     trace.set_tracer_provider(_provider)  # the framework makes the span of each request with it
 
 
+def is_recording() -> bool:
+    """Whether spans are made: `start_tracing` was called, and there is a collector for them."""
+    return _provider is not None
+
+
 def stop_tracing() -> None:
     """Export what is left; what is not exported within `EXPORT_TIMEOUT_S` is dropped."""
     if _provider is not None:

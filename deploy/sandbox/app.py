@@ -7,7 +7,9 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from deploy.sandbox.faults import FAULTS, Channel
+from common.channels import Channel
+from common.http.keys import ThisMachineOnly
+from deploy.sandbox.faults import FAULTS
 from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, render_message
 from deploy.sandbox.inbox.records import clean
 from deploy.sandbox.inbox.store import Inbox
@@ -17,7 +19,6 @@ from deploy.sandbox.problems import add_problems, answer_stranger
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
-from gateway_api.keys import ThisMachineOnly
 
 
 def _as_recipient(given: object) -> object:

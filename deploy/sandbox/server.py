@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from common.http.keys import is_own_name
 from deploy.sandbox.app import create_app
 from deploy.sandbox.email.smtp import SmtpServer
 from deploy.sandbox.inbox.store import Inbox
@@ -17,7 +18,6 @@ from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
 from deploy.sandbox.wire import reset
-from gateway_api.keys import is_own_name
 
 
 class _HttpServer(uvicorn.Server):

@@ -21,6 +21,9 @@ from broker_topology.dead_letters.report import group_json, letter_json, specime
 from broker_topology.dead_letters.requeue import Requeued, requeue
 from broker_topology.dead_letters.selection import Selection
 from common.envelope import utc_now
+from common.http.body import read_json_body
+from common.http.problems import RETRY_AFTER_S, FieldFault, Problem
+from common.http.validation import invalid_request
 from common.settings import Settings
 from gateway_api.dead_letters.request import (
     DiscardRequest,
@@ -31,10 +34,7 @@ from gateway_api.dead_letters.request import (
     read_query,
 )
 from gateway_api.documentation import operations
-from gateway_api.http.body import read_json_body
 from gateway_api.notifications.recipients import parse_recipient
-from gateway_api.notifications.validation import invalid_request
-from gateway_api.problems import RETRY_AFTER_S, FieldFault, Problem
 
 PATH = "/v1/dead-letters"
 _AT_ONCE = 8  # each has a thread, and two connections at most; a queue takes one at a time anyway

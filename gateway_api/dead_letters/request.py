@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, by_ids, parse_moment
 from common.envelope import utc_now
-from gateway_api.notifications.validation import invalid_request, problem_of
-from gateway_api.problems import FieldFault, pointer
+from common.http.problems import FieldFault, pointer
+from common.http.validation import invalid_request, problem_of
 
 MOST_AT_ONCE = 10_000
 

@@ -18,10 +18,11 @@ from common.broker.errors import (
     Unconfirmed,
 )
 from common.envelope import Delivery
+from common.http.problems import CATALOGUE, FieldFault, Problem
+from common.http.validation import invalid_request
 from gateway_api.notifications.answers import accepted_document, publish_problem
 from gateway_api.notifications.deliveries import build_deliveries
-from gateway_api.notifications.validation import invalid_request, validate_notification
-from gateway_api.problems import CATALOGUE, FieldFault, Problem
+from gateway_api.notifications.validation import validate_notification
 
 Examples = dict[str, Any]
 """Name → value."""

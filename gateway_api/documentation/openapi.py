@@ -8,11 +8,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from common.http.problems import CATALOGUE, PROBLEM_JSON
 from gateway_api.dead_letters.request import DiscardRequest, RequeueRequest
 from gateway_api.documentation import examples, models
 from gateway_api.documentation.examples import Examples
 from gateway_api.notifications.request import NotificationRequest
-from gateway_api.problems import CATALOGUE, PROBLEM_JSON
 
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"

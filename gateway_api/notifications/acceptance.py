@@ -5,26 +5,35 @@ Nothing here is about HTTP but the problems that are raised, which are its error
 
 import asyncio
 from collections.abc import Mapping, Sequence
-
-from uuid_utils.compat import uuid7
+from typing import Final
+from uuid import UUID
 
 from broker_topology.topology import NOTIFICATIONS
 from common.broker.connection import Broker
 from common.broker.errors import Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
-from common.envelope import Delivery, utc_now
+from common.channels import Channel, Priority
+from common.envelope import Delivery, Origin, utc_now
+from common.http.problems import Problem
 from common.logs import get_logger
 from common.settings import Settings
 from common.watching import metrics, tracing
 from gateway_api.notifications.answers import publish_problem
 from gateway_api.notifications.deliveries import build_deliveries, encode_deliveries
 from gateway_api.notifications.validation import validate_notification
-from gateway_api.problems import Problem
 from gateway_api.topology_watch import TopologyWatch
 
 log = get_logger(__name__)
 
 Result = PublishError | None
+
+# Found once: looking a counter up by its labels costs more than counting.
+_NOTIFICATIONS: Final = {one: metrics.NOTIFICATIONS_ACCEPTED.labels(one) for one in Priority}
+_DELIVERIES: Final = {
+    (channel, priority): metrics.DELIVERIES_ACCEPTED.labels(channel, priority)
+    for channel in Channel
+    for priority in Priority
+}
 
 
 class Acceptance:
@@ -41,22 +50,39 @@ class Acceptance:
         self._publisher = publisher
         self._topology = topology
 
-    async def accept(self, body: bytes, headers: Mapping[str, str]) -> list[Delivery]:
+    async def accept(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        notification_id: UUID,
+        owner: str | None = None,
+        origin: Origin | None = None,
+    ) -> list[Delivery]:
         """The deliveries of a notification, each of them confirmed by the broker.
 
-        body: the JSON document; headers: of the request, for the trace that it may be part of.
+        body: the JSON document; headers: of the request, for the trace that it may be part of;
+        notification_id: from which the deliveries' ids are made; owner: the API key that sent it;
+        origin: what it came out of, if it is no request of its own.
         Raises Problem: nothing was accepted, or which of them were.
         """
         notification = validate_notification(body, self._extra_headers)
         until = asyncio.get_running_loop().time() + self._publish_timeout_s
         await self._check_broker()
-        deliveries = build_deliveries(notification, uuid7(), utc_now(), self._expires_in_s)
+        deliveries = build_deliveries(
+            notification,
+            notification_id,
+            utc_now(),
+            self._expires_in_s,
+            owner=owner,
+            origin=origin,
+        )
         bodies = encode_deliveries(deliveries, self._max_body_bytes)
         results = await self._publish(deliveries, bodies, until, headers)
         if any(results):
             self._topology.doubt()
             raise publish_problem(deliveries, results)
-        metrics.NOTIFICATIONS_ACCEPTED.labels(deliveries[0].priority).inc()
+        _NOTIFICATIONS[deliveries[0].priority].inc()
         return deliveries
 
     async def _check_broker(self) -> None:
@@ -102,11 +128,12 @@ class Acceptance:
     async def _publish_one(
         self, delivery: Delivery, body: bytes, timeout_s: float, headers: Mapping[str, str]
     ) -> Result:
+        key = delivery.routing_key
         try:
-            with tracing.publishing(delivery.routing_key, delivery.id, headers) as trace_headers:
+            with tracing.publishing(key, delivery.id, headers) as trace_headers:
                 await self._publisher.publish(
                     NOTIFICATIONS,
-                    delivery.routing_key,
+                    key,
                     body,
                     message_id=delivery.id,
                     headers=trace_headers,
@@ -116,7 +143,7 @@ class Acceptance:
         except PublishError as error:
             metrics.PUBLISH_FAILURES.labels(metrics.kind_of(type(error))).inc()
             if isinstance(error, Returned | Forbidden):
-                log.error("no queue takes a delivery", key=delivery.routing_key, detail=str(error))
+                log.error("no queue takes a delivery", key=key, detail=str(error))
             return error
-        metrics.DELIVERIES_ACCEPTED.labels(delivery.channel, delivery.priority).inc()
+        _DELIVERIES[delivery.channel, delivery.priority].inc()
         return None

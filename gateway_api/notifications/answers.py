@@ -17,7 +17,7 @@ from common.broker.errors import (
     Unconfirmed,
 )
 from common.envelope import Delivery
-from gateway_api.problems import Problem
+from common.http.problems import Problem
 
 # From what the client most needs to know.
 _CODES: dict[type[PublishError], str] = {
@@ -42,10 +42,11 @@ def accepted_response(deliveries: Sequence[Delivery]) -> Response:
 
 def accepted_document(notification_id: UUID, deliveries: Sequence[Delivery]) -> dict[str, Any]:
     """The members of that answer."""
+    href = _href(notification_id)
     return {
         "id": str(notification_id),
         "status": "queued",
-        "deliveries": [_accepted(delivery) for delivery in deliveries],
+        "deliveries": [_accepted(delivery, href) for delivery in deliveries],
     }
 
 
@@ -54,8 +55,9 @@ def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -
 
     results: per delivery the error, or None for a confirmed one; at least one is an error.
     """
+    href = _href(deliveries[0].notification_id)
     accepted = [
-        _accepted(delivery)
+        _accepted(delivery, href)
         for delivery, result in zip(deliveries, results, strict=True)
         if result is None
     ]
@@ -87,12 +89,12 @@ def _rank(error: PublishError) -> tuple[bool, int]:
     return not error.may_have_arrived, list(_CODES).index(type(error))
 
 
-def _accepted(delivery: Delivery) -> dict[str, Any]:
+def _accepted(delivery: Delivery, href: str) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": delivery.id,
-        "to": f"{delivery.channel.value}:{delivery.address}",
+        "to": f"{delivery.channel}:{delivery.address}",
         "status": "queued",
-        "href": _href(delivery.notification_id),
+        "href": href,
     }
     if delivery.copy_of is not None:
         shown["copy"] = True

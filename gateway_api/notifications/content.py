@@ -7,10 +7,10 @@ from math import isfinite
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from common.envelope import Channel
+from common.channels import Channel
+from common.http.problems import FieldFault, pointer
 from gateway_api.notifications.email_headers import control_faults
 from gateway_api.notifications.request import CONTROLS, NotificationRequest
-from gateway_api.problems import FieldFault, pointer
 
 MAX_MESSAGE_CHARACTERS = 4096
 """Telegram and VK: `subject`, an empty line and the text together."""
@@ -27,11 +27,11 @@ MAX_BUTTONS = 100  # Bot API, of one message
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
-def content_faults(request: NotificationRequest, channels: Set[Channel]) -> Iterator[FieldFault]:
+def content_faults(request: NotificationRequest, channels: Set[str]) -> Iterator[FieldFault]:
     """Every fault of the content for these channels, in the order of the document."""
-    for channel in Channel:
+    for channel, faults in _CHECKS.items():
         if channel in channels:
-            yield from _CHECKS[channel](request)
+            yield from faults(request)
         elif getattr(request, channel) is not None:
             yield FieldFault(pointer(channel), f"there is no {channel.value} recipient for this")
     if request.metadata:

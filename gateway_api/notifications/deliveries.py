@@ -7,10 +7,19 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from common.envelope import Channel, CopyOf, Delivery, WireEmail, WireModel, WireTelegram, WireVk
+from common.channels import Channel
+from common.envelope import (
+    CopyOf,
+    Delivery,
+    Origin,
+    WireEmail,
+    WireModel,
+    WireTelegram,
+    WireVk,
+)
+from common.http.problems import Problem
 from gateway_api.notifications.recipients import Recipient
 from gateway_api.notifications.validation import ValidNotification
-from gateway_api.problems import Problem
 
 _BODIES_TOGETHER: Final = 8
 _LEAST_LIMIT_BYTES: Final = _BODIES_TOGETHER * 1024 * 1024
@@ -21,8 +30,15 @@ def build_deliveries(
     notification_id: UUID,
     accepted_at: datetime,
     default_expires_in_s: int,
+    *,
+    owner: str | None = None,
+    origin: Origin | None = None,
 ) -> list[Delivery]:
-    """One delivery per recipient and per copy, numbered from 1: recipients, cc, bcc."""
+    """One delivery per recipient and per copy, numbered from 1: recipients, cc, bcc.
+
+    Their ids are the notification's and that number: who repeats a notification under its id gives
+    each delivery its id again.
+    """
     request = notification.request
     expires_in_s = request.expires_in_s or default_expires_in_s
     common: dict[str, Any] = {
@@ -30,14 +46,18 @@ def build_deliveries(
         "priority": request.priority,
         "accepted_at": accepted_at,
         "expires_at": accepted_at + timedelta(seconds=expires_in_s),
+        "owner": owner,
+        "origin": origin,
         "may_expire": request.expires_in_s is not None,
         "subject": request.subject,
         "tags": request.tags,
         "metadata": request.metadata,
     }
-    contents = {channel: common | _content(notification, channel) for channel in Channel}
+    channels = {recipient.channel for recipient in notification.recipients}
+    contents = {channel: common | _content(notification, channel) for channel in channels}
+    name = str(notification_id)
     deliveries = [
-        _delivery(f"{notification_id}-{number}", recipient, contents[recipient.channel])
+        _delivery(f"{name}-{number}", recipient, contents[recipient.channel])
         for number, recipient in enumerate(notification.recipients, start=1)
     ]
     if not notification.copies:
@@ -47,7 +67,7 @@ def build_deliveries(
     content = contents[Channel.EMAIL] | {"copy_of": original}
     first = len(deliveries) + 1
     return deliveries + [
-        _delivery(f"{notification_id}-{number}", recipient, content)
+        _delivery(f"{name}-{number}", recipient, content)
         for number, recipient in enumerate(notification.copies, start=first)
     ]
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from gateway_api.problems import FieldFault, pointer
+from common.http.problems import FieldFault, pointer
 
 MAX_HEADER_LINE_BYTES = 998  # RFC 5322, section 2.1.1
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import email_validator
 
-from common.envelope import Channel
+from common.channels import CHANNELS, EXAMPLES, Channel
 
 # Names that never leave a site, yet are what an internal mail server or a test serves; the
 # library's documentation says to take them off its list so.
@@ -16,6 +16,7 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
     name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in _INTERNAL_DOMAINS
 ]
 
+_CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 _WHOLE_NUMBER = re.compile(r"-?[1-9][0-9]{0,18}")
 # Telegram lets people choose 5 characters or more, and has sold names of 4.
 _TELEGRAM_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
@@ -35,7 +36,7 @@ class Recipient:
     address: str
 
     def __str__(self) -> str:
-        return f"{self.channel.value}:{self.address}"
+        return f"{self.channel}:{self.address}"
 
     @property
     def identity(self) -> str:
@@ -46,12 +47,11 @@ class Recipient:
 def parse_recipient(text: str) -> Recipient:
     """Read `channel:address`. Raises ValueError with a sentence for the client."""
     name, separator, address = text.partition(":")
-    channel = next((channel for channel in Channel if channel.value == name), None)
+    channel = _CHANNELS.get(name)
     if not separator or channel is None:
-        known = ", ".join(Channel)
         raise ValueError(
-            f"{_quote(text)} is not channel:address with one of the channels {known}, "
-            "such as email:ada@example.com"
+            f"{_quote(text)} is not channel:address with one of the channels "
+            f"{', '.join(CHANNELS)}, such as {EXAMPLES[0]}"
         )
     return Recipient(channel, _NORMALISERS[channel](address))
 

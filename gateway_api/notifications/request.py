@@ -13,7 +13,7 @@ from pydantic import (
     Tag,
 )
 
-from common.envelope import Priority
+from common.channels import Priority
 from gateway_api.notifications.options import EmailOptions, OneLine, TelegramOptions, VkOptions
 
 MAX_RECIPIENTS = 100
@@ -92,8 +92,10 @@ class NotificationRequest(BaseModel):
     """Seconds (at most 30 days) after which it is not worth sending, and expires. Without it the
     gateway gives up after `GATEWAY_EXPIRES_IN_S`, with a dead letter."""
 
-    tags: Tags = []
+    tags: Annotated[Tags, Field(default_factory=list, json_schema_extra={"default": []})]
     """At most 20 words of at most 64 characters, for finding notifications again."""
 
-    metadata: dict[str, JsonValue] = {}
+    metadata: Annotated[
+        dict[str, JsonValue], Field(default_factory=dict, json_schema_extra={"default": {}})
+    ]
     """Any JSON object of at most 4096 bytes; kept with the notification, never sent."""

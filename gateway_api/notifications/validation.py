@@ -1,24 +1,21 @@
 """From the bytes of a request to a notification that can be sent, or all its faults at once."""
 
-import difflib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from common.envelope import Channel
-from common.faults import sentence_of
+from common.channels import Channel
+from common.http.problems import FieldFault, pointer
+from common.http.validation import invalid_request, problem_of
 from gateway_api.notifications.content import content_faults
 from gateway_api.notifications.email_headers import header_faults
 from gateway_api.notifications.options import EmailOptions
 from gateway_api.notifications.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.notifications.request import UNION_TAGS, NotificationRequest
-from gateway_api.problems import FieldFault, Problem, pointer
 
-MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
-_MAX_DETAILED_FAULTS = 1000
+_CHANNELS = frozenset(Channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
         # Strict here and not in the models' configuration: readers of the wire stay tolerant.
         request = NotificationRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
-        raise problem_of(error, NotificationRequest) from None
+        raise problem_of(error, NotificationRequest, {"to": UNION_TAGS}) from None
     faults: list[FieldFault] = []
     recipients = _read_recipients(request.to, faults)
     named = [text.partition(":")[0] for text in _listed(request.to)]
@@ -53,31 +50,12 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
         email, copies = _read_email_addresses(email, recipients, faults)
         faults += _copy_faults(email, named.count(Channel.EMAIL))
         faults += header_faults(email.headers, extra_headers)
-    channels = {channel for channel in Channel if channel in named}
-    if set(named) == channels:  # else it is unknown what the content has to suit
+    channels = set(named)
+    if channels <= _CHANNELS:  # else it is unknown what the content has to suit
         faults += content_faults(request, channels)
     if faults:
         raise invalid_request(faults)
     return ValidNotification(request, recipients, copies, email)
-
-
-def invalid_request(faults: Sequence[FieldFault]) -> Problem:
-    """The problem that names these faults."""
-    first = faults[0]
-    more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
-    where = f"{first.path}: " if first.path else ""
-    return Problem("invalid_request", f"{where}{first.message}{more}", faults=faults[:MAX_FAULTS])
-
-
-def problem_of(error: ValidationError, model: type[BaseModel]) -> Problem:
-    """The problem that names what pydantic found wrong with a request, read as this model."""
-    if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
-        return invalid_request([FieldFault("", f"{error.error_count()} faults; too many to list")])
-    found = error.errors(include_url=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        reason = found[0]["ctx"]["error"]
-        return Problem("malformed_json", f"the body is not a JSON document in UTF-8: {reason}")
-    return invalid_request([_fault_of(detail, model) for detail in found])
 
 
 def _listed(to: list[str] | str) -> list[str]:
@@ -88,17 +66,21 @@ def _read_recipients(to: list[str] | str, faults: list[FieldFault]) -> list[Reci
     recipients: list[Recipient] = []
     seen: set[str] = set()
     for index, text in enumerate(_listed(to)):
-        path = pointer("to") if isinstance(to, str) else pointer("to", index)
         try:
             recipient = parse_recipient(text)
         except ValueError as error:
-            faults.append(FieldFault(path, str(error)))
+            faults.append(FieldFault(_place(to, index), str(error)))
             continue
-        if recipient.identity in seen:
-            faults.append(FieldFault(path, f"{recipient} is given twice"))
-        seen.add(recipient.identity)
+        identity = recipient.identity
+        if identity in seen:
+            faults.append(FieldFault(_place(to, index), f"{recipient} is given twice"))
+        seen.add(identity)
         recipients.append(recipient)
     return recipients
+
+
+def _place(to: list[str] | str, index: int) -> str:
+    return pointer("to") if isinstance(to, str) else pointer("to", index)
 
 
 def _read_email_addresses(
@@ -143,19 +125,3 @@ def _read_copies(
             faults.append(FieldFault(path, f"{recipient.address} gets this email already"))
         seen.add(recipient.identity)
         yield recipient
-
-
-def _fault_of(detail: ErrorDetails, model: type[BaseModel]) -> FieldFault:
-    location = [part for part in detail["loc"] if part != "[key]"]
-    if location[:1] == ["to"]:
-        location = [part for part in location if part not in UNION_TAGS]
-    sentence = sentence_of(detail)
-    if detail["type"] == "extra_forbidden" and len(location) == 1:
-        sentence += _nearest(str(location[0]), model)
-    return FieldFault(pointer(*location), sentence)
-
-
-def _nearest(name: str, model: type[BaseModel]) -> str:
-    known = [field.alias or own for own, field in model.model_fields.items()]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -20,6 +20,7 @@ from senders.outcome import (
     Moved,
     Outcome,
     Rejected,
+    Reply,
     Scope,
     Throttled,
     Transient,
@@ -105,7 +106,7 @@ class AnswerError(TelegramError):
         self.answer = answer
 
 
-def classify_answer(answer: Answer, *, throttle: Scope = Scope.ACCOUNT) -> Outcome:
+def classify_answer(answer: Answer, *, throttle: Scope = Scope.ACCOUNT) -> Reply:
     """What an answer means; `throttle` is what a 429 without further word is about."""
     code, description = str(answer.status), answer.description or ""
     if answer.migrate_to:

@@ -17,12 +17,13 @@ from telegram.error import TelegramError
 from telegram.helpers import escape_markdown
 from telegram.request import HTTPXRequest
 
-from common.envelope import Channel, Delivery, WireTelegram
+from common.channels import Channel
+from common.envelope import Delivery, WireTelegram
 from common.errors import SettingsError
 from common.settings import Rate, Settings
 from senders.endpoint import DELIVERY_HEADER, is_tellable, parse_api_url
-from senders.outcome import Outcome, Scope, Sent, Unknown
-from senders.provider import Limits
+from senders.outcome import Reply, Scope, Sent, Unknown
+from senders.provider import Limits, Provider
 from senders.redaction import redact
 from senders.telegram.codes import (
     Answer,
@@ -169,6 +170,11 @@ class TelegramProvider:
         await self._request.shutdown()
 
 
+def make_provider(settings: Settings) -> Provider:
+    """The channel, from its settings. Raises SettingsError when it cannot send."""
+    return TelegramProvider(settings)
+
+
 class TelegramTransmitter:
     """Sends one message at a time through the process's bot."""
 
@@ -177,7 +183,7 @@ class TelegramTransmitter:
         self._recent = recent
         self._secrets = (token, token.partition(":")[2])
 
-    async def send(self, delivery: Delivery) -> Outcome:
+    async def send(self, delivery: Delivery) -> Reply:
         """Send one text message."""
         options = delivery.telegram or WireTelegram()
         self._recent.note(delivery.address)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from common.http import protocol
+from common.http.connections import Limits
 from common.settings import Settings
 from gateway_api.app import create_app
-from gateway_api.http import protocol
-from gateway_api.http.connections import Limits
 from tests.support.raw_http import LIMITS, Client, seconds_until_hung_up, serving
 from tests.support.running import until
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway_api.http.connections import raise_descriptor_limit
+from common.http.connections import raise_descriptor_limit
 from tests.support.raw_http import Client
 from tests.support.running import until
 

@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from broker_topology.dead_letters.queue import opened
-from common.envelope import Channel
+from common.channels import Channel
+from common.http.problems import CATALOGUE
 from common.settings import Settings
 from deploy.local.node import free_port
 from gateway_api.app import create_app
@@ -24,7 +25,6 @@ from gateway_api.documentation.models import (
     Discarded,
     Requeued,
 )
-from gateway_api.problems import CATALOGUE
 from tests.support.dead_letters import bury, bury_all, reason
 from tests.support.queues import amqp_channel, count, make_delivery, take
 

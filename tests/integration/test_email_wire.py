@@ -11,11 +11,11 @@ import pytest
 from pydantic_core import to_json
 
 from common.envelope import Delivery
+from common.http.problems import Problem
 from common.settings import load_settings
 from gateway_api.notifications.deliveries import build_deliveries
 from gateway_api.notifications.email_headers import ALLOWED_HEADERS
 from gateway_api.notifications.validation import validate_notification
-from gateway_api.problems import Problem
 from senders.email.provider import EmailProvider, EmailTransmitter
 from senders.outcome import Sent
 from tests.support.hostile_texts import HIDDEN, LINE_ENDS, LITERALS, UNICODE_LINE_ENDS

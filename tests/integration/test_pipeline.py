@@ -10,9 +10,11 @@ import pytest
 
 from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection
+from broker_topology.facts import Fact, read_fact
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
-from common.envelope import Priority, epoch_ms, utc_now
+from common.channels import Priority
+from common.envelope import epoch_ms, utc_now
 from common.settings import Rate
 from deploy.local.node import Node
 from senders.outcome import (
@@ -72,6 +74,10 @@ async def test_refused_twice_then_accepted(
     async with running_sender(channel, gateway_url):
         await eventually(lambda: events.types() == ["retrying", "retrying", "sent"])
     assert [event.attempt for event in events.read()] == [1, 2, 3]
+    for event in events.read():
+        assert event.took_ms is not None
+        assert event.began_at
+        assert event.began_at <= event.at
     first, second, third = channel.times("hello")
     assert second - first >= 0.8
     assert third - second >= 0.8
@@ -127,6 +133,7 @@ async def test_expired_is_told_and_not_sent(
     async with running_sender(channel, gateway_url):
         await eventually(lambda: events.types() == ["expired"])
     assert channel.calls == []
+    assert events.read()[0].began_at is None
     assert count(gateway_url, QUEUE) == count(gateway_url, "telegram.dead") == 0
 
 
@@ -236,6 +243,64 @@ async def test_garbage_becomes_a_dead_letter(
     assert reason["gw-fail-code"] in ("undecodable", "misrouted")
     assert kept == body
     assert len(channel.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"\xff\x00 not json", {"gw-generation": 1, "gw-attempt": 2}),
+        (make_delivery(channel="email", address="a@example.com").encode(), {"gw-generation": 1}),
+    ],
+)
+async def test_fault_of_a_message_that_names_its_delivery_is_told(
+    channel: ScriptedProvider,
+    gateway_url: str,
+    events: EventLog,
+    body: bytes,
+    headers: dict[str, object],
+) -> None:
+    named = make_delivery()
+    with amqp_channel(gateway_url) as publishing:
+        properties = pika.BasicProperties(delivery_mode=2, message_id=named.id, headers=headers)
+        publishing.basic_publish("notifications", QUEUE, body, properties)
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["failed"])
+    assert letters(gateway_url) == events.read()
+    assert events.read()[0].generation == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [Rejected("403", "blocked"), Unknown("data", "cut", resend=False), Sent("1")]
+)
+async def test_dead_letter_tells_the_same_fact_as_its_senders_event(
+    channel: ScriptedProvider, gateway_url: str, events: EventLog, answer: Outcome
+) -> None:
+    over = utc_now() - timedelta(minutes=1)  # what would be sent has expired
+    expires = {"expires_at": over} if isinstance(answer, Sent) else {}
+    channel.script("hello", Moved("77"), answer)
+    put(gateway_url, make_delivery(owner="shop", origin={"kind": "batch", "id": "7"}, **expires))
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["failed"])
+    assert letters(gateway_url) == events.read()
+
+
+def letters(url: str) -> list[Fact]:
+    """The facts that the dead letters tell, as a journal would hear them."""
+    found = []
+    with amqp_channel(url) as reading:
+        while (got := reading.basic_get("telegram.dead", auto_ack=True))[0] is not None:
+            method, properties, body = got
+            found.append(
+                read_fact(
+                    method.exchange,
+                    method.routing_key,
+                    body,
+                    properties.headers,
+                    message_id=properties.message_id,
+                    heard_at=utc_now(),
+                )
+            )
+    return found
 
 
 def put_returned(url: str) -> None:
@@ -366,6 +431,10 @@ async def test_redelivery_of_what_was_sent_is_not_sent_again(
         await eventually(lambda: events.types() == ["sent", "sent"])
     assert len(channel.calls) == 1
     assert count(gateway_url, QUEUE) == 0, "acked, not given back at the stop"
+    told = events.read()
+    assert len(told) == 2, "once for each time it was received"
+    assert len({(event.id, event.began_at, event.took_ms) for event in told}) == 1
+    assert told[0].began_at
 
 
 async def test_redelivery_of_what_is_being_sent_waits_for_it(

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings, load_settings
 from deploy.local.node import free_port
 from senders.email.connection import Timeouts
 from senders.email.provider import EmailProvider
-from senders.outcome import Outcome
+from senders.outcome import Reply
 from senders.provider import Provider
 from senders.telegram.provider import TelegramProvider
 from senders.vk.provider import VkProvider
@@ -69,7 +69,7 @@ def context(authority: trustme.CA, name: str = "127.0.0.1", year: int = 2100) ->
     return made
 
 
-async def attempt(channel: Channel, url: str, **more: str) -> Outcome:
+async def attempt(channel: Channel, url: str, **more: str) -> Reply:
     """What one delivery comes to with the provider at this address."""
     given = {f"{channel}_api_url": url, f"{channel}_token": "1:s3cret"}
     if channel is Channel.EMAIL:

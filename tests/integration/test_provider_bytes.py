@@ -14,7 +14,7 @@ from common.settings import load_settings
 from senders import publications
 from senders.email.connection import Timeouts
 from senders.email.provider import EmailProvider
-from senders.outcome import Outcome, Rejected, Sent
+from senders.outcome import Moved, Outcome, Rejected, Reply, Sent
 from senders.retry import FailClass
 from senders.said import MOST_SECONDS
 from tests.support.providers import (
@@ -41,8 +41,9 @@ ACCEPTED = b"250 2.0.0 " + "Письмо принято".encode("cp1251")
 STAGES = ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."]
 
 
-def check_publishable(outcome: Outcome) -> None:
+def check_publishable(reply: Reply) -> None:
     """Whether the dead letter and the event that tell of it can be written."""
+    outcome = Rejected(reply.code, reply.message) if isinstance(reply, Moved) else reply
     delivery = make_delivery()
     letter = dead_letter_of(delivery, outcome)
     for value in letter.headers.values():
@@ -58,15 +59,12 @@ def check_publishable(outcome: Outcome) -> None:
 def dead_letter_of(delivery: Delivery, outcome: Outcome) -> publications.Publication:
     in_no_channel: Any = None
     key = delivery.routing_key
-    received = Received(delivery.encode(), {}, delivery.id, key, False, 1, in_no_channel)
+    received = Received(delivery.encode(), {}, delivery.id, "", key, False, 1, in_no_channel)
     return publications.dead_letter(
         received,
         key,
         Progress(1),
-        fail_class=FailClass.REJECTED,
-        code=outcome.code,
-        message=outcome.message,
-        at=utc_now(),
+        publications.failure(FailClass.REJECTED, outcome.code, outcome.message, at=utc_now()),
     )
 
 

@@ -11,10 +11,10 @@ from common.broker.connection import Broker
 from common.broker.errors import NotConnected, PublishError
 from common.broker.publisher import Publisher
 from common.envelope import Delivery
+from common.http.problems import CATALOGUE
 from common.settings import Settings
 from gateway_api.app import create_app
 from gateway_api.documentation.models import ProblemDocument
-from gateway_api.problems import CATALOGUE
 
 KEY = "a-key-of-16-characters"
 NOTIFICATION = {"to": "telegram:42", "text": "world"}

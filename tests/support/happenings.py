@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from broker_topology.events import Queued
+from broker_topology.facts import Accepted
 from common.envelope import Delivery, Event, EventType, event_id, utc_now
 
 BEGAN = utc_now() - timedelta(minutes=1)
@@ -11,9 +11,9 @@ BEGAN = utc_now() - timedelta(minutes=1)
 HOSTILE = "[red]\x1b[2Jno\r\n\x00 such \u202euser [/] :smile: " + "x" * 5000
 
 
-def queued(delivery: Delivery, address: str = "", generation: int = 0) -> Queued:
+def accepted(delivery: Delivery) -> Accepted:
     """It came to its queue."""
-    return Queued(delivery, address or delivery.address, generation)
+    return Accepted(delivery)
 
 
 def event(delivery: Delivery, kind: EventType, attempt: int = 1, **changes: Any) -> Event:

@@ -8,7 +8,7 @@ from common.envelope import Delivery
 from common.settings import load_settings
 from senders.email.connection import Timeouts
 from senders.email.provider import EmailProvider
-from senders.outcome import Outcome
+from senders.outcome import Reply
 from senders.provider import Provider
 from senders.telegram.provider import TelegramProvider
 from senders.vk.provider import VkProvider
@@ -51,7 +51,7 @@ async def serving(name: str, answer: Answer, stage: str = "") -> AsyncIterator[S
         yield server
 
 
-async def outcome_of(name: str, answer: Answer, stage: str = "", wait_s: float = 1.0) -> Outcome:
+async def outcome_of(name: str, answer: Answer, stage: str = "", wait_s: float = 1.0) -> Reply:
     """What an attempt comes to when the provider answers so."""
     async with serving(name, answer, stage) as server:
         channel = channel_of(name, server, wait_s)

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from common.envelope import Channel, Delivery, Event, Priority, utc_now
+from common.channels import Channel, Priority
+from common.envelope import Delivery, Event, utc_now
 
 
 async def eventually(
@@ -49,12 +50,13 @@ def make_delivery(**changes: Any) -> Delivery:
 
 
 @contextmanager
-def amqp_channel(url: str) -> Iterator[BlockingChannel]:
-    """A pika channel with confirms on a connection of its own."""
+def amqp_channel(url: str, confirm: bool = True) -> Iterator[BlockingChannel]:
+    """A pika channel, with confirms unless it is said otherwise, on a connection of its own."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
     try:
         channel = connection.channel()
-        channel.confirm_delivery()
+        if confirm:
+            channel.confirm_delivery()
         yield channel
     finally:
         connection.close()

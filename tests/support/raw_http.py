@@ -13,8 +13,8 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway_api.http.connections import Door, Limits
-from gateway_api.http.protocol import HttpConnection
+from common.http.connections import Door, Limits
+from common.http.protocol import HttpConnection
 from tests.support.running import until
 
 LIMITS = Limits(connections=100, per_client=100, header_timeout_s=0.5, idle_timeout_s=1.0)

@@ -6,13 +6,14 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.settings import Rate, Settings, load_settings
-from senders.outcome import Outcome, Sent
+from senders.outcome import Reply, Sent
 from senders.process import run_sender
 from senders.provider import Limits, Provider
 
-Answer = Outcome | Exception | Callable[[], Outcome]
+Answer = Reply | Exception | Callable[[], Reply]
 
 
 class ScriptedProvider:
@@ -48,7 +49,7 @@ class ScriptedProvider:
     def limits(self, delivery: Delivery) -> Limits:
         return self._limits(delivery) if callable(self._limits) else self._limits
 
-    async def send(self, delivery: Delivery) -> Outcome:
+    async def send(self, delivery: Delivery) -> Reply:
         text = delivery.text or ""
         self.calls.append((text, delivery.address, time.monotonic()))
         self.sending.set()

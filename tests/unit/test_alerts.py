@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from broker_topology.topology import build
+from common.http.problems import CATALOGUE
 from common.watching import metrics
-from gateway_api.problems import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAFANA = ROOT / "deploy" / "grafana"

@@ -4,8 +4,8 @@ import resource
 
 import pytest
 
+from common.http.connections import SPARE_DESCRIPTORS, Door, Limits, client_of, limits_for
 from common.settings import Settings
-from gateway_api.http.connections import SPARE_DESCRIPTORS, Door, Limits, client_of, limits_for
 
 
 class Connection:

@@ -7,10 +7,11 @@ import pytest
 
 from broker_topology.dead_letters.letter import failure_headers, group, mask_address, read_letter
 from broker_topology.dead_letters.report import letter_json, specimen_json
-from broker_topology.dead_letters.requeue import onward_headers
+from broker_topology.dead_letters.requeue import onward_headers, renewed
 from broker_topology.dead_letters.selection import Selection, parse_moment
 from broker_topology.dead_letters.walk import Specimen
-from common.envelope import Channel, Progress, epoch_ms, utc_now
+from common.channels import Channel
+from common.envelope import Progress, epoch_ms, utc_now
 from tests.support.dead_letters import DEAD_SINCE, reason
 from tests.support.queues import make_delivery
 
@@ -179,7 +180,8 @@ def test_reason_is_in_its_own_words_but_for_the_recipient_that_it_quotes() -> No
 def test_onward_headers_are_a_new_generation() -> None:
     now = utc_now()
     headers = reason() | {"gw-generation": 3, "gw-step": 1, "traceparent": "x", "x-death": []}
-    onward = onward_headers(headers, DELIVERY, now)
+    before = Progress.from_headers(headers)
+    onward = onward_headers(headers, renewed(before, DELIVERY, now))
     lifetime = DELIVERY.expires_at - DELIVERY.accepted_at
     assert onward == {
         "traceparent": "x",
@@ -187,7 +189,7 @@ def test_onward_headers_are_a_new_generation() -> None:
         "gw-step": 1,
         "gw-expires-at": epoch_ms(now + lifetime),
     }
-    assert onward_headers(headers, DELIVERY, now, "b@example.com")["gw-address"] == "b@example.com"
+    assert renewed(before, DELIVERY, now, "b@example.com").address == "b@example.com"
 
 
 def test_expiry_is_the_headers_if_they_have_one() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.broker.consumer import clean_headers
-from common.envelope import Delivery, Event, EventType, Progress, event_id, utc_now
+from common.envelope import Delivery, Event, EventType, Progress, event_id, target, utc_now
 from common.errors import UndecodableError
 from tests.support.queues import make_delivery
 
@@ -122,3 +122,11 @@ def test_headers_of_the_broker_do_not_travel_on() -> None:
         "BCC": ["a"],
     }
     assert clean_headers(kept | dropped) == kept
+
+
+@pytest.mark.parametrize(("address", "to"), [(None, "42"), ("-100777", "-100777")])
+def test_target_is_where_the_headers_say_if_they_do(address: str | None, to: str) -> None:
+    delivery = make_delivery()
+    now = target(delivery, Progress(attempt=2, address=address))
+    assert now.address == to
+    assert (now.id, now.text, now.routing_key) == (delivery.id, "hello", "telegram.normal")

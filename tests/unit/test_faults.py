@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from common.errors import SettingsError
 from common.faults import UNNAMED
 from common.given import PREFIX
+from common.http.problems import Problem
 from common.settings import Settings, load_settings
 from gateway_api.dead_letters.request import (
     DiscardRequest,
@@ -22,7 +23,6 @@ from gateway_api.dead_letters.request import (
 )
 from gateway_api.notifications.request import NotificationRequest
 from gateway_api.notifications.validation import validate_notification
-from gateway_api.problems import Problem
 
 WRONG: tuple[Any, ...] = (
     *(None, True, 0, -1, 1.5, 10**30, 10**4000, float("inf")),

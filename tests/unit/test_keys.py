@@ -7,8 +7,8 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from common.errors import SettingsError
+from common.http.keys import BearerKey, check_exposure
 from common.settings import Settings
-from gateway_api.keys import BearerKey, check_exposure
 from tests.support.api_client import KEY, NOTIFICATION, api, assert_problem
 
 

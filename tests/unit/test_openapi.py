@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, TypeAdapter
 
+from common.http.problems import CATALOGUE
 from common.settings import Settings
 from gateway_api.app import create_app
 from gateway_api.dead_letters.request import DiscardRequest, RequeueRequest, read_body
 from gateway_api.documentation import models
 from gateway_api.documentation.examples import PROBLEMS
 from gateway_api.notifications.validation import validate_notification
-from gateway_api.problems import CATALOGUE
 from tests.support.api_client import KEY, api
 
 DOCUMENT = create_app(Settings()).openapi()

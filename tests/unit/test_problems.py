@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.http.problems import CATALOGUE
 from common.settings import Settings
 from gateway_api.app import create_app
-from gateway_api.problems import CATALOGUE
 from tests.support.api_client import JSON_TYPE, NOTIFICATION, FakeBroker, api, assert_problem
 
 
@@ -77,7 +77,7 @@ async def test_limit_is_enforced_while_reading() -> None:
 
 
 async def test_body_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_api.http.body.READ_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("common.http.body.READ_TIMEOUT_S", 0.05)
 
     async def stalling() -> AsyncIterator[bytes]:
         yield b"{"

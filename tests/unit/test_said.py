@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from senders.outcome import Crashed, Moved, Outcome, Rejected, Sent, Throttled, Transient, Unknown
+from senders.outcome import Crashed, Moved, Rejected, Reply, Sent, Throttled, Transient, Unknown
 from senders.said import MOST_CHARS, Said, clean, seconds
 
 any_text = st.one_of(
@@ -71,7 +71,7 @@ def test_any_text_becomes_clean_and_stays_so(text: str, most: int) -> None:
 
 @given(code=any_text, message=any_text)
 def test_no_outcome_holds_what_cannot_be_encoded(code: str, message: str) -> None:
-    outcomes: list[Outcome] = [
+    outcomes: list[Reply] = [
         Sent(code, message, code),
         Moved(message, code, message),
         Transient(code, message),
@@ -84,7 +84,7 @@ def test_no_outcome_holds_what_cannot_be_encoded(code: str, message: str) -> Non
 
 
 def test_every_outcome_is_cleaned_when_it_is_made() -> None:
-    assert all(issubclass(kind, Said) for kind in get_args(Outcome))
+    assert all(issubclass(kind, Said) for kind in get_args(Reply))
 
 
 def test_outcome_is_bounded_whatever_was_said() -> None:

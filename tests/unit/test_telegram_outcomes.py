@@ -17,6 +17,7 @@ from senders.outcome import (
     Moved,
     Outcome,
     Rejected,
+    Reply,
     Scope,
     Throttled,
     Transient,
@@ -61,7 +62,7 @@ CONTENT_FAULTS = [
     (400, "Bad Request: BUTTON_URL_INVALID"),
     (413, "Request Entity Too Large"),
 ]
-ANSWERS: list[tuple[int, bytes, Outcome]] = [
+ANSWERS: list[tuple[int, bytes, Reply]] = [
     *((code, refusal(code, text), recipient(str(code), text)) for code, text in RECIPIENT_FAULTS),
     *((code, refusal(code, text), content(str(code), text)) for code, text in CONTENT_FAULTS),
     (
@@ -102,7 +103,7 @@ ANSWERS: list[tuple[int, bytes, Outcome]] = [
     ANSWERS,
     ids=[f"{status} {payload[:60]!r}" for status, payload, _ in ANSWERS],
 )
-def test_answer_means(status: int, payload: bytes, expected: Outcome) -> None:
+def test_answer_means(status: int, payload: bytes, expected: Reply) -> None:
     answer = read_answer(status, payload)
 
     assert isinstance(answer, Answer)

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from common.broker.errors import NotConnected, Returned
 from common.envelope import Progress, epoch_ms, utc_now
 from common.watching import metrics, tracing
-from senders.metrics import OUTCOMES, ParkReason, observed_attempt, park_reason
-from senders.outcome import Misconfigured, Outcome, Rejected, Sent, Throttled, Transient
+from senders.metrics import OUTCOMES, ParkReason, observed_attempt
+from senders.outcome import Rejected, Sent
 from tests.support.api_client import NOTIFICATION, FakeBroker, api
 from tests.support.queues import make_delivery
 
@@ -58,19 +58,6 @@ def test_exposition_is_well_formed() -> None:
 def test_kind_of_an_error_is_its_class_in_snake_case() -> None:
     assert metrics.kind_of(NotConnected) == "not_connected"
     assert metrics.kind_of(Returned) == "returned"
-
-
-@pytest.mark.parametrize(
-    ("outcome", "reason"),
-    [
-        (None, ParkReason.PACED),
-        (Transient("500"), ParkReason.RETRY),
-        (Throttled("429"), ParkReason.DELAYED),
-        (Misconfigured("401"), ParkReason.DELAYED),
-    ],
-)
-def test_reason_of_parking(outcome: Outcome | None, reason: ParkReason) -> None:
-    assert park_reason(outcome) is reason
 
 
 @pytest.mark.parametrize(("attempts_before", "retries"), [(0, 0), (2, 1)])

@@ -18,9 +18,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from common.logs import get_logger
-from gateway_api.http.connections import Door
-from gateway_api.http.request_head import (
+from common.http.connections import Door
+from common.http.problems import Problem
+from common.http.request_head import (
     MAX_HEAD_BYTES,
     Headers,
     body_length,
@@ -28,7 +28,7 @@ from gateway_api.http.request_head import (
     target_of,
     without_upgrade,
 )
-from gateway_api.problems import Problem
+from common.logs import get_logger
 
 log = get_logger(__name__)
 

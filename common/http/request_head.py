@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from gateway_api.problems import Problem
+from common.http.problems import Problem
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 

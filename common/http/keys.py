@@ -4,13 +4,15 @@ import hmac
 import ipaddress
 import socket
 from collections.abc import Callable, Collection
+from functools import lru_cache
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import NotNowError, SettingsError
+from common.hosts import is_loopback
+from common.http.problems import Problem
 from common.settings import Settings
-from gateway_api.problems import Problem
 
 OPEN_PATHS = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"}
@@ -85,20 +87,18 @@ class ThisMachineOnly:
             )
             return Problem("foreign_host", sentence)
         origins = [value for name, value in scope.get("headers", ()) if name == b"origin"]
+        if not origins:
+            return None
         own = (f"http://{authority}".encode(), f"https://{authority}".encode())
         if any(origin.lower() not in own for origin in origins):
             return Problem("foreign_origin", "without a key only the API's own pages may call it")
         return None
 
 
+@lru_cache(maxsize=64)  # asked for every request, and mostly of the same few
 def is_own_name(host: str) -> bool:
     """Whether a host name or address, an IPv6 one without brackets, can only be this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(host)
 
 
 def is_open(path: str) -> bool:

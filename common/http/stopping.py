@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_api.problems import Problem
+from common.http.problems import Problem
 
 
 class AnswerWhenStopped:

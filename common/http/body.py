@@ -4,8 +4,8 @@ import asyncio
 
 from starlette.requests import Request
 
-from gateway_api.notifications.validation import invalid_request
-from gateway_api.problems import FieldFault, Problem
+from common.http.problems import FieldFault, Problem
+from common.http.validation import invalid_request
 
 READ_TIMEOUT_S = 30.0
 
@@ -23,39 +23,47 @@ async def read_json_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
-    body = bytearray()
+    pieces: list[bytes] = []
+    size = 0
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise Problem("incomplete_body", "the connection was closed before the body's end")
-        chunk: bytes = message.get("body", b"")
-        if len(body) + len(chunk) > max_bytes:
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > max_bytes:
             raise _too_large(max_bytes)
-        body += chunk
         if not message.get("more_body", False):
-            return bytes(body)
+            return b"".join(pieces)
 
 
 def _check_headers(request: Request, max_bytes: int) -> None:
-    media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
-    if media_type.strip() != "application/json" or not all(map(_is_utf8, parameters)):
+    headers: dict[bytes, bytes] = dict(reversed(request.scope["headers"]))  # the first one counts
+    if not _is_json(headers.get(b"content-type", b"")):
         raise Problem(
             "unsupported_media_type",
             "the header Content-Type must be application/json (in UTF-8)",
         )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Problem(
             "unsupported_media_type", "a compressed body (Content-Encoding) is not accepted"
         )
-    if "idempotency-key" in request.headers:  # whoever sends it relies on it
+    if b"idempotency-key" in headers:  # whoever sends it relies on it
         sentence = (
             "the header Idempotency-Key is not known yet: leave it out, and mind that the same "
             "request sent twice is done twice"
         )
         raise invalid_request([FieldFault("", sentence)])
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:18]) > max_bytes:
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length[:18]) > max_bytes:
         raise _too_large(max_bytes)
+
+
+def _is_json(content_type: bytes) -> bool:
+    if content_type == b"application/json":
+        return True
+    media_type, *parameters = content_type.decode("latin-1").lower().split(";")
+    return media_type.strip() == "application/json" and all(map(_is_utf8, parameters))
 
 
 def _is_utf8(parameter: str) -> bool:

@@ -1,0 +1,1 @@
+"""What processes that speak HTTP share: connections, keys, bodies, problems."""

@@ -1,0 +1,57 @@
+"""What is wrong with a request, as one problem that names every fault and where it is."""
+
+import difflib
+from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from common.faults import ModelFault, faults_of
+from common.http.problems import FieldFault, Problem, pointer
+
+MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
+NO_TAGS: Final[Mapping[str, Set[str]]] = MappingProxyType({})
+_MAX_DETAILED_FAULTS = 1000
+
+
+def invalid_request(faults: Sequence[FieldFault]) -> Problem:
+    """The problem that names these faults."""
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
+    where = f"{first.path}: " if first.path else ""
+    return Problem("invalid_request", f"{where}{first.message}{more}", faults=faults[:MAX_FAULTS])
+
+
+def problem_of(
+    error: ValidationError, model: type[BaseModel], union_tags: Mapping[str, Set[str]] = NO_TAGS
+) -> Problem:
+    """The problem that names what pydantic found wrong with a request, read as this model.
+
+    union_tags: by field, the names that the model gave to the members of a union there; pydantic
+    puts them into the location of a fault, but they are no part of the document.
+    """
+    if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
+        return invalid_request([FieldFault("", f"{error.error_count()} faults; too many to list")])
+    found = faults_of(error)
+    if found[0].kind == "json_invalid":
+        return Problem("malformed_json", f"the body {found[0].sentence}")
+    return invalid_request([_fault_of(fault, model, union_tags) for fault in found])
+
+
+def _fault_of(
+    fault: ModelFault, model: type[BaseModel], union_tags: Mapping[str, Set[str]]
+) -> FieldFault:
+    location = [part for part in fault.path if part != "[key]"]
+    tags = union_tags.get(str(location[0]), ()) if location else ()
+    location = [part for part in location if part not in tags]
+    sentence = fault.sentence
+    if fault.kind == "extra_forbidden" and len(location) == 1:
+        sentence += _nearest(str(location[0]), model)
+    return FieldFault(pointer(*location), sentence)
+
+
+def _nearest(name: str, model: type[BaseModel]) -> str:
+    known = [field.alias or own for own, field in model.model_fields.items()]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

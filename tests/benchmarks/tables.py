@@ -1,0 +1,69 @@
+"""A report for people: a table per benchmark, and the goals."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from tests.benchmarks.figures import MEASURES, Benchmark, Report, Spread
+from tests.benchmarks.goals import judge
+
+
+def tables(report: Report) -> Iterator[Table]:
+    """Everything of a report, in its order."""
+    for benchmark in report.benchmarks:
+        table = Table(title=f"{benchmark.name}: {benchmark.title}", title_justify="left")
+        for name in header(benchmark):
+            table.add_column(name, justify="left" if name == "" else "right")
+        for row in rows(benchmark):
+            table.add_row(*row)
+        yield table
+    verdicts = goal_rows(report)
+    if verdicts:
+        table = Table(*GOAL_HEADER, title="goals", title_justify="left")
+        for row in verdicts:
+            table.add_row(*row)
+        yield table
+
+
+GOAL_HEADER = ("goal", "bound", "measured", "")
+
+
+def header(benchmark: Benchmark) -> list[str]:
+    """The columns of a benchmark's table; the first names the contender."""
+    return ["", *(MEASURES[name] for name in benchmark.measures())]
+
+
+def rows(benchmark: Benchmark) -> list[list[str]]:
+    """The cells of a benchmark's table: medians, and the range of rounds that differ."""
+    return [
+        [one.name, *(cell(one.spread(name)) for name in benchmark.measures())]
+        for one in benchmark.contenders
+    ]
+
+
+def goal_rows(report: Report) -> list[list[str]]:
+    """The cells of the table of goals."""
+    return [
+        [
+            f"{one.goal.benchmark}: {one.goal.words}",
+            one.goal.bound,
+            number(one.value) + (" ×" if one.goal.than else ""),
+            "reached" if one.is_reached else "not reached",
+        ]
+        for one in judge(report)
+    ]
+
+
+def cell(spread: Spread | None) -> str:
+    """`1,234 (1,100–1,300)`."""
+    if spread is None:
+        return ""
+    median, low, high = map(number, (spread.median, spread.low, spread.high))
+    return median if low == high else f"{median} ({low}–{high})"
+
+
+def number(value: float) -> str:
+    """Three digits that count: 12,345, 123, 12.3, 1.23, 0.123."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
