@@ -33,7 +33,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], None]]:
 
 
 def _check_api(settings: Settings) -> None:
-    from gateway_api.server import check_start
+    from gateway_api.start import check_start
 
     check_start(settings)
 

@@ -47,7 +47,7 @@ from deploy.local.stack import (
     sandbox_service,
     sandbox_settings,
 )
-from gateway_api.server import listen
+from gateway_api.start import listen
 
 _LOOK_S = 0.25
 

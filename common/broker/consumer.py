@@ -54,7 +54,7 @@ class Received:
         """
         if self.is_lost:
             raise ChannelLost("the channel was lost before the ack")
-        self._channel.ack(self._tag, all_before=all_before)
+        self._channel.ack(self._tag, all_before)
 
 
 class ConsumingChannel(DirectChannel):
@@ -67,9 +67,9 @@ class ConsumingChannel(DirectChannel):
         channel.close_callbacks.add(lambda *_: self.lost())
         channel.wire.add(self)
 
-    def ack(self, tag: int, *, all_before: bool) -> None:
+    def ack(self, tag: int, all_before: bool) -> None:
         """Write the ack of one delivery, or of all up to it."""
-        self._wire.write(frames.ack(self.number, tag, multiple=all_before))
+        self._wire.write(frames.ack(self.number, tag, all_before=all_before))
 
     def on_message(self, method: bytes, properties: Properties, body: bytes) -> None:
         """A message was delivered."""

@@ -111,9 +111,9 @@ def publish(
     return b"".join(parts)
 
 
-def ack(channel: int, tag: int, *, multiple: bool = False) -> bytes:
+def ack(channel: int, tag: int, *, all_before: bool = False) -> bytes:
     """Take one message that was delivered on this channel, or all up to it."""
-    return _frame(METHOD, channel, _METHOD_ID.pack(ACK) + _ANSWER.pack(tag, multiple))
+    return _frame(METHOD, channel, _METHOD_ID.pack(ACK) + _ANSWER.pack(tag, all_before))
 
 
 def read_answer(payload: bytes) -> tuple[int, bool]:

@@ -16,6 +16,13 @@ class ApiSettings(SettingsGroup):
 
     api_host: str = setting("127.0.0.1", "address the API listens on")
     api_port: int = setting(8080, "port the API listens on; 0 picks a free one", ge=0, le=65535)
+    api_workers: int = setting(
+        1,
+        "processes that serve the API's port together, about one for each core; connection "
+        "limits hold for each of them",
+        ge=1,
+        le=64,
+    )
     api_key: SecretStr | None = setting(
         None,
         "bearer token clients must send; required unless the API listens on loopback only "
