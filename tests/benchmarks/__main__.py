@@ -1,71 +1,118 @@
-"""`python -m tests.benchmarks NAME…`: what `./gateway bench` runs."""
+"""`python -m tests.benchmarks ORDER`: what `./gateway bench` runs, its order as JSON."""
 
-import argparse
-import platform
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from admin.bench import Name, Order
 from admin.shown import json_text
 from common.errors import GatewayError
 from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.stack import checkout
-from tests.benchmarks import ingress, latency, memory, senders
-from tests.benchmarks.bench import Bench
+from tests.benchmarks import deep, ingress, latency, memory, senders, slow_domain
+from tests.benchmarks.bench import Bench, Plan
 from tests.benchmarks.figures import Benchmark, Report
+from tests.benchmarks.kept import DOCS, draw, keep, write_docs
+from tests.benchmarks.machine import describe, now, peers_python, substitutes, versions
 from tests.benchmarks.tables import tables
 
-BENCHMARKS: dict[str, Callable[[Bench, float, int], Benchmark]] = {
-    "ingress": ingress.run,
-    "sender": senders.run_null,
-    "email": senders.run_email,
-    "telegram": senders.run_telegram,
-    "vk": senders.run_vk,
-    "latency": latency.run,
-    "memory": memory.run,
+BENCHMARKS: dict[Name, Callable[[Bench, Plan], Benchmark]] = {
+    Name.INGRESS: ingress.run,
+    Name.SENDER: senders.run_null,
+    Name.EMAIL: senders.run_email,
+    Name.TELEGRAM: senders.run_telegram,
+    Name.VK: senders.run_vk,
+    Name.LATENCY: latency.run,
+    Name.SLOW_DOMAIN: slow_domain.run,
+    Name.MEMORY: memory.run,
+    Name.DEEP: deep.run,
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmarks that are named, or all, and print what they found."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
+def main(argv: Sequence[str]) -> int:
+    """Carry out an order; returns the exit code."""
+    order = Order.model_validate_json(argv[0])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     configure_logs(load_settings({"GATEWAY_LOG_LEVEL": "error"}), "bench")
-    python = checkout() / ".gateway/bench/venv/bin/python"
+    try:
+        report = measure(order)
+        _tell(order, report)
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        if order.as_json:
+            print(json_text({"error": str(error)}))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def measure(order: Order) -> Report:
+    """Run what is ordered on a broker of its own, and keep the report. Raises GatewayError."""
+    plan = Plan(order.seconds, order.rounds, order.waiting)
+    python = peers_python()
+    for sentence in substitutes():
+        print(f"gateway: {sentence}", file=sys.stderr)
     with (
-        tempfile.TemporaryDirectory(prefix="gateway-bench-") as directory,
-        Bench(Path(directory), python if python.exists() else None) as bench,
+        _progress() as tell,
+        tempfile.TemporaryDirectory(prefix="gateway-bench-", ignore_cleanup_errors=True) as place,
+        Bench(Path(place), python) as bench,
     ):
-        found = [
-            BENCHMARKS[name](bench, options.seconds, options.rounds)
-            for name in options.names or BENCHMARKS
-        ]
-    report = Report(
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=platform.machine(),
-        versions={},
-        benchmarks=tuple(found),
-    )
-    if options.json:
-        print(json_text(report.model_dump()))
+        found = []
+        for name in order.names or BENCHMARKS:
+            tell(name)
+            found.append(BENCHMARKS[name](bench, plan))
+        report = Report(
+            at=now(),
+            machine=describe(),
+            versions=versions(bench.node),
+            is_complete=order.is_complete and python is not None,
+            benchmarks=tuple(found),
+        )
+    keep(report)
+    return report
+
+
+def _tell(order: Order, report: Report) -> None:
+    if order.as_json:
+        print(report.model_dump_json(indent=2, exclude_none=True))
     else:
         console = Console()
         for table in tables(report):
             console.print(table)
-    return 0
+    if order.plots:
+        place = write_docs(report) if report.is_complete else draw(report)
+        print(f"gateway: the plots are in {place.relative_to(checkout())}/", file=sys.stderr)
+        if report.is_complete:
+            print(f"gateway: {DOCS.relative_to(checkout())} is rewritten", file=sys.stderr)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """On a terminal the name of what is being measured, and for how long."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    is_shown = console.is_terminal and sys.stdout.isatty()
+    with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
+        task = progress.add_task("the private broker starts")
+
+        def tell(name: str) -> None:
+            progress.update(task, description=f"measuring {name}")
+
+        yield tell
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except GatewayError as error:
-        sys.exit(f"gateway: {error}")
+    sys.exit(main(sys.argv[1:]))

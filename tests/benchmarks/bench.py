@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,21 @@ from deploy.local.node import Node, free_port
 from deploy.local.stack import checkout, plain_environment
 from tests.benchmarks.usage import cpu_s, tree
 
-__all__ = ["Bench", "BenchError", "Process", "free_port", "wait_for"]
+__all__ = ["Bench", "BenchError", "Plan", "Process", "free_port", "wait_for"]
 
 PEERS = Path(__file__).parent / "peers"
 OURS = (sys.executable, "-P", "-m")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how often everything is measured."""
+
+    seconds: float = 3.0
+    """Of load in one round."""
+    rounds: int = 3
+    waiting: int = 1_000_000
+    """Messages in a deep queue."""
 
 
 class BenchError(GatewayError):

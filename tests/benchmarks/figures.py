@@ -31,6 +31,11 @@ class Round(BaseModel):
     """Peak, PSS, of the whole tree of processes."""
     rss_mb: float | None = None
 
+    @property
+    def per_cpu_s(self) -> float | None:
+        """How many a second of CPU is enough for: the rate of one core."""
+        return 1000 / self.cpu_ms if self.cpu_ms else None
+
 
 class Contender(BaseModel):
     """One system and its rounds, in their order."""
@@ -79,6 +84,8 @@ class Report(BaseModel):
     at: str
     machine: str
     versions: dict[str, str]
+    is_complete: bool
+    """Whether everything was measured, the peers too."""
     benchmarks: tuple[Benchmark, ...]
 
     def benchmark(self, name: str) -> Benchmark | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks import ingress, senders
+from tests.benchmarks import deep, ingress, senders
 from tests.benchmarks.figures import Report, ratio
 
 
@@ -37,9 +37,12 @@ GOALS: Final = (
     Goal("sender", "cpu_ms", "CPU of a delivery without a provider, ms", most=0.35),
     Goal("sender", "rate", "deliveries per second of a process", least=3000),
     Goal("email", "rate", "emails beside the FastStream worker", senders.FASTSTREAM, least=1.1),
-    Goal("email", "cpu_ms", "CPU of an email beside Celery's", senders.CELERY, most=1 / 3),
+    Goal("email", "per_cpu_s", "emails per core beside Celery", senders.CELERY, least=3),
     Goal("telegram", "rate", "messages beside python-telegram-bot alone", senders.BOT, least=0.8),
     Goal("vk", "rate", "messages beside vk_api alone", senders.VK_API, least=0.8),
+    Goal("latency", "p99_ms", "p99 from POST to acceptance, ms", most=25),
+    Goal("deep", "rate", "ingress beside empty queues", deep.IDLE_API, least=0.9, of=deep.API),
+    Goal("deep", "rate", "sender beside empty queues", deep.IDLE_SENDER, least=0.9, of=deep.SENDER),
 )
 
 

@@ -10,7 +10,7 @@ import httpx
 
 from admin.processes import api
 from broker_topology.apply import apply
-from tests.benchmarks.bench import OURS, Bench, BenchError, Process, free_port, wait_for
+from tests.benchmarks.bench import OURS, Bench, BenchError, Plan, Process, free_port, wait_for
 from tests.benchmarks.figures import Benchmark, Contender, Round
 from tests.benchmarks.load import BODY, PATH, has_wrk, post_for
 from tests.benchmarks.queues import empty
@@ -39,19 +39,19 @@ class Door:
     vhost: str
 
 
-def run(bench: Bench, seconds: float = 4, rounds: int = 3) -> Benchmark:
+def run(bench: Bench, plan: Plan) -> Benchmark:
     """Measure every API in turns; without the peers' environment ours alone."""
     names = [OWN, *([OWN_WORKERS] if has_workers() else []), *(PEERS if bench.has_peers else [])]
     with ExitStack() as stack:
         doors = [stack.enter_context(door(bench, name)) for name in names]
         for one in doors:
             await_accepted(one.process, one.port)
-            post_for(min(seconds, WARM_UP_S), one.port, bench.directory)
+            post_for(min(plan.seconds, WARM_UP_S), one.port, bench.directory)
         found: dict[str, list[Round]] = {one.name: [] for one in doors}
-        for _ in range(rounds):
+        for _ in range(plan.rounds):
             for one in doors:
                 empty(bench.node, one.vhost)
-                found[one.name].append(measure(one, seconds, bench.directory))
+                found[one.name].append(measure(one, plan.seconds, bench.directory))
     return Benchmark(
         name=NAME,
         title="202 for one email, 32 kept connections",
@@ -80,11 +80,11 @@ def has_workers() -> bool:
     return "workers" in inspect.signature(api).parameters
 
 
-def measure(one: Door, seconds: float, directory: Path) -> Round:
+def measure(one: Door, seconds: float, directory: Path, body: str = BODY) -> Round:
     """One round of load."""
     with PeakMemory(one.process.pid) as memory:
         before = one.process.cpu_s()
-        answered = post_for(seconds, one.port, directory)
+        answered = post_for(seconds, one.port, directory, body)
         cpu_s = one.process.cpu_s() - before
     return Round(
         rate=answered.requests / answered.took_s,

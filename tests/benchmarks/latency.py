@@ -11,7 +11,7 @@ import uvloop
 
 from common.channels import Channel
 from tests.benchmarks import ingress, senders
-from tests.benchmarks.bench import Bench, BenchError, free_port
+from tests.benchmarks.bench import Bench, BenchError, Plan, free_port
 from tests.benchmarks.figures import Benchmark, Contender, Round, percentile
 from tests.benchmarks.load import CONNECTIONS, post, request_bytes
 from tests.benchmarks.sinks import SmtpSink, serving
@@ -32,7 +32,7 @@ class Way:
     """Recipient → when the mail server accepted an email to it."""
 
 
-def run(bench: Bench, seconds: float = 4, rounds: int = 3) -> Benchmark:
+def run(bench: Bench, plan: Plan) -> Benchmark:
     """Measure every way in turns."""
     names = [ingress.OWN, *(PEERS if bench.has_peers else [])]
     with ExitStack() as stack:
@@ -40,9 +40,9 @@ def run(bench: Bench, seconds: float = 4, rounds: int = 3) -> Benchmark:
         for way in ways:
             _measure(way, 1)
         found: dict[str, list[Round]] = {name: [] for name in names}
-        for _ in range(rounds):
+        for _ in range(plan.rounds):
             for way in ways:
-                found[way.name].append(_measure(way, seconds))
+                found[way.name].append(_measure(way, plan.seconds))
     return Benchmark(
         name=NAME,
         title=f"from the POST to the mail server's acceptance, {RATE} a second",

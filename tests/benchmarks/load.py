@@ -13,17 +13,23 @@ from tests.benchmarks.figures import percentile
 
 CONNECTIONS = 32
 PATH = "/v1/notifications"
-BODY = json.dumps(
-    {"to": ["email:ada@example.com"], "subject": "Order shipped", "text": "On its way."}
-)
-_SCRIPT = f"""
+
+
+def body_to(recipient: str) -> str:
+    """A POST's body."""
+    fields = {"to": [recipient], "subject": "Order shipped", "text": "On its way."}
+    return json.dumps(fields)
+
+
+BODY = body_to("email:ada@example.com")
+_SCRIPT = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = [[{BODY}]]
+wrk.body = [[%s]]
 done = function(summary, latency, requests)
   local errors = summary.errors
-  io.write(string.format('\\n{{"requests": %d, "took_us": %d, "p50_us": %d, "p99_us": %d, ' ..
-    '"refused": %d, "broken": %d}}\\n', summary.requests, summary.duration,
+  io.write(string.format('\\n{"requests": %%d, "took_us": %%d, "p50_us": %%d, "p99_us": %%d, ' ..
+    '"refused": %%d, "broken": %%d}\\n', summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99), errors.status,
     errors.connect + errors.read + errors.write + errors.timeout))
 end
@@ -45,16 +51,16 @@ def has_wrk() -> bool:
     return shutil.which("wrk") is not None
 
 
-def post_for(seconds: float, port: int, directory: Path) -> Answered:
+def post_for(seconds: float, port: int, directory: Path, body: str = BODY) -> Answered:
     """POST one email over kept connections. Raises BenchError at any answer but 2xx."""
     if has_wrk():
-        return _wrk(seconds, port, directory)
-    return asyncio.run(_own(seconds, port))
+        return _wrk(seconds, port, directory, body)
+    return asyncio.run(_own(seconds, port, body))
 
 
-def _wrk(seconds: float, port: int, directory: Path) -> Answered:
+def _wrk(seconds: float, port: int, directory: Path, body: str) -> Answered:
     script = directory / "post.lua"
-    script.write_text(_SCRIPT)
+    script.write_text(_SCRIPT % body)
     # wrk knows whole seconds only.
     words = ["-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script)]
     done = subprocess.run(
@@ -97,8 +103,8 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     await reader.readexactly(length)
 
 
-async def _own(seconds: float, port: int) -> Answered:
-    request = request_bytes(BODY.encode())
+async def _own(seconds: float, port: int, body: str) -> Answered:
+    request = request_bytes(body.encode())
     ends_at = time.perf_counter() + seconds
     took: list[float] = []
 

@@ -8,7 +8,7 @@ from admin.on_demand import HOMES
 from broker_topology.apply import apply
 from common.channels import Channel
 from deploy.local.stack import sandbox_settings
-from tests.benchmarks.bench import OURS, Bench, Process, free_port
+from tests.benchmarks.bench import OURS, Bench, Plan, Process, free_port
 from tests.benchmarks.figures import Benchmark, Contender, Round
 from tests.benchmarks.queues import await_consumer
 from tests.benchmarks.senders import queue_of
@@ -21,7 +21,7 @@ SERVERS = ("api", "console")
 """Commands that serve HTTP, on the port that GATEWAY_<NAME>_PORT says."""
 
 
-def run(bench: Bench, seconds: float = SETTLE_S, rounds: int = 1) -> Benchmark:
+def run(bench: Bench, plan: Plan) -> Benchmark:
     """Start everything, let it settle, and look."""
     with bench.vhost(NAME) as url, amqp_channel(url) as amqp, ExitStack() as stack:
         apply(url)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pika import BasicProperties
 
@@ -13,29 +13,38 @@ from common.envelope import Delivery, utc_now
 SUBJECT = "Order shipped"
 TEXT = "Your order 1042 is on its way. It should be with you on Thursday.\n" * 4
 
+_NO_ID = UUID(int=0)
+_NO_NUMBER = "987654321"
+
 Messages = Iterator[tuple[BasicProperties, bytes]]
 
 
 def ours(channel: Channel, count: int) -> Messages:
     """Deliveries, each to a recipient of its own."""
+    template = _delivery(channel).encode()
     for number in range(1, count + 1):
-        notification_id = uuid4()
-        delivery = Delivery(
-            v=1,
-            id=f"{notification_id}-1",
-            notification_id=notification_id,
-            channel=channel,
-            address=address(channel, number),
-            priority=Priority.NORMAL,
-            accepted_at=utc_now(),
-            expires_at=utc_now() + timedelta(hours=6),
-            subject=SUBJECT,
-            text=TEXT,
-        )
-        yield BasicProperties(message_id=delivery.id), delivery.encode()
+        notification_id = str(uuid4())
+        body = template.replace(str(_NO_ID).encode(), notification_id.encode())
+        body = body.replace(_NO_NUMBER.encode(), str(number).encode())
+        yield BasicProperties(message_id=f"{notification_id}-1"), body
 
 
-def address(channel: Channel, number: int) -> str:
+def _delivery(channel: Channel) -> Delivery:
+    return Delivery(
+        v=1,
+        id=f"{_NO_ID}-1",
+        notification_id=_NO_ID,
+        channel=channel,
+        address=address(channel, _NO_NUMBER),
+        priority=Priority.NORMAL,
+        accepted_at=utc_now(),
+        expires_at=utc_now() + timedelta(hours=6),
+        subject=SUBJECT,
+        text=TEXT,
+    )
+
+
+def address(channel: Channel, number: int | str) -> str:
     """A recipient that no other number has."""
     return f"user{number}@example.com" if channel == Channel.EMAIL else str(number)
 

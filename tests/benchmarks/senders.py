@@ -16,7 +16,16 @@ from broker_topology.topology import EVENTS, queue_name
 from common.channels import Channel, Priority
 from deploy.local.stack import plain_environment, sandbox_settings
 from tests.benchmarks import messages
-from tests.benchmarks.bench import OURS, PEERS, Bench, BenchError, Process, free_port, wait_for
+from tests.benchmarks.bench import (
+    OURS,
+    PEERS,
+    Bench,
+    BenchError,
+    Plan,
+    Process,
+    free_port,
+    wait_for,
+)
 from tests.benchmarks.figures import Benchmark, Contender, Round
 from tests.benchmarks.queues import await_consumer, await_count, empty, fill, ready
 from tests.benchmarks.sinks import run_smtp_sink
@@ -29,6 +38,7 @@ LANES = 16
 WARM_UP = 300
 TIMEOUT_S = 120
 OWN_EVENTS = "bench.events"
+IN_HAND = 8 * LANES  # most that a paused worker was handed
 NO_PORT = 1  # of a provider that is not called
 NOTHING: Mapping[str, str] = MappingProxyType({})
 QUORUM = {"x-queue-type": "quorum"}
@@ -68,11 +78,11 @@ class Worker:
         return ended - began, self.process.cpu_s() - cpu_before
 
     def _held(self) -> int:
-        """Messages in the queue; what the broker has handed to the paused one counts as LANES."""
-        return ready(self.channel, self.queue) + LANES * 8
+        """Messages in the queue; what the broker has handed to the paused one counts as there."""
+        return ready(self.channel, self.queue) + IN_HAND
 
 
-def run_null(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
+def run_null(bench: Bench, plan: Plan) -> Benchmark:
     """What a delivery costs a sender that has nothing to send: all but the provider."""
     with ExitStack() as stack:
         command = [*OURS, "tests.benchmarks.null_sender"]
@@ -80,10 +90,10 @@ def run_null(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
         kinds += [peer(bench, name, "sender") for name in PEER_WORKERS if bench.has_peers]
         workers = [stack.enter_context(kind) for kind in kinds]
         title = f"a provider that answers at once, {LANES} lanes"
-        return _compare("sender", title, workers, [], seconds, rounds, bench)
+        return _compare("sender", title, workers, [], plan, bench)
 
 
-def run_email(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
+def run_email(bench: Bench, plan: Plan) -> Benchmark:
     """Emails into an SMTP server that takes everything."""
     with ExitStack() as stack:
         smtp_port = free_port()
@@ -94,22 +104,20 @@ def run_email(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
             kinds += [peer(bench, name, "email", environment=where) for name in PEER_WORKERS]
         workers = [stack.enter_context(kind) for kind in kinds]
         title = f"emails into {sink}, {LANES} lanes"
-        return _compare("email", title, workers, [], seconds, rounds, bench)
+        return _compare("email", title, workers, [], plan, bench)
 
 
-def run_telegram(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
+def run_telegram(bench: Bench, plan: Plan) -> Benchmark:
     """Telegram messages into a Bot API that takes everything."""
-    return _run_messenger(bench, Channel.TELEGRAM, BOT, seconds, rounds)
+    return _run_messenger(bench, Channel.TELEGRAM, BOT, plan)
 
 
-def run_vk(bench: Bench, seconds: float = 3, rounds: int = 3) -> Benchmark:
+def run_vk(bench: Bench, plan: Plan) -> Benchmark:
     """VK messages into an API that takes everything."""
-    return _run_messenger(bench, Channel.VK, VK_API, seconds, rounds)
+    return _run_messenger(bench, Channel.VK, VK_API, plan)
 
 
-def _run_messenger(
-    bench: Bench, channel: Channel, library: str, seconds: float, rounds: int
-) -> Benchmark:
+def _run_messenger(bench: Bench, channel: Channel, library: str, plan: Plan) -> Benchmark:
     with ExitStack() as stack:
         port = free_port()
         command = [*OURS, "tests.benchmarks.sinks", "http", str(port)]
@@ -117,7 +125,7 @@ def _run_messenger(
         worker = stack.enter_context(own(bench, channel, channel, port))
         loops = [Loop(library, channel, port)] if bench.has_peers else []
         title = f"{channel.title()} messages into a stand-in that answers at once, {LANES} lanes"
-        return _compare(channel, title, [worker], loops, seconds, rounds, bench)
+        return _compare(channel, title, [worker], loops, plan, bench)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +157,16 @@ def _compare(
     title: str,
     workers: Sequence[Worker],
     loops: Sequence[Loop],
-    seconds: float,
-    rounds: int,
+    plan: Plan,
     bench: Bench,
 ) -> Benchmark:
-    """Rounds in turns, each of as many messages as a contender handles in `seconds`."""
-    counts = {one.name: _count_for(_round(one, WARM_UP, bench), seconds) for one in workers}
-    counts |= {one.name: _count_for(_call(one, WARM_UP, bench), seconds) for one in loops}
+    """Rounds in turns, each of as many messages as a contender handles in `plan.seconds`."""
+    counts = {one.name: _count_for(measure(one, WARM_UP, bench), plan.seconds) for one in workers}
+    counts |= {one.name: _count_for(_call(one, WARM_UP, bench), plan.seconds) for one in loops}
     found: dict[str, list[Round]] = {name: [] for name in counts}
-    for _ in range(rounds):
+    for _ in range(plan.rounds):
         for worker in workers:
-            found[worker.name].append(_round(worker, counts[worker.name], bench))
+            found[worker.name].append(measure(worker, counts[worker.name], bench))
         for loop in loops:
             found[loop.name].append(_call(loop, counts[loop.name], bench))
     contenders = (
@@ -172,7 +179,8 @@ def _count_for(warm_up: Round, seconds: float) -> int:
     return max(100, round((warm_up.rate or 0) * seconds))
 
 
-def _round(one: Worker, count: int, bench: Bench) -> Round:
+def measure(one: Worker, count: int, bench: Bench) -> Round:
+    """One round of so many messages."""
     empty(bench.node, one.vhost)
     with PeakMemory(one.process.pid) as memory:
         took_s, cpu_s = one.handle(count)
@@ -195,16 +203,15 @@ def own(
 ) -> Iterator[Worker]:
     """Our sender with LANES lanes on one queue and limits that hold nothing up.
 
-    vhost: where the topology is already; else one of its own, in which its events are counted.
+    vhost: one that is there already; else it has one of its own.
     """
     queue, events = queue_of(channel), OWN_EVENTS
     command = command or [*OURS, "admin", "sender", channel.value]
     with ExitStack() as stack:
         url, amqp = _broker(bench, stack, vhost or f"{use} {OWN}", is_new=not vhost)
-        if not vhost:
-            apply(url)
-            amqp.queue_declare(events, durable=True, arguments=QUORUM)
-            amqp.queue_bind(events, EVENTS, f"{channel}.sent")
+        apply(url)
+        amqp.queue_declare(events, durable=True, arguments=QUORUM)
+        amqp.queue_bind(events, EVENTS, f"{channel}.sent")
         environment = own_environment(url, channel, provider_port)
         process = stack.enter_context(bench.running(f"{use} {OWN} sender", command, environment))
         await_consumer(amqp, queue, process)

@@ -1,35 +1,29 @@
 """What very many deliveries to one throttled domain cost another domain's.
 
-    .venv/bin/python -m tests.benchmarks.slow_domain 20000
-
 A sender with the usual lanes and a provider that answers at once: the slow domain is told to wait,
 again and again. Latencies are from the publish to the attempt, of one delivery to another domain
-every quarter second: on the empty queue, and when all of the slow domain's are parked and look
-again.
+at a time: on the empty queue, and when all of the slow domain's are parked and look again.
 """
 
 import asyncio
-import statistics
-import sys
-import tempfile
 import time
-from pathlib import Path
 from uuid import uuid4
 
 from broker_topology.apply import apply
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.envelope import Delivery
-from common.logs import configure_logs
-from common.settings import load_settings
-from deploy.local.node import Node
 from senders.outcome import Scope, Throttled
 from senders.provider import Limits
+from tests.benchmarks.bench import Bench, Plan
+from tests.benchmarks.figures import Benchmark, Contender, Round, percentile
 from tests.support.queues import eventually, make_delivery
 from tests.support.scripted import ScriptedProvider, running_sender
 
-SAMPLES = 80
-BETWEEN_S = 0.25
+NAME = "slow-domain"
+SLOW = 5000
+SAMPLES = 60
+BETWEEN_S = 0.1
 
 
 def domain_of(delivery: Delivery) -> Limits:
@@ -54,7 +48,8 @@ async def latencies(publisher: Publisher, channel: ScriptedProvider) -> list[flo
     return found
 
 
-async def measure(url: str, mails: int) -> None:
+async def _measure(url: str) -> tuple[list[float], list[float]]:
+    """Seconds of other domains' deliveries: alone, and beside the slow domain's."""
     channel = ScriptedProvider(domain_of)
     channel.script("slow", *[Throttled("421 4.7.0", guess_s=5, scope=Scope.DOMAIN)] * 100_000)
     lanes = {"telegram_lanes": "high:2,normal:4,bulk:2"}
@@ -62,37 +57,29 @@ async def measure(url: str, mails: int) -> None:
         await broker.connected(10)
         publisher = Publisher(broker)
         async with running_sender(channel, url, **lanes):
-            show("alone", await latencies(publisher, channel))
-            began = time.monotonic()
-            for _ in range(0, mails, 500):
+            alone = await latencies(publisher, channel)
+            for _ in range(0, SLOW, 500):
                 slow = (publish(publisher, "slow", "slow.example") for _ in range(500))
                 await asyncio.gather(*slow)
             sentinel = str(uuid4())
             await publish(publisher, sentinel, "other.example")
-            await eventually(lambda: channel.times(sentinel), 600)
-            took_s = channel.times(sentinel)[0] - began
-            print(f"{mails} published and parked in {took_s:.0f} s, {mails / took_s:.0f}/s")
-            tried = len(channel.calls)
-            show("beside them", await latencies(publisher, channel))
-            print(f"attempts at the slow domain meanwhile: {len(channel.calls) - tried - SAMPLES}")
+            await eventually(lambda: channel.times(sentinel), 120)
+            return alone, await latencies(publisher, channel)
 
 
-def show(what: str, found: list[float]) -> None:
-    found = sorted(found)
-    print(
-        f"{what}: median {statistics.median(found) * 1000:.0f} ms, "
-        f"95 % {found[int(len(found) * 0.95)] * 1000:.0f} ms, longest {found[-1] * 1000:.0f} ms"
+def run(bench: Bench, plan: Plan) -> Benchmark:
+    """Measure both once: what waits for the slow domain would grow from round to round."""
+    with bench.vhost(NAME) as url:
+        apply(url)
+        alone, beside = asyncio.run(_measure(url))
+    return Benchmark(
+        name=NAME,
+        title=f"a delivery to its attempt, beside {SLOW:,} to a domain that takes none",
+        contenders=(_contender("alone", alone), _contender("beside them", beside)),
     )
 
 
-def main() -> None:
-    configure_logs(load_settings({"GATEWAY_LOG_LEVEL": "error"}), "benchmark")
-    mails = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    with tempfile.TemporaryDirectory() as directory, Node.create(Path(directory)) as node:
-        url = node.add_vhost("benchmark")
-        apply(url)
-        asyncio.run(measure(url, mails))
-
-
-if __name__ == "__main__":
-    main()
+def _contender(name: str, found: list[float]) -> Contender:
+    found.sort()
+    p50_ms, p99_ms = (percentile(found, percent) * 1000 for percent in (50, 99))
+    return Contender(name=name, is_ours=True, rounds=(Round(p50_ms=p50_ms, p99_ms=p99_ms),))
