@@ -17,11 +17,11 @@ from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.stack import checkout
 from tests.benchmarks import deep, ingress, latency, memory, senders, slow_domain
-from tests.benchmarks.bench import Bench, Plan
-from tests.benchmarks.figures import Benchmark, Report
-from tests.benchmarks.kept import DOCS, draw, keep, write_docs
-from tests.benchmarks.machine import describe, now, peers_python, substitutes, versions
-from tests.benchmarks.tables import tables
+from tests.benchmarks.reports.figures import Benchmark, Report
+from tests.benchmarks.reports.kept import DOCS, draw, keep, write_docs
+from tests.benchmarks.reports.machine import describe, now, peers_python, substitutes, versions
+from tests.benchmarks.reports.tables import tables
+from tests.benchmarks.rig.bench import Bench, Plan
 
 BENCHMARKS: dict[Name, Callable[[Bench, Plan], Benchmark]] = {
     Name.INGRESS: ingress.run,
@@ -64,7 +64,7 @@ def measure(order: Order) -> Report:
     with (
         _progress() as tell,
         tempfile.TemporaryDirectory(prefix="gateway-bench-", ignore_cleanup_errors=True) as place,
-        Bench(Path(place), python) as bench,
+        Bench.started(Path(place), python) as bench,
     ):
         found = []
         for name in order.names or BENCHMARKS:

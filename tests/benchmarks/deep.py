@@ -4,12 +4,13 @@ import time
 from contextlib import ExitStack
 
 from common.envelope import Channel
-from tests.benchmarks import ingress, messages, senders
-from tests.benchmarks.bench import OURS, Bench, Plan, wait_for
-from tests.benchmarks.figures import Benchmark, Contender, Round
+from tests.benchmarks import ingress, senders
 from tests.benchmarks.ingress import Door
-from tests.benchmarks.load import body_to
-from tests.benchmarks.queues import await_count, empty, fill, ready
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round
+from tests.benchmarks.rig import messages
+from tests.benchmarks.rig.bench import OURS, Bench, Plan, wait_for
+from tests.benchmarks.rig.load import body_to
+from tests.benchmarks.rig.queues import await_count, empty, fill, ready
 from tests.benchmarks.senders import Worker
 from tests.support.queues import amqp_channel
 
@@ -51,7 +52,7 @@ def _start(bench: Bench, stack: ExitStack, use: str, waiting: int) -> tuple[Door
         queue = senders.queue_of(Channel.TELEGRAM)
         fill(channel, queue, messages.ours(Channel.TELEGRAM, waiting))
         wait_for(lambda: ready(channel, queue) >= waiting, FILL_TIMEOUT_S, f"{waiting} messages")
-    command = [*OURS, "tests.benchmarks.null_sender"]
+    command = [*OURS, "tests.benchmarks.rig.null_sender"]
     own = senders.own(bench, use, Channel.TELEGRAM, senders.NO_PORT, door.vhost, command)
     worker = stack.enter_context(own)
     worker.process.pause()

@@ -11,10 +11,10 @@ import uvloop
 
 from common.envelope import Channel
 from tests.benchmarks import ingress, senders
-from tests.benchmarks.bench import Bench, BenchError, Plan, free_port
-from tests.benchmarks.figures import Benchmark, Contender, Round, percentile
-from tests.benchmarks.load import CONNECTIONS, post, request_bytes
-from tests.benchmarks.sinks import SmtpSink, serving
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round, percentile
+from tests.benchmarks.rig.bench import Bench, BenchError, Plan, free_port
+from tests.benchmarks.rig.load import CONNECTIONS, post, request_bytes
+from tests.benchmarks.rig.sinks import SmtpSink, serving
 
 NAME = "latency"
 RATE = 200

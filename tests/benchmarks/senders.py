@@ -15,8 +15,9 @@ from broker_topology.apply import apply
 from broker_topology.topology import EVENTS, queue_name
 from common.envelope import Channel, Priority
 from deploy.local.stack import plain_environment, sandbox_settings
-from tests.benchmarks import messages
-from tests.benchmarks.bench import (
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round
+from tests.benchmarks.rig import messages
+from tests.benchmarks.rig.bench import (
     OURS,
     PEERS,
     Bench,
@@ -26,10 +27,9 @@ from tests.benchmarks.bench import (
     free_port,
     wait_for,
 )
-from tests.benchmarks.figures import Benchmark, Contender, Round
-from tests.benchmarks.queues import await_consumer, await_count, empty, fill, ready
-from tests.benchmarks.sinks import run_smtp_sink
-from tests.benchmarks.usage import PeakMemory
+from tests.benchmarks.rig.queues import await_consumer, await_count, empty, fill, ready
+from tests.benchmarks.rig.sinks import run_smtp_sink
+from tests.benchmarks.rig.usage import PeakMemory
 from tests.support.queues import amqp_channel
 
 OWN, FASTSTREAM, CELERY = "gateway", "FastStream worker", "Celery worker, 2 processes"
@@ -85,7 +85,7 @@ class Worker:
 def run_null(bench: Bench, plan: Plan) -> Benchmark:
     """What a delivery costs a sender that has nothing to send: all but the provider."""
     with ExitStack() as stack:
-        command = [*OURS, "tests.benchmarks.null_sender"]
+        command = [*OURS, "tests.benchmarks.rig.null_sender"]
         kinds = [own(bench, "sender", Channel.TELEGRAM, NO_PORT, command=command)]
         kinds += [peer(bench, name, "sender") for name in PEER_WORKERS if bench.has_peers]
         workers = [stack.enter_context(kind) for kind in kinds]
@@ -109,22 +109,24 @@ def run_email(bench: Bench, plan: Plan) -> Benchmark:
 
 def run_telegram(bench: Bench, plan: Plan) -> Benchmark:
     """Telegram messages into a Bot API that takes everything."""
-    return _run_messenger(bench, Channel.TELEGRAM, BOT, plan)
+    return _run_messenger(bench, Channel.TELEGRAM, "Telegram", BOT, plan)
 
 
 def run_vk(bench: Bench, plan: Plan) -> Benchmark:
     """VK messages into an API that takes everything."""
-    return _run_messenger(bench, Channel.VK, VK_API, plan)
+    return _run_messenger(bench, Channel.VK, "VK", VK_API, plan)
 
 
-def _run_messenger(bench: Bench, channel: Channel, library: str, plan: Plan) -> Benchmark:
+def _run_messenger(
+    bench: Bench, channel: Channel, shown: str, library: str, plan: Plan
+) -> Benchmark:
     with ExitStack() as stack:
         port = free_port()
-        command = [*OURS, "tests.benchmarks.sinks", "http", str(port)]
+        command = [*OURS, "tests.benchmarks.rig.sinks", "http", str(port)]
         stack.enter_context(bench.running(f"{channel} stand-in", command, port=port))
         worker = stack.enter_context(own(bench, channel, channel, port))
         loops = [Loop(library, channel, port)] if bench.has_peers else []
-        title = f"{channel.title()} messages into a stand-in that answers at once, {LANES} lanes"
+        title = f"{shown} messages into a stand-in that answers at once, {LANES} lanes"
         return _compare(channel, title, [worker], loops, plan, bench)
 
 
@@ -176,7 +178,7 @@ def _compare(
 
 
 def _count_for(warm_up: Round, seconds: float) -> int:
-    return max(100, round((warm_up.rate or 0) * seconds))
+    return max(WARM_UP, round((warm_up.rate or 0) * seconds))
 
 
 def measure(one: Worker, count: int, bench: Bench) -> Round:

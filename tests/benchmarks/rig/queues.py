@@ -8,7 +8,7 @@ from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
 from deploy.local.node import Node
-from tests.benchmarks.bench import BenchError, Process
+from tests.benchmarks.rig.bench import BenchError, Process
 
 LOOK_EVERY_S = 0.02
 

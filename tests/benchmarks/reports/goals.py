@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.benchmarks import deep, ingress, senders
-from tests.benchmarks.figures import Report, ratio
+from tests.benchmarks.reports.figures import Report, ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Goal:
     least: float | None = None
     most: float | None = None
     of: str = "gateway"
+    obstacle: str = ""
+    """What stands in the way, where it is not reached."""
 
     @property
     def bound(self) -> str:

@@ -1,4 +1,4 @@
-"""A whole sender process whose provider answers at once: `python -m tests.benchmarks.null_sender`.
+"""A whole sender whose provider answers at once: `python -m tests.benchmarks.rig.null_sender`.
 
 Settings, event loop and lanes are those of `gateway sender telegram`.
 """
