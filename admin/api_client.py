@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from common.errors import GatewayError, SettingsError
+from common.hosts import http_base, is_loopback
 from common.settings import Settings
-from senders.endpoint import is_loopback
 
 # Longer than the API itself waits for the broker before it answers 503.
 _TIMEOUT_S = 40.0
@@ -40,12 +40,7 @@ def api_url(settings: Settings) -> str:
 
 def check_api_url(text: str) -> str:
     """The address without a final slash. Raises ValueError with one sentence."""
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+    if http_base(text) is None:
         raise ValueError(f"{text!r} is no address such as http://127.0.0.1:8080")
     return text.rstrip("/")
 

@@ -11,6 +11,7 @@ import typer
 from admin import wording
 from admin.on_demand import OnDemand
 from admin.shown import escaped_lines, json_text
+from common.channels import sent_messages
 from common.errors import GatewayError
 
 _VERSION, _JSON = "--version", "--json"
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(help=f"One HTTP POST becomes {sent_messages()}, sent until it arrives.")
 def gateway(
     asks_version: Annotated[
         bool,
@@ -46,7 +47,7 @@ def gateway(
         ),
     ] = False,
 ) -> None:
-    """One HTTP POST becomes an email, a Telegram message or a VK message, sent until it arrives."""
+    """What comes before the command."""
 
 
 def main() -> None:

@@ -21,10 +21,11 @@ import typer
 from pydantic import SecretStr
 
 from broker_topology.connect import mask_url
-from common.broker.urls import is_http, split_urls, urls_fault
-from common.envelope import Channel
+from common.broker.urls import split_urls, urls_fault
+from common.channels import channel_of
 from common.errors import ArgumentError, GatewayError, SettingsError
 from common.given import PREFIX
+from common.hosts import http_base
 from common.settings import Settings, load_settings
 from deploy.local.stack import checkout
 
@@ -180,7 +181,7 @@ def place_here(
 def check_management(given: str) -> None:
     """Raise ArgumentError unless these are addresses of management APIs."""
     for url in given.split(","):
-        if not is_http(url.strip()):
+        if not http_base(url.strip()):
             raise ArgumentError(
                 f"--management-url {mask_url(url)!r} is no address such as "
                 "http://broker.example.com:15672."
@@ -256,18 +257,14 @@ def _together(running: Settings, own: Settings) -> Settings:
     one's if anything of it is set.
     """
     added = {name for name in own.model_fields_set if name not in _ANNOUNCED}
-    channels = {channel for channel in Channel if any(_is_of(channel, name) for name in added)}
+    channels = {channel_of(name) for name in added} - {None}
     kept = [
         name
         for name in running.model_fields_set
-        if name in _ANNOUNCED or not any(_is_of(channel, name) for channel in channels)
+        if name in _ANNOUNCED or channel_of(name) not in channels
     ]
     chosen = {name: getattr(running, name) for name in kept}
     return Settings().model_copy(update=chosen | {name: getattr(own, name) for name in added})
-
-
-def _is_of(channel: Channel, setting: str) -> bool:
-    return setting.startswith(f"{channel}_")
 
 
 def _read(file: Path) -> Settings:

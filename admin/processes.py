@@ -7,14 +7,21 @@ from typing import Annotated
 
 import typer
 
-from common.envelope import Channel
+from common.channels import Channel
 
 
-def api() -> None:
+def api(
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that serve its port; else GATEWAY_API_WORKERS (1)."
+        ),
+    ] = None,
+) -> None:
     """Run the HTTP API in the foreground; needs nothing but settings."""
     from gateway_api.__main__ import main
 
-    raise typer.Exit(main())
+    raise typer.Exit(main(workers))
 
 
 def sender(channel: Annotated[Channel, typer.Argument(help="What it sends.")]) -> None:

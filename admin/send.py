@@ -12,7 +12,8 @@ from admin.api_client import Answer, api_url, check_api_url, post_notification
 from admin.here import EnvFile, settings_here
 from admin.live.following import Course, Follower
 from admin.shown import escaped, json_text
-from common.envelope import Event, EventType, Priority
+from common.channels import EXAMPLES, Priority
+from common.envelope import Event, EventType
 from common.settings import load_settings, parse_duration_s
 
 _STDIN = "-"
@@ -29,9 +30,7 @@ class Result(IntEnum):
 def send(
     to: Annotated[
         list[str],
-        typer.Argument(
-            help="Recipients: email:ada@example.com telegram:42 vk:123.", show_default=False
-        ),
+        typer.Argument(help=f"Recipients: {' '.join(EXAMPLES)}.", show_default=False),
     ],
     subject: Annotated[str | None, typer.Option(help="Subject; an email needs one.")] = None,
     text: Annotated[str | None, typer.Option(help="The text; - reads it from stdin.")] = None,

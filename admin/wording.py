@@ -6,13 +6,7 @@ from typing import Any
 from typer import _coercion, _param_types
 from typer.core import TyperArgument, TyperOption
 
-_WORDS: dict[str, str] = {
-    "int_parsing": "{input!r} is no whole number.",
-    "int_from_float": "{input!r} is no whole number.",
-    "float_parsing": "{input!r} is no number.",
-    "greater_than_equal": "{input} is too small: at least {ge}.",
-    "less_than_equal": "{input} is too large: at most {le}.",
-}
+from common.faults import faults_of
 
 
 def use() -> None:
@@ -32,11 +26,10 @@ def use() -> None:
 
 def _sentence(error: Any) -> str:
     """Of pydantic's ValidationError, its first fault."""
-    fault = error.errors(include_url=False)[0]
-    words = _WORDS.get(fault["type"])
-    if words is None:
-        return str(fault["msg"]).removeprefix("Value error, ")
-    return words.format(input=fault["input"], **fault.get("ctx", {}))
+    fault = faults_of(error, with_given=True)[0]
+    if fault.kind == "value_error":
+        return fault.sentence
+    return f"{fault.given!r} {fault.sentence}."
 
 
 def _value_of(option: TyperOption, ctx: Any) -> str | None:

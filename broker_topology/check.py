@@ -5,7 +5,8 @@ from pika.adapters.blocking_connection import BlockingConnection
 from broker_topology.apply import declare, exists, thing_of
 from broker_topology.connect import TopologyError, cluster_name, connected
 from broker_topology.difference import Diff, Difference, compare
-from broker_topology.management import ManagementUnavailableError, read_topology
+from broker_topology.live import read_topology
+from broker_topology.management import ManagementUnavailableError
 from broker_topology.members import gaps
 from broker_topology.state import read_state
 from broker_topology.topology import Exchange, Queue, Topology, build

@@ -1,37 +1,50 @@
-"""Listening to what becomes true of deliveries, live, on the exchange `events`; pika."""
+"""Listening to what becomes true of deliveries, live, on the exchanges that tell it; pika."""
 
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Final
+from uuid import uuid4
 
 from pika import BasicProperties
-from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Basic
 
-from broker_topology.connect import channel, connected, refusal
-from broker_topology.topology import DUE, EVENTS, NOTIFICATIONS, requeue_key
-from common.envelope import Delivery, Event, Progress, target
+from broker_topology.apply import exists
+from broker_topology.connect import TopologyError, channel, connected, refusal
+from broker_topology.facts import Fact, read_fact
+from broker_topology.topology import (
+    DEAD,
+    EVENTS,
+    LIVE,
+    NOTIFICATIONS,
+    Queue,
+    dead_queue,
+)
+from common.channels import CHANNELS
+from common.envelope import Event, utc_now
 from common.errors import UndecodableError
+from common.failure import CLASS
 
 _log = logging.getLogger(__name__)
 
+LIVE_QUEUE_BYTES: Final = 64 * 1024 * 1024
+LIVE_QUEUE: Final = MappingProxyType(
+    {
+        "x-queue-type": "classic",  # an exclusive one can be no other, whatever the vhost's default
+        "x-max-length": 20_000,
+        "x-max-length-bytes": LIVE_QUEUE_BYTES,
+        "x-overflow": "drop-head",  # not reject-publish: that would refuse the senders' events
+    }
+)
+"""Arguments of a live follower's own queue: one that is too slow misses the oldest facts."""
 
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A delivery came to its channel's queue: accepted by the API, or put back by an operator.
 
-    delivery: as it is to be sent now, which an operator may have changed; generation: times it was
-    put back.
-    """
-
-    delivery: Delivery
-    generation: int
-
-
-Fact = Event | Queued
+def live_queue_name() -> str:
+    """A new name for a follower's own exclusive queue; the API's user may declare `live.` only."""
+    return f"{LIVE}.{uuid4().hex}"
 
 
 def listen(
@@ -40,31 +53,62 @@ def listen(
     *,
     pattern: str = "#",
     ready: threading.Event | None = None,
-    with_queued: bool = False,
+    with_accepted: bool = False,
 ) -> Iterator[Fact]:
-    """Yield events as they come until `stopping` is set; those before the call are not seen.
+    """Yield facts as they come until `stopping` is set; those before the call are not seen.
 
     pattern: topic pattern over `<channel>.<event>`, such as `email.*` or `*.failed`. ready is set
-    when nothing published from then on is missed. with_queued: deliveries too, when they are
-    accepted or put back; for a demo only, because a listener counts as a route: a delivery whose
-    own queue is missing would be accepted, and lost. What cannot be read is skipped, and said
-    once. Raises TopologyError when the broker is lost, or when this user may not listen.
+    when nothing published from then on is missed. with_accepted: deliveries too, when they are
+    accepted; for a demo only, because a listener counts as a route: a delivery whose own queue is
+    missing would be accepted, and lost. What cannot be read is skipped, and said once. Raises
+    TopologyError when the broker is lost, or when this user may not listen.
     """
     with connected(url) as connection, channel(connection) as opened:
         try:
-            queue = opened.queue_declare("", exclusive=True).method.queue
+            queue = live_queue_name()
+            opened.queue_declare(queue, exclusive=True, arguments=dict(LIVE_QUEUE))
             opened.queue_bind(queue, EVENTS, pattern)
-            if with_queued:
+            if with_accepted:
                 opened.queue_bind(queue, NOTIFICATIONS, "#")
-                opened.queue_bind(queue, DUE, requeue_key("*", "*"))
         except ChannelClosedByBroker as error:
             raise refusal(error, "a queue of its own for events") from error
+        _bind_dead(connection, queue)
         if ready is not None:
             ready.set()
-        yield from _read(opened, queue, stopping)
+        for fact in _read(opened, queue, stopping):
+            if _is_meant(fact, pattern):
+                yield fact
 
 
-_unreadable: set[str] = set()  # told of already
+def _bind_dead(connection: BlockingConnection, queue: str) -> None:
+    """Hear of what the broker itself kills, which no sender tells.
+
+    Where a channel's queue of dead letters is missing this would be the only route, and a dead
+    letter would be lost that now goes to `unrouted`: so only where there is one. Who may not listen
+    hears the rest.
+    """
+    try:
+        for name in CHANNELS:
+            if exists(connection, Queue(dead_queue(name), {})):
+                with channel(connection) as opened:
+                    opened.queue_bind(queue, DEAD, f"{name}.*")
+    except (ChannelClosedByBroker, TopologyError) as error:
+        _tell_once(f"What the broker itself makes a dead letter is not heard of ({error}).")
+
+
+def _is_meant(fact: Fact, pattern: str) -> bool:
+    """Dead letters come whatever the pattern is."""
+    return not isinstance(fact, Event) or _matches(pattern.split("."), fact.routing_key.split("."))
+
+
+def _matches(pattern: list[str], words: list[str]) -> bool:
+    """A topic exchange's rule: `*` is one word, `#` any number of them."""
+    if not pattern:
+        return not words
+    first, *rest = pattern
+    if first == "#":
+        return any(_matches(rest, words[skipped:]) for skipped in range(len(words) + 1))
+    return bool(words) and first in ("*", words[0]) and _matches(rest, words[1:])
 
 
 def _read(opened: BlockingChannel, queue: str, stopping: threading.Event) -> Iterator[Fact]:
@@ -77,18 +121,27 @@ def _read(opened: BlockingChannel, queue: str, stopping: threading.Event) -> Ite
 
 def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fact | None:
     """What a message says; None for one of a type or channel that only a newer gateway knows."""
+    headers = properties.headers or {}
+    if method.exchange == DEAD and CLASS in headers:
+        return None  # its sender tells the same fact
     try:
-        return _decode(method, properties, body)
+        return read_fact(
+            method.exchange,
+            method.routing_key,
+            body,
+            headers,
+            message_id=properties.message_id,
+            heard_at=utc_now(),
+        )
     except UndecodableError as error:
-        if str(error) not in _unreadable:
-            _unreadable.add(str(error))
-            _log.warning("A fact was skipped (%s): a newer gateway may have made it.", error)
+        _tell_once(f"A fact was skipped ({error}): a newer gateway may have made it.")
         return None
 
 
-def _decode(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fact:
-    if method.exchange == EVENTS:
-        return Event.decode(body)
-    headers: dict[str, Any] = properties.headers or {}
-    progress = Progress.from_headers(headers)
-    return Queued(target(Delivery.decode(body), progress), progress.generation)
+_told: set[str] = set()
+
+
+def _tell_once(sentence: str) -> None:
+    if sentence not in _told:
+        _told.add(sentence)
+        _log.warning(sentence)

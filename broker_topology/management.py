@@ -1,16 +1,15 @@
-"""Read a vhost's live topology from RabbitMQ's management HTTP API."""
+"""RabbitMQ's management HTTP API: a client of a broker's, or of one node's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from broker_topology.connect import cluster_names, mask_url, vhost_of
-from broker_topology.topology import Binding, Exchange, Queue, Topology
+from broker_topology.connect import cluster_names, mask_url
 from common.broker.urls import addresses_of, split_urls
 from common.tls import tls_context, tls_fault
 
@@ -23,28 +22,6 @@ class ManagementUnavailableError(Exception):
     """The management API cannot be used; the text says why, in one sentence."""
 
 
-class _LiveExchange(BaseModel):
-    name: str
-    type: str
-    durable: bool
-    auto_delete: bool
-    internal: bool
-    arguments: dict[str, Any]
-
-
-class _LiveQueue(BaseModel):  # durable or not need not be read: quorum queues always are
-    name: str
-    exclusive: bool | None = None
-    arguments: dict[str, Any]
-
-
-class _LiveBinding(BaseModel):
-    source: str
-    destination: str
-    destination_type: str
-    routing_key: str
-
-
 def default_management_url(amqp_url: str) -> str:
     """The management API's usual place at one node, with the AMQP URL's account."""
     parts = urlsplit(amqp_url)
@@ -55,27 +32,13 @@ def default_management_url(amqp_url: str) -> str:
     return f"{scheme}://{account}{at}{place}:{port}"
 
 
-def read_topology(amqp_url: str, management_url: str | None, cluster: str) -> Topology:
-    """What the vhost of `amqp_url` has, without what the broker or a connection owns.
-
-    management_url: those of several nodes are separated by commas; without an account they get the
-    AMQP URL's. cluster: the broker's cluster name as seen over AMQP, so that another broker's API
-    is not taken for this one's.
-    Raises ManagementUnavailableError.
-    """
-    vhost = quote(vhost_of(amqp_url), safe="")
-    with management(amqp_url, management_url, cluster) as client:
-        exchanges = get(client, f"exchanges/{vhost}", list[_LiveExchange])
-        queues = get(client, f"queues/{vhost}", list[_LiveQueue])
-        bindings = get(client, f"bindings/{vhost}", list[_LiveBinding])
-    return _topology(exchanges, queues, bindings)
-
-
 @contextmanager
 def management(amqp_url: str, management_url: str | None, cluster: str) -> Iterator[httpx.Client]:
     """A client of this broker's management API, with paths relative to its `/api/`.
 
-    It asks the first node that answers. The arguments are those of `read_topology`. Raises
+    It asks the first node that answers. management_url: those of several nodes are separated by
+    commas; without an account they get the AMQP URL's. cluster: the broker's cluster name as seen
+    over AMQP, so that another broker's API is not taken for this one's. Raises
     ManagementUnavailableError, also for what goes wrong inside the block.
     """
     bases = _bases(amqp_url, management_url)
@@ -86,6 +49,16 @@ def management(amqp_url: str, management_url: str | None, cluster: str) -> Itera
             raise
         base = _answering(bases, cluster_names(amqp_url))
     with _faults(base.url), _client(base) as client:
+        yield client
+
+
+@contextmanager
+def node_management(url: str, timeout_s: float = TIMEOUT_S) -> Iterator[httpx.Client]:
+    """A client of the management API at this URL with an account, whichever broker's it is.
+
+    Raises ManagementUnavailableError, also for what goes wrong inside the block.
+    """
+    with _faults(url), _client(_Base(url, amqp_url=""), timeout_s) as client:
         yield client
 
 
@@ -142,7 +115,7 @@ def get(client: httpx.Client, path: str, shape: type[Shape]) -> Shape:
     return TypeAdapter(shape).validate_json(client.get(path).raise_for_status().content)
 
 
-def _client(base: _Base) -> httpx.Client:
+def _client(base: _Base, timeout_s: float = TIMEOUT_S) -> httpx.Client:
     parts = urlsplit(base.url)
     place = parts.netloc.rpartition("@")[2]
     account = (unquote(parts.username or ""), unquote(parts.password or ""))
@@ -150,10 +123,10 @@ def _client(base: _Base) -> httpx.Client:
     return httpx.Client(
         base_url=f"{parts.scheme}://{place}{parts.path.rstrip('/')}/api/",
         auth=account,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         trust_env=False,
         # The authority that signed the broker's certificate has signed this one too.
-        verify=tls_context(base.amqp_url) or True,
+        verify=tls_context(base.amqp_url) or parts.scheme == "https",
     )
 
 
@@ -181,28 +154,3 @@ def _refusal(status: int, base: str) -> str:
             "`monitoring` or `management`"
         )
     return f"the management API at {mask_url(base)} answers with HTTP {status}"
-
-
-def _topology(
-    exchanges: list[_LiveExchange], queues: list[_LiveQueue], bindings: list[_LiveBinding]
-) -> Topology:
-    # Exclusive queues belong to a connection, "" and amq.* to the broker: no part of the topology.
-    passing = {queue.name for queue in queues if queue.exclusive or queue.name.startswith("amq.")}
-    return Topology(
-        tuple(_exchange(one) for one in exchanges if one.name and not one.name.startswith("amq.")),
-        tuple(Queue(one.name, one.arguments) for one in queues if one.name not in passing),
-        tuple(
-            Binding(one.source, _destination(one), one.routing_key)
-            for one in bindings
-            if one.source and one.destination not in passing
-        ),
-    )
-
-
-def _exchange(live: _LiveExchange) -> Exchange:
-    alternate = live.arguments.get("alternate-exchange")
-    return Exchange(live.name, live.type, alternate, live.durable, live.auto_delete, live.internal)
-
-
-def _destination(live: _LiveBinding) -> str:
-    return live.destination if live.destination_type == "queue" else f"exchange {live.destination}"

@@ -8,16 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from broker_topology.topology import (
-    CHANNELS,
-    DEAD,
-    EVENTS,
-    LIVE,
-    NOTIFICATIONS,
-    PRIORITIES,
-    RETRY,
-    queue_name,
-)
+from broker_topology.topology import DEAD, EVENTS, LIVE, NOTIFICATIONS, RETRY, queue_name
+from common.channels import CHANNELS, PRIORITIES
 
 NOTHING = "^$"
 EVERYTHING = ".*"

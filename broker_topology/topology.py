@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-CHANNELS = ("email", "telegram", "vk")
-PRIORITIES = ("high", "normal", "bulk")
+from common.channels import CHANNELS, PRIORITIES
 
 NOTIFICATIONS = "notifications"
 RETRY = "retry"

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from broker_topology.connect import TopologyError, cluster_name, connected, vhost_of
 from broker_topology.management import ManagementUnavailableError, get, management
 from broker_topology.rights import Rights, rights
-from broker_topology.topology import CHANNELS
 from common.broker.urls import each_url
+from common.channels import CHANNELS
 
 DEFAULT_PREFIX = "gateway"
 PASSWORD_BYTES = 24

@@ -7,7 +7,7 @@ that older readers must not misread raises `WIRE_VERSION`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, Self
@@ -22,29 +22,15 @@ from pydantic import (
     ValidationError,
 )
 
+from common.channels import FACTS, Channel, Priority
 from common.errors import UndecodableError
+from common.faults import faults_of
 
 WIRE_VERSION: Final = 1
 
 
-class Channel(StrEnum):
-    """A way to reach a recipient; each has its own queues and sender process."""
-
-    EMAIL = "email"
-    TELEGRAM = "telegram"
-    VK = "vk"
-
-
-class Priority(StrEnum):
-    """Each priority is a queue with lanes of its own, so bulk never stands before high."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    BULK = "bulk"
-
-
 class Status(StrEnum):
-    """Where a delivery is; the last four are final."""
+    """Where a delivery is."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -53,6 +39,13 @@ class Status(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    DISCARDED = "discarded"
+
+
+FINAL: Final = frozenset(
+    {Status.SENT, Status.FAILED, Status.EXPIRED, Status.CANCELLED, Status.DISCARDED}
+)
+"""Where a delivery stays, unless an operator puts it back."""
 
 
 class WireModel(BaseModel):
@@ -75,8 +68,8 @@ class WireModel(BaseModel):
             return cls.model_validate_json(body, extra="ignore")
         except ValidationError as error:
             faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['type']}"
-                for fault in error.errors(include_url=False, include_input=False)[:5]
+                f"{'.'.join(map(str, fault.path)) or 'body'}: {fault.kind}"
+                for fault in faults_of(error)[:5]
             )
             raise UndecodableError(
                 f"not a {cls.__name__} of version {WIRE_VERSION}: {faults}"
@@ -136,6 +129,13 @@ class CopyOf(WireModel):
     address: str
 
 
+class Origin(WireModel):
+    """What a delivery came out of, where that was no request of its own."""
+
+    kind: str = Field(description="batch, schedule, fallback, console, …")
+    id: str
+
+
 class Delivery(WireModel):
     """One notification to one recipient: the body of one AMQP message, never changed after 202."""
 
@@ -143,7 +143,7 @@ class Delivery(WireModel):
     id: str = Field(description="`<notification id>-<n>`, n from 1")
     notification_id: UUID
     channel: Channel
-    address: str = Field(description="email address, Telegram chat id or @name, VK peer id")
+    address: str = Field(description=", ".join(facts.address for facts in FACTS.values()))
     priority: Priority = Priority.NORMAL
     accepted_at: AwareDatetime
     expires_at: AwareDatetime
@@ -158,6 +158,8 @@ class Delivery(WireModel):
     telegram: WireTelegram | None = None
     vk: WireVk | None = None
     copy_of: CopyOf | None = None
+    owner: str | None = Field(None, description="the API key that it was accepted with")
+    origin: Origin | None = None
     tags: list[str] = Field(default_factory=list)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -168,13 +170,43 @@ class Delivery(WireModel):
 
 
 class EventType(StrEnum):
-    """What can become true of a delivery on its way (the last word of an event's routing key)."""
+    """What can become true of a delivery on its way (the last word of an event's routing key).
+
+    The last four are operators' work on dead letters.
+    """
 
     SENT = "sent"
     RETRYING = "retrying"
     DELAYED = "delayed"
     FAILED = "failed"
     EXPIRED = "expired"
+    REQUEUED = "requeued"
+    REDIRECTED = "redirected"
+    DISCARDED = "discarded"
+    IMPORTED = "imported"
+
+    @property
+    def status(self) -> Status:
+        """Where it leaves the delivery."""
+        return _LEAVES[self]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more becomes of the delivery by itself."""
+        return self.status in FINAL
+
+
+_LEAVES: Final = {
+    EventType.SENT: Status.SENT,
+    EventType.RETRYING: Status.RETRYING,
+    EventType.DELAYED: Status.RETRYING,
+    EventType.FAILED: Status.FAILED,
+    EventType.EXPIRED: Status.EXPIRED,
+    EventType.REQUEUED: Status.QUEUED,
+    EventType.REDIRECTED: Status.QUEUED,
+    EventType.DISCARDED: Status.DISCARDED,
+    EventType.IMPORTED: Status.FAILED,
+}
 
 
 class Event(WireModel):
@@ -190,12 +222,16 @@ class Event(WireModel):
     notification_id: UUID
     channel: Channel
     priority: Priority
+    owner: str | None = Field(None, description="the delivery's")
+    origin: Origin | None = Field(None, description="the delivery's")
+    address: str | None = Field(None, description="where it goes, if not where its body says")
     at: AwareDatetime
     generation: int = 0
     attempt: int = Field(0, description="attempts made so far, this one included")
     outcome: str | None = Field(None, description="kind of outcome, in lower case")
     code: str | None = None
     message: str | None = None
+    fail_class: str | None = Field(None, description="why it is a dead letter")
     provider_id: str | None = None
     began_at: AwareDatetime | None = Field(None, description="when the attempt just made began")
     took_ms: int | None = Field(None, description="for how long it took")
@@ -249,9 +285,9 @@ class Progress:
     def to_headers(self) -> dict[str, int | str]:
         """Headers for a republished delivery; only what differs from a fresh one."""
         headers: dict[str, int | str] = {}
-        for name, value in asdict(self).items():
-            if value:
-                headers[PROGRESS_PREFIX + name.removesuffix("_ms").replace("_", "-")] = value
+        for field_name, header in _PROGRESS_HEADERS:
+            if value := getattr(self, field_name):
+                headers[header] = value
         return headers
 
     @classmethod
@@ -269,6 +305,12 @@ class Progress:
             last_answer=_text(headers.get("gw-last-answer")),
             trial=_whole_number(headers, "gw-trial"),
         )
+
+
+_PROGRESS_HEADERS: Final = tuple(
+    (one.name, PROGRESS_PREFIX + one.name.removesuffix("_ms").replace("_", "-"))
+    for one in fields(Progress)
+)
 
 
 def target(delivery: Delivery, progress: Progress) -> Delivery:

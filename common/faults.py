@@ -1,10 +1,11 @@
-"""What a model refuses, in our words: each kind of pydantic's faults and its sentence, once."""
+"""What a model refuses, in our words: pydantic's faults are read here and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 UNNAMED: Final = "cannot be accepted"
 """For kinds without a sentence; a test tries that none of our models has such a fault."""
@@ -17,9 +18,11 @@ _MUST_BE_BOOLEAN: Final = "must be true or false"
 # Kind of fault → what is said about the value; the words in braces are the fault's own.
 _SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "json_invalid": "is not a JSON document in UTF-8: {error}",
         "missing": "is required",
         "extra_forbidden": "is not a known field",
         "model_type": _MUST_BE_OBJECT,
+        "model_attributes_type": _MUST_BE_OBJECT,
         "dict_type": _MUST_BE_OBJECT,
         "list_type": "must be an array",
         "too_short": "must have {min_length} or more entries",
@@ -47,11 +50,35 @@ _SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def sentence_of(fault: ErrorDetails) -> str:
-    """What is wrong with a value, without its name: `must be a whole number`.
+@dataclass(frozen=True, slots=True)
+class ModelFault:
+    """One value that a model refuses.
 
-    A ValueError of a validator of ours is its own sentence.
+    path: where in the document; kind: pydantic's word; sentence: what is wrong with the value,
+    without its name, such as `must be a whole number`; given: the value, if it was asked for.
     """
+
+    path: tuple[str | int, ...]
+    kind: str
+    sentence: str
+    given: Any = None
+
+
+def faults_of(error: ValidationError, *, with_given: bool = False) -> list[ModelFault]:
+    """All that is wrong with a document. with_given: values too, which may be large or secret."""
+    return told(error.errors(include_url=False, include_input=with_given))
+
+
+def told(details: Iterable[Mapping[str, Any]]) -> list[ModelFault]:
+    """The same of faults that a framework has taken out of pydantic's error already."""
+    return [
+        ModelFault(tuple(one["loc"]), one["type"], _sentence(one), one.get("input"))
+        for one in details
+    ]
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    """A ValueError of a validator of ours is its own sentence."""
     words = fault.get("ctx", {})
     if fault["type"] == "value_error":
         return str(words["error"])

@@ -47,6 +47,11 @@ def env_file(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get(ENV_FILE) or ".env")
 
 
+def environment_with(**more: str) -> dict[str, str]:
+    """The environment of a process of ours that this one starts."""
+    return os.environ | more
+
+
 def is_service_link(given: Given) -> bool:
     """Whether Kubernetes has set it: `GATEWAY_API_PORT=tcp://10.0.0.1:80`, for gateway-api."""
     return "_PORT" in given.variable and given.text.startswith(_SERVICE_LINK)
@@ -143,7 +148,8 @@ def _content(given: Given) -> str:
         ) from error
     if not text:
         raise NotNowError(
-            f"{variable} names {path}, which is empty; write the value into it, or unset {variable}"
+            f"{variable} names {shown_path(path)}, which is empty; write the value into it, or "
+            f"unset {variable}"
         )
     return text
 

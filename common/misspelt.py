@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from common.channels import FACTS
 from common.given import ENV_FILE, ENVIRONMENT, PREFIX, Given, is_service_link
 
 KNOWN_ELSEWHERE: Final = frozenset({ENV_FILE, f"{PREFIX}PYTHON"})
@@ -18,7 +19,10 @@ KNOWN_ELSEWHERE: Final = frozenset({ENV_FILE, f"{PREFIX}PYTHON"})
 _OTHERS: Final = re.compile(f".{PREFIX}")
 # What the provider's own pages call it.
 _ALSO_CALLED: Final = {
-    f"{PREFIX}TELEGRAM_BOT_TOKEN{file}": f"{PREFIX}TELEGRAM_TOKEN{file}" for file in ("", "_FILE")
+    f"{PREFIX}{name.upper()}{file}": f"{PREFIX}{meant.upper()}{file}"
+    for facts in FACTS.values()
+    for name, meant in facts.also_called
+    for file in ("", "_FILE")
 }
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
+from common.channels import sent_messages
 from common.http.keys import BearerKey, ThisMachineOnly
 from common.http.methods import HeadAsGet, allowed_methods
 from common.http.problems import CATALOGUE, PROBLEM_JSON, Problem
@@ -28,7 +29,7 @@ from gateway_api.direct import Direct, Fork, fault
 from gateway_api.documentation import operations
 from gateway_api.documentation.openapi import openapi_document
 from gateway_api.health import Health
-from gateway_api.metrics import observe_api, show_metrics
+from gateway_api.metrics import keep_shared, observe_api, show_metrics
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.notifications.endpoint import Notifications
 from gateway_api.topology_watch import TopologyWatch
@@ -50,17 +51,21 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with broker:
-            watching = asyncio.create_task(topology.run(), name="topology-watch")
+            tasks = [
+                asyncio.create_task(topology.run(), name="topology-watch"),
+                asyncio.create_task(keep_shared(broker), name="shared-metrics"),
+            ]
             try:
                 yield
             finally:
-                watching.cancel()
-                await asyncio.wait([watching])
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
 
     app = FastAPIOffline(
         title="Message gateway",
         version=version("message-gateway"),
-        description="One POST becomes an email, a Telegram message or a VK message.",
+        description=f"One POST becomes {sent_messages()}.",
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,

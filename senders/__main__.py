@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from common.channels import CHANNELS, in_words
 from common.process import run_process, stop_event
 from common.settings import Settings
 from senders.process import ready_provider, run_sender
@@ -19,5 +20,5 @@ def main(channel: str) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m senders CHANNEL   (email, telegram or vk)")
+        sys.exit(f"usage: python -m senders CHANNEL   ({in_words(CHANNELS)})")
     sys.exit(main(sys.argv[1]))

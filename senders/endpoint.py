@@ -1,13 +1,13 @@
 """Where a provider is: addresses from settings, checked before anything is sent there."""
 
-import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Final, TypeGuard
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from common.errors import SettingsError
+from common.hosts import http_base, is_loopback
 
 # What tells a stand-in which delivery a call is for; an SMTP server offers it as an extension.
 DELIVERY_HEADER: Final = "X-Gateway-Delivery"
@@ -38,17 +38,13 @@ def parse_api_url(variable: str, text: str) -> ApiUrl:
 
     Raises SettingsError that names the variable.
     """
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not is_host(host) or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+    parts = http_base(text)
+    if parts is None:
         raise SettingsError(
             f"{variable} must be an address such as https://host or http://host:8081, "
             "without ? and #"
         )
-    url = ApiUrl(text.rstrip("/"), may_use_proxy=not is_loopback(host))
+    url = ApiUrl(text.rstrip("/"), may_use_proxy=not is_loopback(parts.hostname or ""))
     if url.may_use_proxy:
         _check_proxies()
     return url
@@ -70,24 +66,6 @@ def _check_proxies() -> None:
             )
 
 
-def is_host(name: str | None) -> TypeGuard[str]:
-    """Whether this can be a host's name or address; any other makes a client crash."""
-    try:
-        return name is not None and name.encode("idna") != b"" and not re.search(r"\s", name)
-    except UnicodeError:
-        return False
-
-
 def is_tellable(delivery_id: str) -> bool:
     """Whether an id is like the gateway's own, so that it can stand in a header or a command."""
     return _TELLABLE.fullmatch(delivery_id) is not None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine itself, without asking DNS."""
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

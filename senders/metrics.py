@@ -12,7 +12,8 @@ from common.broker.connection import Broker
 from common.broker.errors import PublishError
 from common.broker.lanes import Lane
 from common.broker.publisher import Publisher
-from common.envelope import Channel, Delivery, Priority, Progress
+from common.channels import Channel, Priority
+from common.envelope import Delivery, Progress
 from common.watching import metrics, tracing
 from common.watching.status_server import OK
 from senders.events import Events

@@ -1,13 +1,13 @@
 """A sender process: the lanes of one channel, started, watched and stopped in order."""
 
 import asyncio
-from collections.abc import Callable
+from importlib import import_module
 
 from broker_topology.topology import queue_name
 from common.broker.connection import Broker
 from common.broker.lanes import AllOpen, Lane
 from common.broker.publisher import Publisher
-from common.envelope import Channel
+from common.channels import CHANNELS
 from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
@@ -30,16 +30,12 @@ log = get_logger(__name__)
 def make_provider(name: str, settings: Settings) -> Provider:
     """The channel of this name. Raises SettingsError when its credentials are missing.
 
-    Each channel's library is imported only where it is used: an email sender loads no Telegram.
+    `senders.<channel>.provider` is imported only here: an email sender loads no Telegram.
     """
-    makers: dict[str, Callable[[Settings], Provider]] = {
-        Channel.EMAIL: _email,
-        Channel.TELEGRAM: _telegram,
-        Channel.VK: _vk,
-    }
-    if name not in makers:
-        raise SettingsError(f"{name!r} is not a channel; the channels are {', '.join(makers)}")
-    return makers[name](settings)
+    if name not in CHANNELS:
+        raise SettingsError(f"{name!r} is not a channel; the channels are {', '.join(CHANNELS)}")
+    provider: Provider = import_module(f"senders.{name}.provider").make_provider(settings)
+    return provider
 
 
 def ready_provider(name: str, settings: Settings) -> Provider:
@@ -135,21 +131,3 @@ async def _run_lanes(
     for result in results:
         if isinstance(result, Exception):
             raise result
-
-
-def _email(settings: Settings) -> Provider:
-    from senders.email.provider import EmailProvider
-
-    return EmailProvider(settings)
-
-
-def _telegram(settings: Settings) -> Provider:
-    from senders.telegram.provider import TelegramProvider
-
-    return TelegramProvider(settings)
-
-
-def _vk(settings: Settings) -> Provider:
-    from senders.vk.provider import VkProvider
-
-    return VkProvider(settings)

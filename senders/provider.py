@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.settings import Rate
 from senders.outcome import Reply
 

@@ -1,19 +1,20 @@
 """What a sender publishes about a delivery: parked copies, dead letters, events; pure data."""
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, event_key, retry_key
+from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, retry_key
 from common.broker.consumer import Received, clean_headers
-from common.envelope import Delivery, Event, EventType, Progress, epoch_ms, event_id
+from common.envelope import PROGRESS_PREFIX, Delivery, Event, EventType, Progress, epoch_ms
+from common.facts import OUR_HOST, make_event
+from common.failure import Failure
 from senders.outcome import Attempt, Outcome, Sent
 from senders.retry import FailClass
 
-HOST = socket.gethostname()
+FAIL_CODE_CHARS = 200
 FAIL_MESSAGE_CHARS = 2000
 
 
@@ -43,31 +44,40 @@ def parked(
     )
 
 
-def dead_letter(
-    received: Received,
-    queue: str,
-    progress: Progress,
-    *,
+def failure(
     fail_class: FailClass,
     code: str,
     message: str,
+    *,
     at: datetime,
+    attempts: int = 0,
+    outcome: Outcome | None = None,
+    attempt: Attempt | None = None,
+) -> Failure:
+    """Why a message becomes a dead letter; attempt: the one just made, if that was the end."""
+    return Failure(
+        fail_class.value,
+        code[:FAIL_CODE_CHARS],
+        message[-FAIL_MESSAGE_CHARS:],
+        at=at,
+        attempts=attempts,
+        host=OUR_HOST,
+        outcome=None if outcome is None else _kind(outcome),
+        began_at=None if attempt is None else attempt.began_at,
+        took_ms=None if attempt is None else attempt.took_ms,
+    )
+
+
+def dead_letter(
+    received: Received, queue: str, progress: Progress, failure: Failure
 ) -> Publication:
     """The same bytes with the reason in their headers; `queue` is `<channel>.<priority>`."""
-    reason: dict[str, int | str] = {
-        "gw-fail-class": fail_class.value,
-        "gw-fail-code": code[:200],
-        "gw-fail-message": message[-FAIL_MESSAGE_CHARS:],
-        "gw-fail-time": at.isoformat(timespec="milliseconds"),
-        "gw-fail-attempts": progress.attempt,
-        "gw-fail-host": HOST,
-    }
     return Publication(
         exchange=DEAD,
         routing_key=queue,
         body=received.body,
         message_id=received.message_id or str(uuid4()),
-        headers=_onward(received, progress) | reason,
+        headers=_onward(received, progress) | failure.to_headers(),
     )
 
 
@@ -77,40 +87,40 @@ def event(
     progress: Progress,
     *,
     at: datetime,
-    outcome: Outcome | None = None,
+    outcome: Outcome,
     attempt: Attempt | None = None,
     delay_s: float | None = None,
     serial: str = "",
 ) -> Publication:
-    """A fact for the exchange `events`; nobody need listen.
+    """A fact of an attempt, or of why there was none.
 
     attempt: the one just made, if there was one; outcome: what it came to, or why there was none;
     serial tells apart facts that one attempt number can have several of (delays).
     """
-    fact = Event(
-        id=event_id(delivery.id, progress.generation, progress.attempt, kind + serial),
-        type=kind,
-        delivery_id=delivery.id,
-        notification_id=delivery.notification_id,
-        channel=delivery.channel,
-        priority=delivery.priority,
+    event = make_event(
+        kind,
+        delivery,
+        progress,
         at=at,
-        generation=progress.generation,
-        attempt=progress.attempt,
-        outcome=None if outcome is None else type(outcome).__name__.lower(),
-        code=None if outcome is None else outcome.code,
-        message=None if outcome is None else outcome.message[-FAIL_MESSAGE_CHARS:] or None,
+        outcome=_kind(outcome),
+        code=outcome.code[:FAIL_CODE_CHARS],
+        message=outcome.message[-FAIL_MESSAGE_CHARS:] or None,
         provider_id=outcome.provider_id if isinstance(outcome, Sent) else None,
         began_at=None if attempt is None else attempt.began_at,
         took_ms=None if attempt is None else attempt.took_ms,
         next_at=None if delay_s is None else at + timedelta(seconds=delay_s),
-        host=HOST,
+        serial=serial,
     )
+    return fact(event)
+
+
+def fact(event: Event) -> Publication:
+    """An event for the exchange `events`; nobody need listen."""
     return Publication(
         exchange=EVENTS,
-        routing_key=event_key(delivery.channel, kind),
-        body=fact.encode(),
-        message_id=str(fact.id),
+        routing_key=event.routing_key,
+        body=event.encode(),
+        message_id=str(event.id),
         mandatory=False,
     )
 
@@ -126,6 +136,10 @@ def _onward(received: Received, progress: Progress) -> dict[str, Any]:
     foreign = {
         name: value
         for name, value in clean_headers(received.headers).items()
-        if not name.startswith("gw-")
+        if not name.startswith(PROGRESS_PREFIX)
     }
     return foreign | progress.to_headers()
+
+
+def _kind(outcome: Outcome) -> str:
+    return type(outcome).__name__.lower()

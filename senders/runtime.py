@@ -14,7 +14,8 @@ from datetime import datetime
 
 from common.broker.consumer import Received
 from common.broker.publisher import Publisher
-from common.envelope import Delivery, Priority, Progress, epoch_ms, target, utc_now
+from common.channels import Priority
+from common.envelope import Delivery, Progress, epoch_ms, target, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
 from senders.events import Events

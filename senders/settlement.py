@@ -15,6 +15,8 @@ from common.broker.consumer import Received
 from common.broker.errors import ChannelLost, Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.envelope import Delivery, EventType, Progress
+from common.errors import UndecodableError
+from common.facts import failed, read_subject
 from common.logs import get_logger
 from common.watching import metrics
 from senders import publications as publish
@@ -112,37 +114,35 @@ class Settlement:
     ) -> None:
         """Make it a dead letter; attempt: the one just made, if that was the end of it."""
         now = self._now()
-        letter = publish.dead_letter(
-            case.received,
-            self._queue,
-            progress,
-            fail_class=fail_class,
-            code=outcome.code,
-            message=outcome.message,
+        failure = publish.failure(
+            fail_class,
+            outcome.code,
+            outcome.message,
             at=now,
+            attempts=progress.attempt,
+            outcome=outcome,
+            attempt=attempt,
         )
-        fact = publish.event(
-            EventType.FAILED, case.delivery, progress, at=now, outcome=outcome, attempt=attempt
-        )
+        fact = publish.fact(failed(case.delivery, progress, failure, now))
+        letter = publish.dead_letter(case.received, self._queue, progress, failure)
         await self._replace(case, letter)
         metrics.DEAD_LETTERS.labels(case.delivery.channel, fail_class).inc()
         await self._finish(case.received, fact)
 
     async def bury_foreign(self, received: Received, channel: str, code: str, fault: str) -> None:
-        """Keep bytes that are no delivery of this queue; there is nobody to tell."""
+        """Keep bytes that are no delivery of this queue, and tell it if they say whose they are."""
         log.error("message made a dead letter", queue=self._queue, code=code, fault=fault)
-        letter = publish.dead_letter(
-            received,
-            self._queue,
-            Progress(),
-            fail_class=FailClass.POISON,
-            code=code,
-            message=fault,
-            at=self._now(),
-        )
+        now, progress, subject = self._now(), Progress(), None
+        with contextlib.suppress(UndecodableError):
+            progress, subject = read_subject(
+                received.body, received.headers, received.message_id, self._queue
+            )
+        failure = publish.failure(FailClass.POISON, code, fault, at=now, attempts=progress.attempt)
+        fact = publish.fact(failed(subject, progress, failure, now)) if subject else None
+        letter = publish.dead_letter(received, self._queue, progress, failure)
         await self._publish_until_confirmed(received, letter)
         metrics.DEAD_LETTERS.labels(channel, FailClass.POISON).inc()
-        await self._finish(received, None)
+        await self._finish(received, fact)
 
     async def expire(self, case: Case) -> None:
         """Its time is over: expired if the client limited it and it was never tried.

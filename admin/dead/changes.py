@@ -21,9 +21,9 @@ from admin.dead.options import (
     To,
     Until,
     Yes,
+    checked_rate,
     expect_choice,
     new_address,
-    parse_rate,
     selection,
 )
 from admin.dead.progress import progress, reading
@@ -67,7 +67,7 @@ def requeue_command(
     """
     wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
     expect_choice(wanted, everything)
-    pace = parse_rate(rate)
+    pace = checked_rate(rate)
     target = place_here(url, env_file, as_operator=True).url
     address = new_address(target, ids, redirect) if redirect is not None else None
     planned = None

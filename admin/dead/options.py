@@ -3,15 +3,15 @@
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from broker_topology.dead_letters import walk
 from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, parse_moment
-from broker_topology.topology import CHANNELS, UNROUTED
+from broker_topology.topology import UNROUTED
+from common.channels import CHANNELS
 from common.envelope import utc_now
 from common.errors import ArgumentError
-from common.settings import Rate, RateText
+from common.settings import Rate, parse_rate
 from gateway_api.notifications.recipients import parse_recipient
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -75,13 +75,13 @@ def expect_choice(wanted: Selection, everything: bool) -> None:
         )
 
 
-def parse_rate(text: str | None) -> Rate | None:
+def checked_rate(text: str | None) -> Rate | None:
     """`50/s`. Raises ArgumentError."""
     if text is None:
         return None
     try:
-        return TypeAdapter(RateText).validate_python(text)
-    except ValidationError:
+        return parse_rate(text)
+    except ValueError:
         raise ArgumentError(f"--rate {text!r} is no rate such as 50/s or 1000/h.") from None
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from admin.live.deliveries import Deliveries, Known
 from admin.live.delivery_view import LOOKS, address, time_text
-from broker_topology.events import Fact
+from broker_topology.facts import Fact
 from common.envelope import Event, Status, utc_now
 
 MOST_NEWS = 2000

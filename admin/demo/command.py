@@ -30,6 +30,7 @@ from admin.one_machine import (
 )
 from broker_topology.apply import apply, present, remove
 from broker_topology.connect import mask_url
+from common.channels import FACTS, Channel
 from common.errors import GatewayError
 from common.settings import load_settings
 from deploy.local.node import Node, free_port
@@ -49,9 +50,15 @@ RETRY_DELAYS = "2s,4s,8s"
 BROKER_PASSWORD = "demo-only"  # noqa: S105  shown on screen; the broker listens on loopback only
 
 EXAMPLES = (
-    Example("email", "email:ada@example.com", "sent", subject="Order shipped"),
-    Example("Telegram message", "telegram:42", "sent"),
-    Example("VK message", "vk:123", "sent"),
+    *(
+        Example(
+            facts.message.partition(" ")[2],
+            f"{channel}:{facts.examples[0]}",
+            "sent",
+            subject="Order shipped" if channel is Channel.EMAIL else None,
+        )
+        for channel, facts in FACTS.items()
+    ),
     Example("refused twice", "email:twice+al@example.com", "sent", subject="Invoice"),
     Example("refused for good", "telegram:900001001", "failed"),
 )
@@ -79,12 +86,12 @@ def demo(
             stack.enter_context(alone(directory.with_name("demo.lock"), "a demo of this checkout"))
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(exist_ok=True)
-            console.print("Starting RabbitMQ, the stand-in providers, the API and three senders …")
+            console.print("Starting RabbitMQ, the stand-in providers, the API and the senders …")
             broker = stack.enter_context(_broker(directory))
             api, inbox = stack.enter_context(_gateway(directory, broker))
             is_up = True
             board = DemoBoard(EXAMPLES)
-            following = stack.enter_context(Following(broker.url, board.note, with_queued=True))
+            following = stack.enter_context(Following(broker.url, board.note, with_accepted=True))
             _play(console, board, following, api)
             where = [] if exit_ else [*places(api, inbox, broker.page)]
             print_closing(console, board.failures(), inbox, where)

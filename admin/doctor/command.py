@@ -13,7 +13,7 @@ from rich.table import Table
 from admin.doctor.broker import check_broker
 from admin.doctor.finding import Examination, Finding, State, skipped, wrong
 from admin.doctor.port import check_port
-from admin.doctor.providers import check_email, check_telegram, check_vk
+from admin.doctor.providers import check_provider
 from admin.doctor.settings import check_clock, check_disk, check_settings, configured_roles
 from admin.here import (
     EnvFile,
@@ -25,7 +25,7 @@ from admin.here import (
 )
 from admin.shown import escaped, json_text
 from broker_topology.rights import API, Rights, rights, sender
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
 from deploy.local.stack import checkout
@@ -99,13 +99,12 @@ async def _examine(
     is_chosen: bool,
 ) -> list[Examination]:
     """Look at the broker and at the providers of the chosen roles, all at once."""
-    looks = {Channel.EMAIL: check_email, Channel.TELEGRAM: check_telegram, Channel.VK: check_vk}
     names = [role.role for role in roles]
     return await asyncio.gather(
         asyncio.to_thread(_look_at_broker, settings, url, management_url, roles),
         *(
-            look(settings)
-            for channel, look in looks.items()
+            check_provider(channel, settings)
+            for channel in Channel
             if not is_chosen or sender(channel) in names
         ),
     )

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,7 +12,7 @@ import httpx
 from admin.doctor.finding import ClockReading, Examination, Finding, ok, skipped, wrong
 from broker_topology.state import clock_ahead_s
 from common.breakage import NO_WHOLE_ANSWER, PROXY_REFUSES, breakage
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
 from senders.email.codes import Stage, classify_exception
@@ -33,6 +34,11 @@ PROVIDER_TIMEOUT_S = 15.0
 _SMTP_TIMEOUTS = Timeouts(connect_s=10.0, command_s=10.0, data_s=10.0)
 _CALL_TIMEOUT_S = 10.0
 _BAD_TOKEN = (401, 404)  # the Bot API's answers to a wrong token and to one that is no token
+
+
+async def check_provider(channel: Channel, settings: Settings) -> Examination:
+    """Look at the provider of one channel, with these settings."""
+    return await LOOKS[channel](settings)
 
 
 async def check_email(settings: Settings) -> Examination:
@@ -198,3 +204,10 @@ def _code(error: dict[str, Any]) -> int:
 
 def _host(url: ApiUrl) -> str:
     return urlsplit(url.base).netloc.rpartition("@")[2]
+
+
+LOOKS: Final[Mapping[Channel, Callable[[Settings], Awaitable[Examination]]]] = {
+    Channel.EMAIL: check_email,
+    Channel.TELEGRAM: check_telegram,
+    Channel.VK: check_vk,
+}

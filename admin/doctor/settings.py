@@ -8,18 +8,12 @@ from urllib.parse import urlsplit
 from admin.doctor.finding import ClockReading, Finding, ok, skipped, wrong
 from admin.doctor.start import start_faults
 from broker_topology.rights import API, sender
-from common.envelope import Channel
+from common.channels import FACTS, Channel
 from common.given import passed_over
 from common.settings import Settings, unknown_settings
 
 FREE_DISK_BYTES = 500_000_000
 CLOCK_OFF_S = 30.0
-CREDENTIALS = {
-    Channel.EMAIL: "email_url",
-    Channel.TELEGRAM: "telegram_token",
-    Channel.VK: "vk_token",
-}
-"""Channel → the setting without which it cannot send."""
 
 _TLS_FROM_START_PORT = 465
 _STARTTLS_PORTS = (25, 587)
@@ -27,7 +21,11 @@ _STARTTLS_PORTS = (25, 587)
 
 def configured_channels(settings: Settings) -> list[Channel]:
     """The channels that have credentials."""
-    return [channel for channel, name in CREDENTIALS.items() if getattr(settings, name) is not None]
+    return [
+        channel
+        for channel, facts in FACTS.items()
+        if getattr(settings, facts.credential) is not None
+    ]
 
 
 def configured_roles(settings: Settings) -> list[str]:
@@ -61,8 +59,8 @@ def settings_faults(
 
 def contradictions(settings: Settings) -> Iterator[str]:
     """A sentence for each that a process would start with, and somebody would regret."""
-    for channel, credentials in CREDENTIALS.items():
-        yield from _unused(settings, channel, credentials)
+    for channel, facts in FACTS.items():
+        yield from _unused(settings, channel, facts.credential)
         if not any(settings.lanes(channel).values()):
             yield (
                 f"GATEWAY_{channel.upper()}_LANES has no lane at all: nothing of this channel "

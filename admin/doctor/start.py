@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from broker_topology.rights import API, sender
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
 
@@ -33,7 +33,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], None]]:
 
 
 def _check_api(settings: Settings) -> None:
-    from gateway_api.server import check_start
+    from gateway_api.start import check_start
 
     check_start(settings)
 

@@ -5,20 +5,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from admin.live.following import FINAL
-from broker_topology.events import Fact, Queued
-from common.envelope import Event, EventType, Status, utc_now
+from broker_topology.facts import Accepted, Fact
+from common.envelope import Event, Status
+from common.facts import moment
 
 MOST = 10_000
-Moment = tuple[int, bool, int, datetime]
-
-_STATUS = {
-    EventType.SENT: Status.SENT,
-    EventType.RETRYING: Status.RETRYING,
-    EventType.DELAYED: Status.RETRYING,
-    EventType.FAILED: Status.FAILED,
-    EventType.EXPIRED: Status.EXPIRED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +29,7 @@ class Known:
     @property
     def status(self) -> Status:
         """Where it is."""
-        return Status.QUEUED if self.last is None else _STATUS[self.last.type]
+        return Status.QUEUED if self.last is None else self.last.type.status
 
     @property
     def tries(self) -> int:
@@ -48,7 +39,7 @@ class Known:
     @property
     def is_ended(self) -> bool:
         """Whether nothing more becomes of it by itself."""
-        return self.last is not None and self.last.type in FINAL
+        return self.last is not None and self.last.type.is_final
 
     def took_s(self, now: datetime) -> float:
         """Seconds that it has been on its way, or was."""
@@ -70,10 +61,13 @@ class Deliveries:
 
     def hear(self, fact: Fact) -> Known | None:
         """Take in a fact; what is known now if that is news, None if it changes nothing."""
-        delivery_id = fact.delivery.id if isinstance(fact, Queued) else fact.delivery_id
         with self._lock:
-            before = self._find(delivery_id)
-            known = _with_queued(before, fact) if isinstance(fact, Queued) else _with(before, fact)
+            if isinstance(fact, Accepted):
+                before = self._find(fact.delivery.id)
+                known = _with_acceptance(before, fact)
+            else:
+                before = self._find(fact.delivery_id)
+                known = _with(before, fact)
             self._keep(known)
         is_news = before is None or (known.generation, known.last) != (
             before.generation,
@@ -102,21 +96,14 @@ class Deliveries:
             (self._ended or self._under_way).popitem(last=False)
 
 
-def moment(event: Event) -> Moment:
-    """Orders the events of a delivery by its life; an end is the last of its generation."""
-    return event.generation, event.type in FINAL, event.attempt, event.at
-
-
-def _with_queued(known: Known | None, queued: Queued) -> Known:
-    """It came to its queue: at first when it was accepted, later when it was put back."""
-    delivery, generation = queued.delivery, queued.generation
-    at = utc_now() if generation else delivery.accepted_at
-    to = f"{delivery.channel}:{delivery.address}"
-    if known is None or generation > known.generation:
-        return Known(delivery.id, at, to, generation)
-    if generation == known.generation:
-        return replace(known, to=to, began_at=min(at, known.began_at))
-    return known if known.to else replace(known, to=to)
+def _with_acceptance(known: Known | None, accepted: Accepted) -> Known:
+    """It came to its queue; since then it may have gone on, or been put back."""
+    delivery = accepted.delivery
+    to, at = f"{delivery.channel}:{delivery.address}", delivery.accepted_at
+    if known is None:
+        return Known(delivery.id, at, to)
+    began_at = known.began_at if known.generation else min(at, known.began_at)
+    return replace(known, to=known.to or to, began_at=began_at)
 
 
 def _with(known: Known | None, event: Event) -> Known:
@@ -126,7 +113,9 @@ def _with(known: Known | None, event: Event) -> Known:
     elif event.generation > known.generation:
         known = Known(known.id, event.at, known.to, event.generation)
     if event.generation == known.generation:
-        if event.type not in FINAL and _is_later(event, known.refusal):
+        if event.address:
+            known = replace(known, to=f"{event.channel}:{event.address}")
+        if event.type.status is Status.RETRYING and _is_later(event, known.refusal):
             known = replace(known, refusal=event)
         if _is_later(event, known.last):
             known = replace(known, last=event)

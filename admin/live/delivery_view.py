@@ -20,12 +20,13 @@ LOOKS = {
     Status.SENT: "green",
     Status.FAILED: "red",
     Status.EXPIRED: "red",
+    Status.DISCARDED: "dim",
 }
 _WIDEST = 96
 _NARROWEST_TABLE = 50
 _MOST_ADDRESS_CHARS = 64
 _LONG_S = 1000
-_COLUMNS = (8, 8, 8)  # status, tries, time
+_COLUMNS = (9, 8, 8)  # status, tries, time
 
 
 def rows(known: Known, now: datetime, width: int) -> Group:
@@ -87,8 +88,8 @@ def _below(known: Known, now: datetime) -> Iterator[str]:
     if known.status is Status.SENT:
         if known.refusal is not None:
             yield f"refused before: {reason_of(known.refusal)}"
-    elif known.last is not None:
-        yield reason_of(known.last) + _again(known.last, now)
+    elif known.last is not None and (said := reason_of(known.last) + _again(known.last, now)):
+        yield said
     if known.status is Status.FAILED:
         yield dead_show(known.id)
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from broker_topology.events import Fact, listen
-from common.envelope import Event, EventType
+from broker_topology.events import listen
+from broker_topology.facts import Fact
+from common.envelope import Event
 from common.errors import GatewayError
 
 _log = logging.getLogger(__name__)
 
-FINAL = frozenset({EventType.SENT, EventType.FAILED, EventType.EXPIRED})
 _READY_TIMEOUT_S = 25.0
 _AGAIN_AFTER_S = 0.5
 
@@ -27,7 +27,7 @@ class Following:
     """A thread that hands on each fact, and listens again when the broker was away.
 
     tell: called with each fact; lost: called when the broker is lost, or does not let us listen,
-    and again at each try that fails. Both in the thread. with_queued: as for `listen`.
+    and again at each try that fails. Both in the thread. with_accepted: as for `listen`.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class Following:
         tell: Callable[[Fact], None],
         *,
         lost: Callable[[GatewayError], None] = lambda _: None,
-        with_queued: bool = False,
+        with_accepted: bool = False,
     ) -> None:
         self._url = url
         self._tell = tell
         self._lost = lost
-        self._with_queued = with_queued
+        self._with_accepted = with_accepted
         self._stopping, self._ready = threading.Event(), threading.Event()
         self._fault: GatewayError | None = None
         self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
@@ -83,7 +83,9 @@ class Following:
                 self._stopping.wait(_AGAIN_AFTER_S)
 
     def _listen(self) -> None:
-        facts = listen(self._url, self._stopping, ready=self._ready, with_queued=self._with_queued)
+        facts = listen(
+            self._url, self._stopping, ready=self._ready, with_accepted=self._with_accepted
+        )
         for fact in facts:
             try:
                 self._tell(fact)
@@ -105,7 +107,7 @@ class Course:
     @property
     def end(self) -> Event | None:
         """The final event, if it has come."""
-        return next((event for event in self.events if event.type in FINAL), None)
+        return next((event for event in self.events if event.type.is_final), None)
 
 
 class Follower:

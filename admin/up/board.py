@@ -8,7 +8,6 @@ from time import monotonic
 from rich.console import RenderableType
 from rich.text import Text
 
-from admin.doctor.settings import CREDENTIALS
 from admin.here import UP, env_file_of
 from admin.live.following import Following
 from admin.live.screen import cannot_be_shown
@@ -20,7 +19,8 @@ from admin.up.tally import Tally
 from admin.up.view import Line
 from broker_topology.connect import mask_url
 from broker_topology.rights import sender
-from common.envelope import Channel, utc_now
+from common.channels import FACTS, Channel
+from common.envelope import utc_now
 from common.settings import Settings
 from deploy.local.stack import Service, Stack
 
@@ -111,7 +111,7 @@ def heading(
         if channel in places:
             yield from _named(channel, places[channel])
         else:
-            variable = f"GATEWAY_{CREDENTIALS[channel].upper()}"
+            variable = f"GATEWAY_{FACTS[channel].credential.upper()}"
             stand_in = Text.assemble(("stand-in", "yellow"), f": {variable} is not set")
             yield from _named(channel, stand_in)
     if inbox is not None:

@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -33,7 +34,7 @@ from admin.up.tally import Tally
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.rights import sender
-from common.envelope import Channel
+from common.channels import FACTS, Channel, channel_of
 from common.errors import GatewayError, SettingsError
 from common.given import PREFIX, env_file
 from common.settings import Settings, load_settings
@@ -46,7 +47,7 @@ from deploy.local.stack import (
     sandbox_service,
     sandbox_settings,
 )
-from gateway_api.server import listen
+from gateway_api.start import listen
 
 _LOOK_S = 0.25
 
@@ -196,7 +197,7 @@ def _stand_ins(channels: list[Channel], all_stand_ins: Mapping[str, str]) -> dic
     return {
         variable: value
         for variable, value in all_stand_ins.items()
-        if any(variable.startswith(f"{PREFIX}{channel.upper()}_") for channel in channels)
+        if channel_of(variable.removeprefix(PREFIX).lower()) in channels
     }
 
 
@@ -211,12 +212,9 @@ def _with_yours(service: Service, settings: Settings) -> Service:
 
 def _place(channel: Channel, settings: Settings) -> str:
     """Where a channel with credentials sends, without them."""
-    urls: dict[Channel, Callable[[], str]] = {
-        Channel.EMAIL: lambda: settings.email_url.get_secret_value() if settings.email_url else "",
-        Channel.TELEGRAM: lambda: settings.telegram_api_url,
-        Channel.VK: lambda: settings.vk_api_url,
-    }
-    return urls[channel]().partition("://")[2].rpartition("@")[2].partition("?")[0].rstrip("/")
+    given = getattr(settings, FACTS[channel].url)
+    url = given.get_secret_value() if isinstance(given, SecretStr) else given or ""
+    return url.partition("://")[2].rpartition("@")[2].partition("?")[0].rstrip("/")
 
 
 def _watch(console: Console, board: UpBoard) -> None:

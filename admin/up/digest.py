@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from admin.up.tally import Fate
-from common.envelope import Channel
+from common.channels import Channel
 
 EVERY_S = 10.0
 

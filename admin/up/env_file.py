@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from common.channels import FACTS
 from common.errors import SettingsError
 from common.given import PREFIX
 from common.settings import Settings
+from common.settings.values import shown_default
 
 _KEY_BYTES = 24
 _WIDTH = 96
@@ -28,10 +30,7 @@ _REST = """\
 _CREDENTIALS: Final = (
     "api_key",
     "amqp_url",
-    "email_url",
-    "email_from",
-    "telegram_token",
-    "vk_token",
+    *(name for facts in FACTS.values() for name in facts.needs),
 )
 """What nobody can do without comes first; the rest follows as in docs/settings.md."""
 
@@ -71,10 +70,7 @@ def _entry(name: str, text: str | None = None) -> str:
     variable = f"{PREFIX}{name.upper()}"
     if text is not None:
         return f"{_commented(comment)}{variable}={text}\n"
-    extra = field.json_schema_extra
-    shown = extra.get("shown") if isinstance(extra, dict) else None
-    default = shown or ("" if field.default is None else str(field.default))
-    return f"{_commented(comment)}#{variable}={default}\n"
+    return f"{_commented(comment)}#{variable}={shown_default(field)}\n"
 
 
 def _commented(lines: Iterable[str]) -> str:

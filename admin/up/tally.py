@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from admin.live.deliveries import Moment, moment
-from admin.live.following import FINAL
 from admin.live.reasons import masked_reason_of
-from broker_topology.events import Fact
-from common.envelope import Channel, Event, EventType, utc_now
+from broker_topology.facts import Fact
+from common.channels import Channel
+from common.envelope import Event, EventType, Status, utc_now
+from common.facts import Moment, moment
 
 MOST = 4000
+_ENDS = (EventType.SENT, EventType.FAILED, EventType.EXPIRED)
+_ATTEMPTED = {*_ENDS, EventType.RETRYING, EventType.DELAYED}  # told by a sender or the broker
 # What is that late, and was last heard of before the broker was away, has ended unheard.
 _LATE = timedelta(minutes=1)
 
@@ -49,7 +51,7 @@ class Fate:
 
 @dataclass(slots=True)
 class _Counts:
-    ends: dict[EventType, int] = field(default_factory=lambda: dict.fromkeys(FINAL, 0))
+    ends: dict[EventType, int] = field(default_factory=lambda: dict.fromkeys(_ENDS, 0))
     refusals: int = 0
     is_more: bool = False
     last: Event | None = None
@@ -71,7 +73,7 @@ class Tally:
         self._most = most
         self._counts = {channel: _Counts() for channel in Channel}
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        self._ended: OrderedDict[str, Moment] = OrderedDict()
+        self._left: OrderedDict[str, Moment] = OrderedDict()
         self._seen: OrderedDict[UUID, None] = OrderedDict()
         self._gap_at: datetime | None = None
         self._lock = threading.Lock()
@@ -115,31 +117,31 @@ class Tally:
         counts = self._counts[event.channel]
         if event.type in counts.ends:
             counts.ends[event.type] += 1
-        if event.type is not EventType.SENT:
+        if event.type in _ATTEMPTED and event.type is not EventType.SENT:
             counts.refusals += 1
             at = min(event.at, utc_now())  # a clock ahead of ours holds no reason until it is right
             if counts.last_at is None or at >= counts.last_at:
                 counts.last, counts.last_at = event, at
 
     def _place(self, event: Event) -> None:
-        """Remember whether its delivery waits or has ended, unless that is known better."""
+        """Remember whether its delivery waits for another try, unless that is known better."""
         at, its_id = moment(event), event.delivery_id
         before = self._waiting.get(its_id)
-        if at < max(self._ended.get(its_id, at), moment(before.event) if before else at):
+        if at < max(self._left.get(its_id, at), moment(before.event) if before else at):
             return
-        if event.type in FINAL:
-            self._waiting.pop(its_id, None)
-            self._ended[its_id] = at
-        else:
+        if event.type.status is Status.RETRYING:
             self._waiting[its_id] = _Waiting(event, utc_now())
             self._waiting.move_to_end(its_id)
+        else:
+            self._waiting.pop(its_id, None)
+            self._left[its_id] = at
 
     def _forget(self) -> None:
         """Let go of what was heard long ago."""
         if len(self._seen) > self._most:
             self._seen.popitem(last=False)
-        if len(self._ended) > self._most:
-            self._ended.popitem(last=False)
+        if len(self._left) > self._most:
+            self._left.popitem(last=False)
         if len(self._waiting) > self._most:
             _, oldest = self._waiting.popitem(last=False)
             self._counts[oldest.event.channel].is_more = True

@@ -12,13 +12,18 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from broker_topology.connect import connected
 from broker_topology.dead_letters.letter import failure_headers
-from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patience
+from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patience, Taken
 from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.telling import Teller, letter_fact
 from broker_topology.dead_letters.walk import Specimen, specimen_of, specimens
 from broker_topology.dead_letters.work import Worklist
-from broker_topology.topology import CHANNELS, UNROUTED, dead_queue
+from broker_topology.topology import UNROUTED, dead_queue
+from common import failure
 from common.broker.consumer import clean_headers
+from common.channels import CHANNELS
+from common.envelope import Event, EventType
 from common.errors import ArgumentError
 
 _KEEPING_QUEUES = frozenset({*(dead_queue(name) for name in CHANNELS), UNROUTED})
@@ -73,17 +78,22 @@ def discard(
 ) -> Discarded:
     """Take the selected letters out of their queues; `file` has them all, on disk, before.
 
+    Each is told when it is on disk, and leaves its queue then.
     depths: of a Plan, so that nothing else is touched. The file is made if need be, readable by its
     owner only, and appended to. Raises DeadLetterError, and TopologyError when the broker cannot
     be reached or is lost.
     """
     work = Worklist(url, selection, limit, patience, depths=depths)
-    with _appended(file) as archive, closing(work.batches()) as batches:
-        for batch in batches:
-            _keep(archive, [_line(specimen_of(taken, letter)) for letter, taken in batch])
-            for letter, taken in batch:
-                work.done(letter, taken)
-                on_progress(work.handled)
+    with connected(url, patience.broker_s) as connection, _appended(file) as archive:
+        teller = Teller(connection)
+        work.on_window = teller.breathe
+        with closing(work.batches()) as batches:
+            for batch in batches:
+                _keep(archive, [_line(specimen_of(taken, letter)) for letter, taken in batch])
+                for letter, taken in batch:
+                    teller.tell(_discarded(taken))
+                    work.done(letter, taken)
+                    on_progress(work.handled)
     return Discarded(work.handled, work.missing)
 
 
@@ -132,10 +142,20 @@ def read_records(file: Path) -> Iterator[Record]:
         raise ArgumentError(f"{file} cannot be read: {error.strerror}.") from error
 
 
+def _discarded(taken: Taken) -> Event | None:
+    return letter_fact(
+        EventType.DISCARDED,
+        taken.body,
+        taken.headers,
+        message_id=taken.properties.message_id,
+        routing_key=taken.routing_key,
+    )
+
+
 def _record(specimen: Specimen) -> Record:
     letter, body = specimen.letter, specimen.body
     headers = clean_headers(specimen.headers)
-    if headers.get("gw-fail-class") != letter.failed_as:
+    if headers.get(failure.CLASS) != letter.failed_as:
         headers |= failure_headers(letter)  # what only the broker's own headers said
     try:
         text, encoded = body.decode(), None

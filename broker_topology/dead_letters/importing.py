@@ -1,16 +1,20 @@
 """Putting the letters of a file back among the dead ones, each once however often it is asked."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from broker_topology.dead_letters.archive import Record, read_records
 from broker_topology.dead_letters.queue import DeadLetterError, DeadQueue, opened
 from broker_topology.dead_letters.requeue import Publisher
 from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.telling import IMPORTED_AT, Teller, letter_fact
 from broker_topology.dead_letters.walk import letter_of
+from common.envelope import Event, EventType, epoch_ms, utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def import_file(
     again: bool = False,
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> ImportPlan:
-    """Put the letters of a file into the queues they came from, each confirmed.
+    """Put the letters of a file into the queues they came from, each confirmed and then told.
 
     A queue is locked while letters are put into it. A line that is back is written down in
     `<file>.imported`. Raises DeadLetterError and TopologyError as `plan_import`, and when the
@@ -66,13 +70,18 @@ def import_file(
                 continue
             with opened(url, name) as queue:
                 # Again, now that nobody else can import into it.
-                sorting.meet(_ids_in(queue, sorting.ids[name]))
-                publisher = Publisher(queue.connection)
+                sorting.meet(_letters_in(queue, sorting.ids[name]))
+                publisher, teller = Publisher(queue.connection), Teller(queue.connection)
                 for number, record in sorting.records(name):
                     if sorting.decide(number, record):
-                        _publish(publisher, record)
+                        headers = record.headers | {IMPORTED_AT: epoch_ms(utc_now())}
+                        _publish(publisher, record, headers)
+                        teller.tell(_imported(record, headers))
                         note(number, record.id)
                         on_progress(sorting.result().total)
+                    elif mark := sorting.came_back_at(number, record):
+                        # Whoever put it there may have been killed before it was told.
+                        teller.tell(_imported(record, record.headers | {IMPORTED_AT: mark}))
     return sorting.result()
 
 
@@ -85,13 +94,17 @@ class _Sorting:
         for record in read_records(file):
             self.ids[record.queue].add(record.id)
         self._done = set() if again else _imported_lines(file)
-        self._met: set[str] = set()
+        self._met: dict[str, int] = {}
         self._counts: Counter[str] = Counter()
         self._present = self._before = 0
 
-    def meet(self, ids: Iterable[str]) -> None:
-        """These are among the dead letters already."""
-        self._met.update(ids)
+    def meet(self, letters: Mapping[str, int]) -> None:
+        """These are among the dead letters already: by id, when each came back from a file."""
+        self._met.update(letters)
+
+    def came_back_at(self, number: int, record: Record) -> int:
+        """When a letter that is there already came back, unless that stands in the notes; or 0."""
+        return 0 if (number, record.id) in self._done else self._met.get(record.id, 0)
 
     def records(self, queue: str | None = None) -> Iterator[tuple[int, Record]]:
         """The file's records with their line numbers, or those of one queue."""
@@ -107,7 +120,7 @@ class _Sorting:
         if (number, record.id) in self._done:
             self._before += 1
             return False
-        self._met.add(record.id)
+        self._met[record.id] = 0
         self._counts[record.queue] += 1
         return True
 
@@ -116,24 +129,40 @@ class _Sorting:
         return ImportPlan(dict(self._counts), self._present, self._before)
 
 
-def _present(url: str, ids: Mapping[str, set[str]]) -> set[str]:
+def _present(url: str, ids: Mapping[str, set[str]]) -> dict[str, int]:
     """Which of these ids are in any queue of dead letters; it may have moved to another."""
     wanted = set().union(*ids.values())
-    found: set[str] = set()
+    found: dict[str, int] = {}
     for name in Selection().queues():
         with opened(url, name) as queue:
-            found |= _ids_in(queue, wanted)
+            found |= _letters_in(queue, wanted)
     return found
 
 
-def _ids_in(queue: DeadQueue, wanted: set[str]) -> set[str]:
+def _letters_in(queue: DeadQueue, wanted: set[str]) -> dict[str, int]:
+    """Ids, and when each of them came back from a file; 0 if it did not."""
+    found = {}
     with queue.walk(queue.ready()) as walk:
-        return {letter.id for letter in map(letter_of, walk.look()) if letter.id in wanted}
+        for taken in walk.look():
+            letter, mark = letter_of(taken), taken.headers.get(IMPORTED_AT)
+            if letter.id in wanted:
+                found[letter.id] = mark if isinstance(mark, int) else 0
+    return found
 
 
-def _publish(publisher: Publisher, record: Record) -> None:
+def _publish(publisher: Publisher, record: Record, headers: dict[str, JsonValue]) -> None:
     # By the default exchange: the queue itself, or a failure.
-    publisher.publish("", record.queue, record.body_bytes, dict(record.headers), record.message_id)
+    publisher.publish("", record.queue, record.body_bytes, headers, record.message_id)
+
+
+def _imported(record: Record, headers: Mapping[str, JsonValue]) -> Event | None:
+    return letter_fact(
+        EventType.IMPORTED,
+        record.body_bytes,
+        headers,
+        message_id=record.message_id,
+        routing_key=record.queue,
+    )
 
 
 def _notes(file: Path) -> Path:

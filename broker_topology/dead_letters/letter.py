@@ -9,14 +9,16 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from broker_topology.topology import UNROUTED
-from common.envelope import Channel, Delivery, Progress, target
+from common.channels import Channel
+from common.envelope import Delivery, Progress, target
 from common.errors import UndecodableError
+from common.failure import BY_BROKER, Failure, read_failure, written_failure
 
 _MARK_LETTERS = 4  # of 5 bits: two in a million look the same, and one may be any of thousands
 
@@ -27,7 +29,7 @@ class FailedAs(StrEnum):
     REJECTED = "rejected"
     EXHAUSTED = "exhausted"
     POISON = "poison"
-    BROKER = "broker"
+    BROKER = BY_BROKER
     UNROUTED = "unrouted"
     UNKNOWN = "unknown"
 
@@ -86,19 +88,19 @@ def read_letter(
     """Describe a message from a queue of dead letters, whatever is in it."""
     progress = read_progress(headers)
     delivery, fault = _decode(body, progress)
-    failed_as, code, message = _reason(queue, headers, exchange, routing_key)
+    failure = _failure(queue, headers, exchange, routing_key)
     return DeadLetter(
         id=delivery.id if delivery else _identify(message_id, body),
         queue=queue,
         channel=delivery.channel.value if delivery else _channel_of(queue),
         priority=delivery.priority.value if delivery else None,
         address=delivery.address if delivery else progress.address,
-        failed_as=failed_as,
-        code=code,
-        message=message,
-        failed_at=_failed_at(headers),
-        host=_text(headers.get("gw-fail-host")) or None,
-        attempts=_count(headers.get("gw-fail-attempts", progress.attempt)),
+        failed_as=failure.fail_class,
+        code=failure.code,
+        message=failure.message,
+        failed_at=failure.at,
+        host=failure.host,
+        attempts=progress.attempt if failure.attempts is None else failure.attempts,
         generation=progress.generation,
         accepted_at=delivery.accepted_at if delivery else None,
         expires_at=delivery.expires_at if delivery else None,
@@ -118,17 +120,14 @@ def read_progress(headers: Mapping[str, Any]) -> Progress:
 
 def failure_headers(letter: DeadLetter) -> dict[str, int | str]:
     """The reason as headers, for a letter whose broker's headers are about to be lost."""
-    headers: dict[str, int | str] = {
-        "gw-fail-class": letter.failed_as,
-        "gw-fail-code": letter.code,
-        "gw-fail-message": letter.message,
-        "gw-fail-attempts": letter.attempts,
-    }
-    if letter.failed_at:
-        headers["gw-fail-time"] = letter.failed_at.isoformat(timespec="milliseconds")
-    if letter.host:
-        headers["gw-fail-host"] = letter.host
-    return headers
+    return Failure(
+        letter.failed_as,
+        letter.code,
+        letter.message,
+        at=letter.failed_at,
+        attempts=letter.attempts,
+        host=letter.host,
+    ).to_headers()
 
 
 def mask_address(address: str) -> str:
@@ -201,50 +200,16 @@ def _channel_of(queue: str) -> str | None:
     return name if name in list(Channel) else None
 
 
-def _reason(
-    queue: str, headers: Mapping[str, Any], exchange: str, routing_key: str
-) -> tuple[str, str, str]:
-    """Class, code and message of the failure."""
-    failed_as = _text(headers.get("gw-fail-class"))
-    code = _text(headers.get("gw-fail-code"))
-    message = _text(headers.get("gw-fail-message"))
-    if queue == UNROUTED and failed_as != FailedAs.UNROUTED:
-        nowhere = f"no queue takes {routing_key!r} of the exchange {exchange!r}"
-        return FailedAs.UNROUTED, code or exchange, f"{nowhere}; {message}" if message else nowhere
-    if failed_as:
-        return failed_as, code, message
-    if death := first_death(headers):
-        came_from = _text(death.get("queue")) or "a queue"
-        why = _text(death.get("reason")) or "unknown"
-        return FailedAs.BROKER, why, f"the broker took it out of {came_from}: {why}"
-    return FailedAs.UNKNOWN, "", "nobody wrote down why"
-
-
-def first_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the broker wrote down when it made the message a dead letter; empty if it did not."""
-    deaths = headers.get("x-death")
-    if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict):
-        return deaths[0]
-    reason = headers.get("x-first-death-reason")
-    return {"reason": reason, "queue": headers.get("x-first-death-queue")} if reason else {}
-
-
-def _failed_at(headers: Mapping[str, Any]) -> datetime | None:
-    written = headers.get("gw-fail-time")
-    if isinstance(written, str):
-        try:
-            moment = datetime.fromisoformat(written)
-        except ValueError:
-            return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    died = first_death(headers).get("time")
-    # AMQP's timestamps are UTC; pika gives them without saying so.
-    return died.replace(tzinfo=UTC) if isinstance(died, datetime) else None
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+def _failure(queue: str, headers: Mapping[str, Any], exchange: str, routing_key: str) -> Failure:
+    """Why it is dead; of what no queue wanted, that is the reason before any other."""
+    failure = read_failure(headers) or Failure(FailedAs.UNKNOWN, "", "nobody wrote down why")
+    if queue != UNROUTED or failure.fail_class == FailedAs.UNROUTED:
+        return failure
+    said = written_failure(headers)
+    nowhere = f"no queue takes {routing_key!r} of the exchange {exchange!r}"
+    return replace(
+        failure,
+        fail_class=FailedAs.UNROUTED,
+        code=said.code or exchange,
+        message=f"{nowhere}; {said.message}" if said.message else nowhere,
+    )

@@ -173,7 +173,7 @@ def _refusal(error: ChannelClosedByBroker, name: str) -> QueueRefusedError:
         case 403:
             remedy = (
                 f"use an operator's URL, or give the user the rights to read {name}, to write to "
-                f"due and to configure lock.{name}"
+                f"due and events and to configure lock.{name}"
             )
         case _:
             remedy = "try again"

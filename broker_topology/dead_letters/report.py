@@ -5,9 +5,10 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from broker_topology.dead_letters.letter import DeadLetter, Group, first_death
+from broker_topology.dead_letters.letter import DeadLetter, Group
 from broker_topology.dead_letters.walk import Specimen
 from common.envelope import Delivery
+from common.failure import last_death
 
 
 def letter_json(letter: DeadLetter) -> dict[str, JsonValue]:
@@ -71,7 +72,7 @@ def history(specimen: Specimen) -> list[JsonValue]:
     first_ms = headers.get("gw-first-at")
     if isinstance(first_ms, int) and letter.accepted_at:
         steps.append((_moment(first_ms, letter.accepted_at), "first attempt of this generation"))
-    died = first_death(headers)
+    died = last_death(headers)
     if died:
         steps.append((None, f"taken out of {died.get('queue')} by the broker"))
     host = f" on {letter.host}" if letter.host else ""

@@ -16,10 +16,11 @@ from broker_topology.connect import connected
 from broker_topology.dead_letters.letter import DeadLetter, read_progress
 from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patience, QueueRefusedError
 from broker_topology.dead_letters.selection import Selection
+from broker_topology.dead_letters.telling import Teller, requeued
 from broker_topology.dead_letters.work import Worklist
 from broker_topology.topology import DUE, Queue, queue_name, requeue_key
 from common.broker.consumer import clean_headers
-from common.envelope import PROGRESS_PREFIX, Delivery, Progress, epoch_ms, target, utc_now
+from common.envelope import PROGRESS_PREFIX, Delivery, Event, Progress, epoch_ms, target, utc_now
 from common.settings import Rate
 
 _LONGEST = timedelta(days=30)  # that the API gives a notification
@@ -50,11 +51,12 @@ def requeue(
 
     limit: most letters; redirect: the address to send to from now on; on_progress: told how many
     are back; depths: of a Plan, so that nothing else is touched. A letter is acked when the
-    broker has confirmed its copy: being killed loses none and doubles at most the one in hand.
+    broker has confirmed its copy, and then the event that tells it: being killed loses none and
+    doubles at most the one in hand.
     Raises DeadLetterError, TopologyError.
     """
     with connected(url, patience.broker_s) as connection:
-        publisher = Publisher(connection)
+        publisher, teller = Publisher(connection), Teller(connection)
         pace = _Pace(rate)
         work = Worklist(url, selection, limit, patience, accepts=is_decodable, depths=depths)
         work.on_window = publisher.breathe
@@ -66,7 +68,7 @@ def requeue(
                         work.breathe()
                     if work.is_late:
                         break
-                    publisher.put_back(taken.body, taken.headers, redirect)
+                    teller.tell(publisher.put_back(taken.body, taken.headers, redirect))
                     work.done(letter, taken)
                     work.breathe()
                     on_progress(work.handled)
@@ -111,14 +113,18 @@ class Publisher:
         self._channel.confirm_delivery()
         self._known: set[str] = set()
 
-    def put_back(self, body: bytes, headers: dict[str, Any], redirect: str | None) -> None:
-        """Publish a dead letter's delivery to its channel queue as a new generation."""
+    def put_back(self, body: bytes, headers: dict[str, Any], redirect: str | None) -> Event:
+        """Publish a dead letter's delivery to its channel queue as a new generation.
+
+        Returns the fact that is to be told of it.
+        """
         delivery = Delivery.decode(body)
         progress = renewed(read_progress(headers), delivery, utc_now(), redirect)
         now = target(delivery, progress)
         self._expect(queue_name(now.channel, now.priority))
         key = requeue_key(now.channel, now.priority)
         self.publish(DUE, key, body, onward_headers(headers, progress), delivery.id)
+        return requeued(now, progress, redirect)
 
     def publish(
         self, exchange: str, key: str, body: bytes, headers: dict[str, Any], message_id: str | None

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from broker_topology.dead_letters.letter import DeadLetter
-from broker_topology.topology import CHANNELS, UNROUTED, dead_queue
+from broker_topology.topology import UNROUTED, dead_queue
+from common.channels import CHANNELS
 from common.settings import parse_duration_s
 
 

@@ -8,20 +8,20 @@ broker then delivers the message again.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Self
 from urllib.parse import urlsplit
 
 import aio_pika
 from aio_pika import exceptions as vendor
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import ChannelAccessRefused
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from common.breakage import breakage
 from common.broker.errors import NotConnected, losses
 from common.broker.urls import addresses_of
-from common.broker.wire import Wire
+from common.broker.wire import Wire, WireChannel
 from common.logs import get_logger
 from common.tls import check_tls_files, tls_context, tls_fault, without_tls_files
 from common.watching import metrics
@@ -52,7 +52,7 @@ class Broker:
         self._addresses = addresses_of(url)
         self._name = name
         self._tls_fault: str | None = None
-        self._connection: AbstractConnection | None = None
+        self._connection: Wire | None = None
         self._untold: set[tuple[str, str]] = set()  # kind and name of what it may not ask for
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -78,9 +78,7 @@ class Broker:
 
         It tells a connection that publishes, and no other, with its first publish in the alarm.
         """
-        connection = self._connection
-        transport = connection.transport if connection is not None else None
-        return transport is not None and not _is_done_at_once(transport.ready())
+        return self._connection is not None and self._connection.is_blocked
 
     async def connected(self, timeout_s: float) -> None:
         """Wait for a connection. Raises NotConnected after `timeout_s` seconds."""
@@ -116,17 +114,18 @@ class Broker:
                         self._untold.add(wanted.pop(0))
         return absent
 
-    async def open_channel(self) -> AbstractChannel:
+    async def open_channel(self) -> WireChannel:
         """A new channel that lives as long as the connection. Raises NotConnected."""
         connection = self._connection
         if connection is None:
             raise NotConnected("there is no connection to the broker now")
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+        assert isinstance(channel, WireChannel)
         await channel.initialize()
         return channel
 
     @contextlib.asynccontextmanager
-    async def channel(self) -> AsyncIterator[AbstractChannel]:
+    async def channel(self) -> AsyncIterator[WireChannel]:
         """A channel of its own for consuming or asking. Raises NotConnected, or as losing it."""
         with losses(NotConnected, "the connection to the broker broke"):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -167,6 +166,7 @@ class Broker:
             with losses(None, ""):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await connection.close()
+            connection.cut()  # nobody shall wait for an answer on it
 
     async def _connect(self) -> tuple[str, Wire, asyncio.Event]:
         async for attempt in AsyncRetrying(
@@ -246,14 +246,3 @@ async def _look_for(channel: AbstractChannel, wanted: list[tuple[str, str]]) -> 
         else:
             await channel.get_queue(name, ensure=True)
         del wanted[0]
-
-
-def _is_done_at_once(waiting: Awaitable[object]) -> bool:
-    """Whether awaiting this would not wait: the client library has no other way to ask."""
-    step = waiting.__await__()
-    try:
-        next(step)
-    except StopIteration:
-        return True
-    step.close()
-    return False

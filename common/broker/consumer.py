@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
-
+from common.broker import frames
 from common.broker.connection import Broker
 from common.broker.errors import ChannelLost, losses
+from common.broker.frames import Properties
+from common.broker.shortcut import DirectChannel
+from common.broker.wire import WireChannel
 
 START_TIMEOUT_S = 10.0
 ACK_TIMEOUT_S = 10.0
@@ -26,9 +28,11 @@ class Received:
     body: bytes
     headers: dict[str, Any]
     message_id: str | None
+    exchange: str
     routing_key: str
     redelivered: bool
-    _message: AbstractIncomingMessage = field(repr=False)
+    _tag: int = field(repr=False)
+    _channel: "ConsumingChannel" = field(repr=False)
 
     @property
     def returns(self) -> int:
@@ -39,50 +43,86 @@ class Received:
     @property
     def is_lost(self) -> bool:
         """Whether the channel is gone, so that the broker delivers the message again."""
-        return self._message.channel.is_closed
+        return self._channel.is_closed
 
-    async def ack(self) -> None:
-        """Take the message out of its queue. Raises ChannelLost when that cannot be done."""
-        if self.is_lost:  # the client library would wait for a socket that is gone
+    async def ack(self, *, all_before: bool = False) -> None:
+        """Take the message out of its queue. Raises ChannelLost when that cannot be done.
+
+        all_before: with every one that its consumer got before it and that is not acked yet.
+        Nothing waits for the broker here: it answers no ack, and one that gets lost with its
+        channel brings the message back.
+        """
+        if self.is_lost:
             raise ChannelLost("the channel was lost before the ack")
-        with losses(ChannelLost, "the channel was lost before the ack"):
-            async with asyncio.timeout(ACK_TIMEOUT_S):
-                await self._message.ack()
+        self._channel.ack(self._tag, all_before)
+
+
+class ConsumingChannel(DirectChannel):
+    """A channel whose deliveries go into an inbox; None stands there when it is lost."""
+
+    def __init__(self, channel: WireChannel) -> None:
+        super().__init__(channel.number or 0)
+        self.inbox: asyncio.Queue[Received | None] = asyncio.Queue()
+        self._wire = channel.wire
+        channel.close_callbacks.add(lambda *_: self.lost())
+        channel.wire.add(self)
+
+    def ack(self, tag: int, all_before: bool) -> None:
+        """Write the ack of one delivery, or of all up to it."""
+        self._wire.write(frames.ack(self.number, tag, all_before=all_before))
+
+    def on_message(self, method: bytes, properties: Properties, body: bytes) -> None:
+        """A message was delivered."""
+        delivered = frames.read_deliver(method)
+        self.inbox.put_nowait(
+            Received(
+                body=body,
+                headers=properties.headers,
+                message_id=properties.message_id,
+                exchange=delivered.exchange,
+                routing_key=delivered.routing_key,
+                redelivered=delivered.redelivered,
+                _tag=delivered.tag,
+                _channel=self,
+            )
+        )
+
+    def on_loss(self, code: int, text: str) -> None:
+        """Wake who waits."""
+        self.inbox.put_nowait(None)
 
 
 class Consumer:
-    """The messages of one queue, one at a time; made by `consume`."""
+    """The messages of one queue, one after another; made by `consume`."""
 
-    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+    def __init__(self, channel: WireChannel, queue: str, prefetch: int) -> None:
         self._channel = channel
         self._queue = queue
+        self._prefetch = prefetch
         self._tag: str | None = None
-        self._inbox: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
-        self._lost = False
+        self._direct = ConsumingChannel(channel)
+        self._is_cancelled = False
 
     async def start(self) -> None:
         """Ask the broker for messages, under a fresh consumer tag."""
         with losses(ChannelLost, f"queue {self._queue!r} cannot be consumed"):
             async with asyncio.timeout(START_TIMEOUT_S):
-                self._channel.close_callbacks.add(self._on_loss)
                 underlay = await self._channel.get_underlay_channel()
-                underlay.on_consumer_cancel_callbacks.add(self._on_loss)
-                await self._channel.set_qos(prefetch_count=1)
+                underlay.on_consumer_cancel_callbacks.add(self._on_cancel)
+                await self._channel.set_qos(prefetch_count=self._prefetch)
                 queue = await self._channel.get_queue(self._queue, ensure=False)
-                self._tag = await queue.consume(self._inbox.put)
+                self._tag = await queue.consume(_never)
 
     async def next(self) -> Received | None:
         """Wait for the next message; None after `wake`. Raises ChannelLost."""
-        message = await self._inbox.get()
-        if message is not None:
-            return _received(message)
-        if self._lost:
+        message = await self._direct.inbox.get()
+        if message is None and (self._is_cancelled or self._direct.is_closed):
             raise ChannelLost(f"the channel that consumed {self._queue!r} was closed")
-        return None
+        return message
 
     def wake(self) -> None:
         """Make a waiting `next` return None."""
-        self._inbox.put_nowait(None)
+        self._direct.inbox.put_nowait(None)
 
     async def pause(self) -> Received | None:
         """Take no more messages; returns the one that was pushed already, if any."""
@@ -90,39 +130,34 @@ class Consumer:
             async with asyncio.timeout(ACK_TIMEOUT_S):
                 queue = await self._channel.get_queue(self._queue, ensure=False)
                 await queue.cancel(self._tag or "")
-        while not self._inbox.empty():
-            message = self._inbox.get_nowait()
+        while not self._direct.inbox.empty():
+            message = self._direct.inbox.get_nowait()
             if message is not None:
-                return _received(message)
+                return message
         return None
 
-    def _on_loss(self, *_: object) -> None:
-        self._lost = True
-        self._inbox.put_nowait(None)
+    def _on_cancel(self, _: object) -> None:
+        """The broker consumes no more for us; what is in hand can still be acked."""
+        self._is_cancelled = True
+        self.wake()
 
 
 @contextlib.asynccontextmanager
-async def consume(broker: Broker, queue: str) -> AsyncIterator[Consumer]:
-    """Consume a queue with prefetch 1 and manual acks on a channel of its own.
+async def consume(broker: Broker, queue: str, prefetch: int = 1) -> AsyncIterator[Consumer]:
+    """Consume a queue with manual acks on a channel of its own.
 
-    Leaving returns a message that was pushed and not acked to the queue. Raises NotConnected,
-    and ChannelLost when the queue is missing or the user may not read it.
+    prefetch: most messages in hand. Leaving returns those not acked to the queue. Raises
+    NotConnected, and ChannelLost when the queue is missing or the user may not read it.
     """
     async with broker.channel() as channel:
-        consumer = Consumer(channel, queue)
+        consumer = Consumer(channel, queue, prefetch)
         await consumer.start()
         yield consumer
 
 
-def _received(message: AbstractIncomingMessage) -> Received:
-    return Received(
-        body=message.body,
-        headers=dict(message.headers),
-        message_id=message.message_id,
-        routing_key=message.routing_key or "",
-        redelivered=bool(message.redelivered),
-        _message=message,
-    )
+async def _never(message: object) -> None:
+    """What the client library would call: the channel takes its messages before it does."""
+    raise AssertionError(f"a message came the long way: {message!r}")
 
 
 def clean_headers(headers: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,12 @@
 """Confirmed publishes: a message is written once, and then waited for."""
 
 import asyncio
-import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
-from weakref import WeakValueDictionary
 
-from aio_pika import exceptions as vendor
-from aio_pika.abc import AbstractChannel
-from aiormq import spec
-from aiormq.exceptions import ChannelAccessRefused
-
+from common.broker.confirms import Confirms
 from common.broker.connection import Broker
 from common.broker.errors import (
     Blocked,
@@ -24,7 +19,9 @@ from common.broker.errors import (
 )
 from common.broker.retired import Retired
 
-_PERSISTENT: Final = 2
+_BROKEN: Final = "the connection to the broker broke before the publish"
+_SAME_AGAIN_S: Final = 0.01
+_NO_HEADERS: Final[Mapping[str, int | str]] = MappingProxyType({})
 
 
 class Publisher:
@@ -38,9 +35,8 @@ class Publisher:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._channels: dict[str, AbstractChannel] = {}
+        self._channels: dict[str, Confirms] = {}
         self._opening = asyncio.Lock()
-        self._by_id: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._retired: defaultdict[str, Retired] = defaultdict(Retired)
         self.faults: dict[str, str] = {}
 
@@ -73,33 +69,24 @@ class Publisher:
         Forbidden, Nacked, Returned (mandatory, or no such exchange) or Unconfirmed.
         """
         self._expect_unblocked()
-        properties = _properties(message_id, headers or {})
+        channel: Confirms | None = None
         try:
-            async with asyncio.timeout(timeout_s), self._alone(message_id):
-                with losses(NotConnected, "the connection to the broker broke before the publish"):
-                    channel = await self._channel(exchange)
-                    underlay = await channel.get_underlay_channel()
+            async with asyncio.timeout(timeout_s):
+                channel = await self._channel(exchange, message_id)
                 self._expect_unblocked()
-                with (
-                    losses(Unconfirmed, "the connection to the broker broke before the confirm"),
-                    _refusals(exchange, routing_key),
-                ):
-                    await underlay.basic_publish(
-                        body,
-                        exchange=exchange,
-                        routing_key=routing_key,
-                        properties=properties,
-                        mandatory=mandatory,
-                    )
-                self.faults.pop(exchange, None)
+                await channel.publish(
+                    routing_key,
+                    body,
+                    message_id=message_id,
+                    headers=headers or _NO_HEADERS,
+                    mandatory=mandatory,
+                )
+            self.faults.pop(exchange, None)
         except (Returned, Forbidden) as error:
             self.faults[exchange] = str(error)
             raise
         except Nacked:
-            if channel is self._channels.get(exchange) and await self._retired[exchange].add(
-                channel
-            ):
-                self._channels.pop(exchange, None)
+            await self._retire(exchange, channel)
             raise
         except TimeoutError:
             if self._broker.is_blocked:
@@ -114,46 +101,36 @@ class Publisher:
                 may_have_arrived=False,
             )
 
-    def _alone(self, message_id: str) -> asyncio.Lock:
-        """One publish of a message id at a time: aiormq tells returned messages apart by it."""
-        lock = self._by_id.get(message_id)
-        if lock is None:
-            lock = self._by_id[message_id] = asyncio.Lock()
-        return lock
+    async def _retire(self, exchange: str, channel: Confirms | None) -> None:
+        """Publish no more on a channel that the broker has refused something on."""
+        if channel is None or channel is not self._channels.get(exchange):
+            return
+        if await self._retired[exchange].add(channel):
+            self._channels.pop(exchange, None)
 
-    async def _channel(self, exchange: str) -> AbstractChannel:
-        channel = self._channels.get(exchange)
-        if channel is not None and not channel.is_closed:
-            return channel
+    async def _channel(self, exchange: str, message_id: str) -> Confirms:
+        """The exchange's channel, when it may be written to. Raises NotConnected.
+
+        One publish of a message id at a time, also after somebody gave up waiting for the first:
+        a message that comes back is known by its id alone.
+        """
+        while True:
+            channel = self._channels.get(exchange)
+            if channel is None or channel.is_closed:
+                channel = await self._opened(exchange)
+            elif channel.awaits(message_id):
+                await asyncio.sleep(_SAME_AGAIN_S)
+            elif channel.wire.is_full:
+                with losses(NotConnected, _BROKEN):
+                    await channel.wire.drained()
+            else:
+                return channel
+
+    async def _opened(self, exchange: str) -> Confirms:
         async with self._opening:
             channel = self._channels.get(exchange)
             if channel is None or channel.is_closed:
-                channel = self._channels[exchange] = await self._broker.open_channel()
+                with losses(NotConnected, _BROKEN):
+                    opened = await self._broker.open_channel()
+                channel = self._channels[exchange] = Confirms(opened, exchange)
             return channel
-
-
-def _properties(message_id: str, headers: Mapping[str, int | str]) -> spec.Basic.Properties:
-    # Not aio_pika.Message: it sets priority 0, which RabbitMQ 4.3 ranks below an unset one.
-    return spec.Basic.Properties(
-        headers=dict(headers),
-        content_type="application/json",
-        delivery_mode=_PERSISTENT,
-        message_id=message_id,
-        app_id="gateway",
-    )
-
-
-@contextlib.contextmanager
-def _refusals(exchange: str, routing_key: str) -> Iterator[None]:
-    """Turn what the broker answers to a publish into an error of ours."""
-    try:
-        yield
-    except vendor.PublishError as error:
-        raise Returned(f"no queue takes {routing_key!r} of {exchange!r}") from error
-    except vendor.DeliveryError as error:
-        raise Nacked(f"the broker refused a message for {routing_key!r}") from error
-    except vendor.ChannelNotFoundEntity as error:
-        raise Returned(f"the broker has no exchange {exchange!r}") from error
-    except ChannelAccessRefused as error:
-        sentence = f"this broker user may not publish to the exchange {exchange!r}"
-        raise Forbidden(sentence) from error

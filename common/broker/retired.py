@@ -7,8 +7,7 @@ of that one only by an answer of the old. A fresh channel asks anew.
 
 import asyncio
 
-from aio_pika.abc import AbstractChannel
-
+from common.broker.confirms import Confirms
 from common.broker.errors import losses
 
 INTERVAL_S = 1.0  # a queue that is full refuses every message: no new channel for each
@@ -19,10 +18,10 @@ class Retired:
     """Channels on which nothing new is published; closed when nothing on them is awaited."""
 
     def __init__(self) -> None:
-        self._channels: list[AbstractChannel] = []
+        self._channels: list[Confirms] = []
         self._next_at = 0.0
 
-    async def add(self, channel: AbstractChannel) -> bool:
+    async def add(self, channel: Confirms) -> bool:
         """Take a channel over, at most one a second; whether it was taken."""
         now = asyncio.get_running_loop().time()
         if now < self._next_at:
@@ -34,11 +33,10 @@ class Retired:
             await self._close(one)
         return True
 
-    async def _close(self, channel: AbstractChannel) -> None:
+    async def _close(self, channel: Confirms) -> None:
+        if not channel.is_idle:
+            self._channels.append(channel)
+            return
         with losses(None, ""):
-            underlay = await channel.get_underlay_channel()
-            if underlay.confirmations:  # type: ignore[attr-defined]
-                self._channels.append(channel)
-                return
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await channel.close()
+                await channel.channel.close()

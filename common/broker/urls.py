@@ -56,16 +56,6 @@ def urls_fault(text: str) -> str | None:
     return None
 
 
-def is_http(url: str) -> bool:
-    """Whether this can be the address of a management API."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # looked at, it raises
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in url
-
-
 class Addresses:
     """The nodes of one broker: where to connect first, and where next."""
 

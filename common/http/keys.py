@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import NotNowError, SettingsError
+from common.hosts import is_loopback
 from common.http.problems import Problem
 from common.settings import Settings
 
@@ -97,12 +98,7 @@ class ThisMachineOnly:
 @lru_cache(maxsize=64)  # asked for every request, and mostly of the same few
 def is_own_name(host: str) -> bool:
     """Whether a host name or address, an IPv6 one without brackets, can only be this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(host)
 
 
 def is_open(path: str) -> bool:

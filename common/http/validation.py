@@ -6,9 +6,8 @@ from types import MappingProxyType
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
-from common.faults import sentence_of
+from common.faults import ModelFault, faults_of
 from common.http.problems import FieldFault, Problem, pointer
 
 MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
@@ -34,21 +33,20 @@ def problem_of(
     """
     if error.error_count() > _MAX_DETAILED_FAULTS:  # each costs time to put into words
         return invalid_request([FieldFault("", f"{error.error_count()} faults; too many to list")])
-    found = error.errors(include_url=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        reason = found[0]["ctx"]["error"]
-        return Problem("malformed_json", f"the body is not a JSON document in UTF-8: {reason}")
-    return invalid_request([_fault_of(detail, model, union_tags) for detail in found])
+    found = faults_of(error)
+    if found[0].kind == "json_invalid":
+        return Problem("malformed_json", f"the body {found[0].sentence}")
+    return invalid_request([_fault_of(fault, model, union_tags) for fault in found])
 
 
 def _fault_of(
-    detail: ErrorDetails, model: type[BaseModel], union_tags: Mapping[str, Set[str]]
+    fault: ModelFault, model: type[BaseModel], union_tags: Mapping[str, Set[str]]
 ) -> FieldFault:
-    location = [part for part in detail["loc"] if part != "[key]"]
+    location = [part for part in fault.path if part != "[key]"]
     tags = union_tags.get(str(location[0]), ()) if location else ()
     location = [part for part in location if part not in tags]
-    sentence = sentence_of(detail)
-    if detail["type"] == "extra_forbidden" and len(location) == 1:
+    sentence = fault.sentence
+    if fault.kind == "extra_forbidden" and len(location) == 1:
         sentence += _nearest(str(location[0]), model)
     return FieldFault(pointer(*location), sentence)
 

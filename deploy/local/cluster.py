@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
+from broker_topology.management import get
 from deploy.local.node import Node
 from deploy.local.process import BrokerError
 
@@ -102,7 +103,8 @@ class Cluster:
 
     def _queues(self, vhost: str) -> dict[str, Any]:
         """The quorum queues of a virtual host as the management API tells of them, by name."""
-        queues = self._running.management.get(f"/api/queues/{quote(vhost, safe='')}")
+        with self._running.management() as client:
+            queues = get(client, f"queues/{quote(vhost, safe='')}", list[dict[str, Any]])
         return {queue["name"]: queue for queue in queues if queue["type"] == "quorum"}
 
     @property

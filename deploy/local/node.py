@@ -10,17 +10,22 @@ import re
 import secrets
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import httpx
+
+from broker_topology.management import ManagementUnavailableError, get, node_management
 from deploy.local.container import ContainerServer, find_engine
-from deploy.local.management import Management, ManagementError
 from deploy.local.process import BrokerError, boot_failure
 from deploy.local.server import Epmd, LocalServer, find_scripts
 
 __all__ = ["BrokerError", "Node", "free_port"]
 
+_MANAGEMENT_TIMEOUT_S = 15.0
 _MEMORY_WATERMARK = 0.4
 _ports_given: set[int] = set()
 
@@ -90,9 +95,6 @@ class Node:
         peer = cluster_of.full_name if cluster_of else None
         return cls(directory, name, amqp_port, management_port, user, password, server, peer)
 
-    def __post_init__(self) -> None:
-        self.management = Management(self.management_port, self.user, self.password)
-
     def __enter__(self) -> "Node":
         self.start()
         return self
@@ -156,26 +158,46 @@ class Node:
         """The address of the management page, without credentials."""
         return f"http://127.0.0.1:{self.management_port}"
 
+    @contextlib.contextmanager
+    def management(self) -> Iterator[httpx.Client]:
+        """A client of the node's management API, with paths relative to its `/api/`.
+
+        Raises BrokerError, also for what goes wrong inside the block.
+        """
+        url = f"http://{self.user}:{self.password}@127.0.0.1:{self.management_port}"
+        try:
+            with node_management(url, _MANAGEMENT_TIMEOUT_S) as client:
+                yield client
+        except ManagementUnavailableError as error:
+            raise BrokerError(f"The private RabbitMQ has a fault: {error}.") from error
+
     def add_vhost(self, vhost: str) -> str:
         """Make a virtual host, unless it exists, and return its AMQP URL."""
         path = quote(vhost, safe="")
-        self.management.put(f"/api/vhosts/{path}", {})
         rights = {"configure": ".*", "write": ".*", "read": ".*"}
-        self.management.put(f"/api/permissions/{path}/{self.user}", rights)
+        with self.management() as client:
+            client.put(f"vhosts/{path}", json={}).raise_for_status()
+            client.put(f"permissions/{path}/{self.user}", json=rights).raise_for_status()
         return self.amqp_url(vhost)
 
     def delete_vhost(self, vhost: str) -> None:
         """Delete a virtual host with all that is in it; its clients are disconnected."""
-        self.management.delete(f"/api/vhosts/{quote(vhost, safe='')}")
+        with self.management() as client:
+            client.delete(f"vhosts/{quote(vhost, safe='')}").raise_for_status()
 
     def set_memory_alarm(self, on: bool) -> None:
         """Raise or clear the memory alarm, which blocks every publisher; returns when it holds."""
         self.ctl("set_vm_memory_high_watermark", "0" if on else str(_MEMORY_WATERMARK))
         deadline = time.monotonic() + 10
-        while self.management.has_alarm() is not on:
+        while self._has_alarm() is not on:
             if time.monotonic() > deadline:
                 raise BrokerError("RabbitMQ's memory alarm did not follow its watermark.")
             time.sleep(0.05)
+
+    def _has_alarm(self) -> bool:
+        """Whether a memory or disk alarm blocks publishers on this node."""
+        with self.management() as client:
+            return client.get("health/checks/local-alarms").status_code != httpx.codes.OK
 
     def _config(self) -> str:
         inside = isinstance(self._server, ContainerServer)
@@ -208,8 +230,12 @@ class Node:
             if time.monotonic() > deadline:
                 raise BrokerError(self._failure(f"was not ready within {timeout_s:g} s"))
             time.sleep(0.1)
-        if self._peer and self._peer not in {n["name"] for n in self.management.get("/api/nodes")}:
+        if self._peer and self._peer not in self._nodes():
             raise BrokerError(self._failure(f"did not join {self._peer}"))
+
+    def _nodes(self) -> set[str]:
+        with self.management() as client:
+            return {node["name"] for node in get(client, "nodes", list[dict[str, Any]])}
 
     def _failure(self, what: str) -> str:
         ports = f"(ports {self.amqp_port} and {self.management_port})"
@@ -218,9 +244,8 @@ class Node:
         )
 
     def _answers_login(self) -> bool:
-        with contextlib.suppress(ManagementError):
-            self.management.get("/api/whoami")
-            return True
+        with contextlib.suppress(BrokerError), self.management() as client:
+            return client.get("whoami").is_success
         return False
 
     def _answers_amqp(self) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self
 
 from broker_topology.rights import API, sender
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SETTINGS_EXIT_CODE, GatewayError
 from deploy.local.guard import end_guarded, start_guarded
 

@@ -7,8 +7,9 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from common.channels import Channel
 from common.http.keys import ThisMachineOnly
-from deploy.sandbox.faults import FAULTS, Channel
+from deploy.sandbox.faults import FAULTS
 from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, render_message
 from deploy.sandbox.inbox.records import clean
 from deploy.sandbox.inbox.store import Inbox

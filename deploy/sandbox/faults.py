@@ -5,10 +5,9 @@ The answers follow the providers' own codes, so that a sender meets here what it
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal, get_args
+from typing import Final
 
-Channel = Literal["email", "telegram", "vk"]
-CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
+from common.channels import Channel
 
 SLOW_S: Final = 3.0
 RANGE_SIZE: Final = 1_000
@@ -89,7 +88,7 @@ def _on_the_wire(accepting: Stage) -> tuple[Fault, ...]:
 _HTML_BODY = Fault("html_body", 502, "Bad Gateway, with an HTML page as the body")
 
 FAULTS: Final[dict[Channel, dict[str, Fault]]] = {
-    "email": _named(
+    Channel.EMAIL: _named(
         Fault("rate_limit", 451, "4.7.0 Too many messages, slow down"),
         Fault("server_error", 421, "4.3.2 System not accepting messages, closing connection"),
         Fault("refuse", 451, "4.3.0 Local error in processing, try again"),
@@ -101,7 +100,7 @@ FAULTS: Final[dict[Channel, dict[str, Fault]]] = {
         Fault("bad_auth", 535, "5.7.8 Authentication credentials invalid", stage=Stage.LOGIN),
         *_on_the_wire(Stage.CONTENT),
     ),
-    "telegram": _named(
+    Channel.TELEGRAM: _named(
         Fault("rate_limit", 429, "Too Many Requests: retry after {retry_after_s}"),
         Fault("server_error", 500, "Internal Server Error"),
         Fault("refuse", 400, "Bad Request: failed to get HTTP URL content"),
@@ -112,7 +111,7 @@ FAULTS: Final[dict[Channel, dict[str, Fault]]] = {
         _HTML_BODY,
         *_on_the_wire(Stage.RECIPIENT),
     ),
-    "vk": _named(
+    Channel.VK: _named(
         Fault("rate_limit", 6, "Too many requests per second"),
         Fault("flood", 9, "Flood control"),
         Fault("server_error", 10, "Internal server error: could not check access_token now"),
@@ -142,7 +141,7 @@ class Magic:
 
     def matches(self, recipient: str) -> bool:
         """Tell whether this address, chat id or peer id belongs to the group."""
-        if self.channel == "email":
+        if self.channel is Channel.EMAIL:
             return recipient.casefold().startswith(f"{self.key}+")
         number = recipient.removeprefix("-")
         if not (number.isascii() and number.isdigit()):
@@ -152,35 +151,35 @@ class Magic:
     @property
     def recipients(self) -> str:
         """The group as a reader would write it."""
-        if self.channel == "email":
+        if self.channel is Channel.EMAIL:
             return f"{self.key}+…@…"
         return f"{self.key} … {int(self.key) + RANGE_SIZE - 1}"
 
 
 MAGIC: Final[tuple[Magic, ...]] = (
-    Magic("email", "bounce", "bounce"),
-    Magic("email", "grey", "greylist", times=1),
-    Magic("email", "full", "mailbox_full"),
-    Magic("email", "slow", "slow"),
-    Magic("email", "dropafter", "accept_then_reset", times=1),
-    Magic("email", "spam", "spam"),
-    Magic("email", "twice", "refuse", times=2),
-    Magic("telegram", "900001000", "blocked"),
-    Magic("telegram", "900002000", "bounce"),
-    Magic("telegram", "900003000", "rate_limit", times=1),
-    Magic("telegram", "900004000", "server_error", times=2),
-    Magic("telegram", "900005000", "reset_before", times=1),
-    Magic("telegram", "900006000", "accept_then_reset", times=1),
-    Magic("telegram", "900007000", "migrated"),
-    Magic("telegram", "900008000", "slow"),
-    Magic("vk", "900001000", "blocked"),
-    Magic("vk", "900002000", "bounce"),
-    Magic("vk", "900003000", "rate_limit", times=1),
-    Magic("vk", "900004000", "server_error", times=2),
-    Magic("vk", "900005000", "reset_before", times=1),
-    Magic("vk", "900006000", "accept_then_reset", times=1),
-    Magic("vk", "900007000", "flood"),
-    Magic("vk", "900008000", "slow"),
+    Magic(Channel.EMAIL, "bounce", "bounce"),
+    Magic(Channel.EMAIL, "grey", "greylist", times=1),
+    Magic(Channel.EMAIL, "full", "mailbox_full"),
+    Magic(Channel.EMAIL, "slow", "slow"),
+    Magic(Channel.EMAIL, "dropafter", "accept_then_reset", times=1),
+    Magic(Channel.EMAIL, "spam", "spam"),
+    Magic(Channel.EMAIL, "twice", "refuse", times=2),
+    Magic(Channel.TELEGRAM, "900001000", "blocked"),
+    Magic(Channel.TELEGRAM, "900002000", "bounce"),
+    Magic(Channel.TELEGRAM, "900003000", "rate_limit", times=1),
+    Magic(Channel.TELEGRAM, "900004000", "server_error", times=2),
+    Magic(Channel.TELEGRAM, "900005000", "reset_before", times=1),
+    Magic(Channel.TELEGRAM, "900006000", "accept_then_reset", times=1),
+    Magic(Channel.TELEGRAM, "900007000", "migrated"),
+    Magic(Channel.TELEGRAM, "900008000", "slow"),
+    Magic(Channel.VK, "900001000", "blocked"),
+    Magic(Channel.VK, "900002000", "bounce"),
+    Magic(Channel.VK, "900003000", "rate_limit", times=1),
+    Magic(Channel.VK, "900004000", "server_error", times=2),
+    Magic(Channel.VK, "900005000", "reset_before", times=1),
+    Magic(Channel.VK, "900006000", "accept_then_reset", times=1),
+    Magic(Channel.VK, "900007000", "flood"),
+    Magic(Channel.VK, "900008000", "slow"),
 )
 
 

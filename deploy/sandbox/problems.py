@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from common.faults import ModelFault, told
 from common.http.problems import Problem
 from deploy.sandbox.inbox.page import POLICY, render_error
 from deploy.sandbox.inbox.records import clean
@@ -37,21 +38,27 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def explain(request: Request, error: RequestValidationError) -> Response:
-        # Not what was given: it may be no JSON (NaN), or no text.
-        faults = [
-            {"type": one["type"], "loc": list(map(clean, one["loc"])), "msg": clean(one["msg"])}
-            for one in error.errors()
-        ]
-        if any(fault["loc"][0] == "path" for fault in faults):  # /inbox/x: no such page
+        faults = told(error.errors())
+        if any(fault.path[0] == "path" for fault in faults):  # /inbox/x: no such page
             return _answer(request, 404, _words(request, 404))
         if not _is_browser(request):
-            return JSONResponse({"detail": faults}, 422, {"Vary": "Accept"})
-        lines = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
-        return _answer(request, 422, "; ".join(lines))
+            detail = [_shown(fault) for fault in faults]
+            return JSONResponse({"detail": detail}, 422, {"Vary": "Accept"})
+        lines = (f"{'.'.join(map(str, one.path))} {one.sentence}" for one in faults)
+        return _answer(request, 422, str(clean("; ".join(lines))))
 
     @app.exception_handler(Exception)
     async def admit(request: Request, error: Exception) -> Response:
         return _answer(request, 500, _words(request, 500))
+
+
+def _shown(fault: ModelFault) -> dict[str, object]:
+    """Not what was given: it may be no JSON (NaN), or no text."""
+    return {
+        "type": fault.kind,
+        "loc": [clean(part) for part in fault.path],
+        "msg": clean(fault.sentence),
+    }
 
 
 def _words(request: Request, status: int) -> str:

@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Final
 
-from deploy.sandbox.faults import FAULTS, Channel, Fault, Stage, find_magic
+from common.channels import Channel
+from deploy.sandbox.faults import FAULTS, Fault, Stage, find_magic
 
 MAX_REMEMBERED: Final = 100_000  # magic recipients that had their turn; the oldest have it again
 

@@ -6,14 +6,14 @@ Nothing here is about HTTP but the problems that are raised, which are its error
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
-
-from uuid_utils.compat import uuid7
+from uuid import UUID
 
 from broker_topology.topology import NOTIFICATIONS
 from common.broker.connection import Broker
 from common.broker.errors import Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
-from common.envelope import Channel, Delivery, Priority, utc_now
+from common.channels import Channel, Priority
+from common.envelope import Delivery, Origin, utc_now
 from common.http.problems import Problem
 from common.logs import get_logger
 from common.settings import Settings
@@ -50,16 +50,33 @@ class Acceptance:
         self._publisher = publisher
         self._topology = topology
 
-    async def accept(self, body: bytes, headers: Mapping[str, str]) -> list[Delivery]:
+    async def accept(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        notification_id: UUID,
+        owner: str | None = None,
+        origin: Origin | None = None,
+    ) -> list[Delivery]:
         """The deliveries of a notification, each of them confirmed by the broker.
 
-        body: the JSON document; headers: of the request, for the trace that it may be part of.
+        body: the JSON document; headers: of the request, for the trace that it may be part of;
+        notification_id: from which the deliveries' ids are made; owner: the API key that sent it;
+        origin: what it came out of, if it is no request of its own.
         Raises Problem: nothing was accepted, or which of them were.
         """
         notification = validate_notification(body, self._extra_headers)
         until = asyncio.get_running_loop().time() + self._publish_timeout_s
         await self._check_broker()
-        deliveries = build_deliveries(notification, uuid7(), utc_now(), self._expires_in_s)
+        deliveries = build_deliveries(
+            notification,
+            notification_id,
+            utc_now(),
+            self._expires_in_s,
+            owner=owner,
+            origin=origin,
+        )
         bodies = encode_deliveries(deliveries, self._max_body_bytes)
         results = await self._publish(deliveries, bodies, until, headers)
         if any(results):

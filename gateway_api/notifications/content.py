@@ -7,7 +7,7 @@ from math import isfinite
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from common.envelope import Channel
+from common.channels import Channel
 from common.http.problems import FieldFault, pointer
 from gateway_api.notifications.email_headers import control_faults
 from gateway_api.notifications.request import CONTROLS, NotificationRequest

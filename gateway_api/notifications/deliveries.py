@@ -7,7 +7,16 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from common.envelope import Channel, CopyOf, Delivery, WireEmail, WireModel, WireTelegram, WireVk
+from common.channels import Channel
+from common.envelope import (
+    CopyOf,
+    Delivery,
+    Origin,
+    WireEmail,
+    WireModel,
+    WireTelegram,
+    WireVk,
+)
 from common.http.problems import Problem
 from gateway_api.notifications.recipients import Recipient
 from gateway_api.notifications.validation import ValidNotification
@@ -21,8 +30,15 @@ def build_deliveries(
     notification_id: UUID,
     accepted_at: datetime,
     default_expires_in_s: int,
+    *,
+    owner: str | None = None,
+    origin: Origin | None = None,
 ) -> list[Delivery]:
-    """One delivery per recipient and per copy, numbered from 1: recipients, cc, bcc."""
+    """One delivery per recipient and per copy, numbered from 1: recipients, cc, bcc.
+
+    Their ids are the notification's and that number: who repeats a notification under its id gives
+    each delivery its id again.
+    """
     request = notification.request
     expires_in_s = request.expires_in_s or default_expires_in_s
     common: dict[str, Any] = {
@@ -30,6 +46,8 @@ def build_deliveries(
         "priority": request.priority,
         "accepted_at": accepted_at,
         "expires_at": accepted_at + timedelta(seconds=expires_in_s),
+        "owner": owner,
+        "origin": origin,
         "may_expire": request.expires_in_s is not None,
         "subject": request.subject,
         "tags": request.tags,

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope
+from uuid_utils.compat import uuid7
 
 from common.http.body import read_json_body
 from gateway_api.notifications.acceptance import Acceptance
@@ -20,4 +21,5 @@ class Notifications:
         """The 202. Raises Problem."""
         request = Request(scope, receive)
         body = await read_json_body(request, self._max_body_bytes)
-        return accepted_response(await self._acceptance.accept(body, request.headers))
+        deliveries = await self._acceptance.accept(body, request.headers, notification_id=uuid7())
+        return accepted_response(deliveries)

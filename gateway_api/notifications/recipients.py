@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import email_validator
 
-from common.envelope import Channel
+from common.channels import CHANNELS, EXAMPLES, Channel
 
 # Names that never leave a site, yet are what an internal mail server or a test serves; the
 # library's documentation says to take them off its list so.
@@ -49,10 +49,9 @@ def parse_recipient(text: str) -> Recipient:
     name, separator, address = text.partition(":")
     channel = _CHANNELS.get(name)
     if not separator or channel is None:
-        known = ", ".join(Channel)
         raise ValueError(
-            f"{_quote(text)} is not channel:address with one of the channels {known}, "
-            "such as email:ada@example.com"
+            f"{_quote(text)} is not channel:address with one of the channels "
+            f"{', '.join(CHANNELS)}, such as {EXAMPLES[0]}"
         )
     return Recipient(channel, _NORMALISERS[channel](address))
 

@@ -13,7 +13,7 @@ from pydantic import (
     Tag,
 )
 
-from common.envelope import Priority
+from common.channels import Priority
 from gateway_api.notifications.options import EmailOptions, OneLine, TelegramOptions, VkOptions
 
 MAX_RECIPIENTS = 100

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from common.envelope import Channel
+from common.channels import Channel
 from common.http.problems import FieldFault, pointer
 from common.http.validation import invalid_request, problem_of
 from gateway_api.notifications.content import content_faults

@@ -22,9 +22,9 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, stop_after_d
 
 from common.errors import NotNowError, SettingsError
 from common.given import shown_path
+from common.hosts import is_host, is_loopback
 from common.settings import Settings
 from senders.email.codes import Stage, classify_exception
-from senders.endpoint import is_host, is_loopback
 from senders.outcome import Transient
 
 _EXAMPLE: Final = "smtp://user:password@host:587"

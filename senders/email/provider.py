@@ -13,7 +13,8 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.errors import SettingsError
 from common.settings import Settings
 from senders.email.codes import Stage, classify_exception, is_refusal
@@ -29,7 +30,7 @@ from senders.email.connection import (
 from senders.email.message import Email, Sender, UnsendableAddressError, wire_address, write_email
 from senders.endpoint import DELIVERY_HEADER, is_tellable
 from senders.outcome import About, Misconfigured, Outcome, Rejected, Sent, Transient
-from senders.provider import Limits
+from senders.provider import Limits, Provider
 from senders.redaction import redact
 
 _RESET_TIMEOUT_S: Final = 5.0
@@ -59,6 +60,11 @@ class EmailProvider:
 
     async def close(self) -> None:
         """Nothing is shared between transmitters."""
+
+
+def make_provider(settings: Settings) -> Provider:
+    """The channel, from its settings. Raises SettingsError when it cannot send."""
+    return EmailProvider(settings)
 
 
 class EmailTransmitter:

@@ -6,7 +6,7 @@ from typing import Final
 
 from common.broker.errors import ChannelLost, GivenBack
 from common.broker.lanes import Gate
-from common.envelope import Priority
+from common.channels import Priority
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.turnstile import Turnstile
 from senders.provider import Limits

@@ -5,7 +5,7 @@ import heapq
 import itertools
 import time
 
-from common.envelope import Priority
+from common.channels import Priority
 from common.settings import Rate
 
 _RANK = {priority: rank for rank, priority in enumerate(Priority)}

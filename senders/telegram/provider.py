@@ -17,12 +17,13 @@ from telegram.error import TelegramError
 from telegram.helpers import escape_markdown
 from telegram.request import HTTPXRequest
 
-from common.envelope import Channel, Delivery, WireTelegram
+from common.channels import Channel
+from common.envelope import Delivery, WireTelegram
 from common.errors import SettingsError
 from common.settings import Rate, Settings
 from senders.endpoint import DELIVERY_HEADER, is_tellable, parse_api_url
 from senders.outcome import Reply, Scope, Sent, Unknown
-from senders.provider import Limits
+from senders.provider import Limits, Provider
 from senders.redaction import redact
 from senders.telegram.codes import (
     Answer,
@@ -167,6 +168,11 @@ class TelegramProvider:
     async def close(self) -> None:
         """Close the connection pool; idempotent."""
         await self._request.shutdown()
+
+
+def make_provider(settings: Settings) -> Provider:
+    """The channel, from its settings. Raises SettingsError when it cannot send."""
+    return TelegramProvider(settings)
 
 
 class TelegramTransmitter:

@@ -19,13 +19,14 @@ from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from senders.endpoint import DELIVERY_HEADER, ApiUrl, is_tellable, parse_api_url
 from senders.outcome import Outcome, Sent
-from senders.provider import Limits
+from senders.provider import Limits, Provider
 from senders.redaction import redact
 from senders.vk.codes import ALARMING, UnreadError, classify_exception, read_answer
 
@@ -102,6 +103,11 @@ class VkProvider:
 
     async def close(self) -> None:
         """Nothing is shared that is open."""
+
+
+def make_provider(settings: Settings) -> Provider:
+    """The channel, from its settings. Raises SettingsError when it cannot send."""
+    return VkProvider(settings)
 
 
 class VkTransmitter:

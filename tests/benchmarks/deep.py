@@ -3,7 +3,7 @@
 import time
 from contextlib import ExitStack
 
-from common.envelope import Channel
+from common.channels import Channel
 from tests.benchmarks import ingress, senders
 from tests.benchmarks.ingress import Door
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round

@@ -11,7 +11,7 @@ import httpx
 from admin.processes import api
 from broker_topology.apply import apply
 from broker_topology.topology import queue_name
-from common.envelope import Channel, Priority
+from common.channels import Channel, Priority
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, Process, free_port, wait_for
 from tests.benchmarks.rig.load import BODY, PATH, has_wrk, post_for

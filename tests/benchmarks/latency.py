@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import uvloop
 
-from common.envelope import Channel
+from common.channels import Channel
 from tests.benchmarks import ingress, senders
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round, percentile
 from tests.benchmarks.rig.bench import Bench, BenchError, Plan, free_port

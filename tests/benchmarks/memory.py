@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from admin.on_demand import HOMES
 from broker_topology.apply import apply
-from common.envelope import Channel
+from common.channels import Channel
 from deploy.local.stack import sandbox_settings
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig.bench import OURS, Bench, Plan, Process, free_port

@@ -13,7 +13,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from broker_topology.apply import apply
 from broker_topology.topology import EVENTS, queue_name
-from common.envelope import Channel, Priority
+from common.channels import Channel, Priority
 from deploy.local.stack import plain_environment, sandbox_settings
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig import messages

@@ -69,7 +69,9 @@ def node_of_the_api(cluster: Cluster) -> Node:
     """The node that the API is connected to."""
 
     def found() -> Node | None:
-        for connection in cluster.nodes[0].management.get("/api/connections"):
+        with cluster.nodes[0].management() as client:
+            connections = client.get("connections").json()
+        for connection in connections:
             if connection.get("client_properties", {}).get("connection_name") == "gateway api":
                 return next(one for one in cluster.nodes if one.full_name == connection["node"])
         return None

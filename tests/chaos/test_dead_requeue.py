@@ -8,17 +8,19 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from broker_topology.dead_letters import walk
+from broker_topology.dead_letters.archive import read_records
 from broker_topology.dead_letters.letter import group
 from broker_topology.dead_letters.queue import Patience
 from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection
 from deploy.local.node import Node
 from tests.support.dead_letters import bury_many, ids_in
-from tests.support.queues import count
+from tests.support.queues import EventLog, count
 from tests.support.running import until
 
 EVERYTHING = Selection()
@@ -26,10 +28,10 @@ QUEUE, DEAD = "telegram.normal", "telegram.dead"
 KILLS = 20
 
 
-def start(url: str) -> subprocess.Popen[bytes]:
-    """`gateway dead requeue --all` as a process."""
+def start(url: str, *words: str) -> subprocess.Popen[bytes]:
+    """`gateway dead requeue --channel telegram`, or what `words` say, as a process."""
     command = "import sys; from admin.dead.commands import app; app(sys.argv[1:])"
-    words = ["requeue", "--channel", "telegram", "--yes", "--url", url]
+    words = (*(words or ("requeue", "--channel", "telegram")), "--yes", "--url", url)
     return subprocess.Popen(
         [sys.executable, "-c", command, *words],
         stdout=subprocess.DEVNULL,
@@ -41,6 +43,7 @@ def start(url: str) -> subprocess.Popen[bytes]:
 def test_requeue_killed_twenty_times_loses_none_and_doubles_at_most_the_one_in_hand(
     gateway_url: str,
 ) -> None:
+    events = EventLog(gateway_url)
     ids = bury_many(gateway_url, 5000)
     for kill in range(KILLS):
         before = count(gateway_url, QUEUE)
@@ -59,6 +62,44 @@ def test_requeue_killed_twenty_times_loses_none_and_doubles_at_most_the_one_in_h
     assert found.keys() == set(ids)
     assert sum(found.values()) - len(ids) <= KILLS
     assert count(gateway_url, DEAD) == 0
+    told = events.read()
+    assert {(one.delivery_id, one.type, one.generation) for one in told} == {
+        (one, "requeued", 1) for one in ids
+    }
+    assert len({one.id for one in told}) == len(ids), "a repetition is the same fact"
+    assert len(told) - len(ids) <= KILLS
+
+
+def run_killed(url: str, *words: str) -> None:
+    """Run a command to its end after killing it five times on its way, as told by its events."""
+    for _ in range(5):
+        before, victim = count(url, "test.events"), start(url, *words)
+        while count(url, "test.events") == before and victim.poll() is None:
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.1))
+        victim.send_signal(signal.SIGKILL)
+        assert victim.wait(20) == -signal.SIGKILL, "the kill came too late to show anything"
+    assert start(url, *words).wait(120) == 0
+
+
+@pytest.mark.timeout(300)
+def test_discard_and_import_killed_lose_none_and_tell_each_once(
+    gateway_url: str, tmp_path: Path
+) -> None:
+    events, file = EventLog(gateway_url), tmp_path / "kept.jsonl"
+    ids = bury_many(gateway_url, 3000)
+    run_killed(gateway_url, "discard", "--all", "--file", str(file))
+    assert count(gateway_url, DEAD) == 0
+    kept = {record.id for record in read_records(file)}
+    discarded = {(one.id, one.delivery_id) for one in events.read()}
+    assert kept == {delivery_id for _, delivery_id in discarded} == set(ids)
+    assert len(discarded) == len(ids), "a repetition is the same fact"
+
+    run_killed(gateway_url, "import", str(file))
+    assert sorted(ids_in(gateway_url)) == sorted(ids)
+    imported = {(one.id, one.delivery_id) for one in events.read() if one.type == "imported"}
+    assert {delivery_id for _, delivery_id in imported} == set(ids)
+    assert len(imported) == len(ids), "a repetition is the same fact"
 
 
 def test_broker_killed_in_the_middle_of_a_requeue(gateway_url: str, broker: Node) -> None:

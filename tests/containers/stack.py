@@ -11,7 +11,7 @@ import httpx
 import trustme
 import yaml
 
-from common.envelope import Channel
+from common.channels import Channel
 from tests.containers.engine import docker
 from tests.containers.pip_settings import build_secrets
 from tests.containers.places import OVERRIDE, PRIVATE, ROOT

@@ -17,7 +17,8 @@ import pika
 
 from broker_topology.apply import apply
 from common.broker.consumer import clean_headers
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.errors import SETTINGS_EXIT_CODE
 from deploy.local.node import Node
 from tests.support.queues import amqp_channel, count, eventually

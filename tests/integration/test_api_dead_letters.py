@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from broker_topology.dead_letters.queue import opened
-from common.envelope import Channel
+from common.channels import Channel
 from common.http.problems import CATALOGUE
 from common.settings import Settings
 from deploy.local.node import free_port

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pika
 import pytest
 
+from common.broker import connection
 from common.broker.connection import Broker
 from common.broker.consumer import Received
 from common.broker.errors import Blocked, NotConnected, Returned, Unconfirmed
@@ -108,6 +109,48 @@ async def test_returns_are_told_apart_when_ids_are_the_same(publisher: Publisher
     assert [type(result) for result in results] == [Returned] * 5
 
 
+async def test_each_of_many_at_once_gets_its_own_answer(publisher: Publisher) -> None:
+    async def outcome(number: int) -> str:
+        key = "email.nowhere" if number % 3 == 0 else "email.normal"
+        try:
+            await publisher.publish(
+                "notifications", key, b"{}", message_id=f"m-{number}", timeout_s=10
+            )
+        except Returned:
+            return "returned"
+        return "taken"
+
+    outcomes = await asyncio.gather(*map(outcome, range(300)))
+    assert outcomes == ["taken" if number % 3 else "returned" for number in range(300)]
+
+
+async def test_missing_exchange_fails_all_that_waits_there_and_nothing_elsewhere(
+    publisher: Publisher,
+) -> None:
+    exchanges = ["nonesuch", "notifications"] * 20
+    results = await asyncio.gather(
+        *(
+            publisher.publish(exchange, "email.normal", b"{}", message_id=f"m-{number}")
+            for number, exchange in enumerate(exchanges)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [Returned, type(None)] * 20
+
+
+async def test_cancelled_publish_costs_the_next_nothing(publisher: Publisher) -> None:
+    await publish(publisher)
+    for _ in range(5):
+        publishing = asyncio.create_task(publish(publisher))
+        await asyncio.sleep(0)
+        publishing.cancel()
+        await asyncio.wait([publishing])
+        assert publishing.cancelled()
+    with pytest.raises(Returned):
+        await publish(publisher, "email.nowhere")
+    await publish(publisher)
+
+
 async def test_connection_cut_while_waiting_for_the_confirm_is_unconfirmed(
     publisher: Publisher, proxy: Proxy
 ) -> None:
@@ -126,6 +169,21 @@ async def test_no_confirm_in_time_is_unconfirmed(publisher: Publisher, proxy: Pr
     with pytest.raises(Unconfirmed, match="within 2 s"):
         await publish(publisher)
     proxy.release()
+
+
+async def test_message_that_was_given_up_is_not_written_again_before_its_answer(
+    publisher: Publisher, proxy: Proxy, gateway_url: str
+) -> None:
+    await publish(publisher)
+    proxy.hold()
+    for _ in range(3):
+        with pytest.raises(Unconfirmed, match=r"within 0\.2 s"):
+            await publisher.publish(
+                "notifications", "email.normal", b"{}", message_id="m-2", timeout_s=0.2
+            )
+    proxy.release()
+    await publish(publisher)
+    assert await asyncio.to_thread(count, gateway_url, "email.normal") == 3
 
 
 async def test_closed_by_the_broker_it_connects_again(
@@ -156,6 +214,45 @@ class Collector:
         self.bodies.append(received.body)
         await self.hold.wait()
         await received.ack()
+
+
+async def test_message_of_many_frames_arrives_as_it_was_sent(
+    client: Broker, publisher: Publisher
+) -> None:
+    body = bytes(range(256)) * 4096  # 1 MiB, in frames of at most 128 KiB
+    headers: dict[str, int | str] = {"gw-attempt": 2**40, "gw-address": "ада" * 50}
+    received: list[Received] = []
+
+    async def handler(one: Received) -> None:
+        received.append(one)
+        await one.ack()
+
+    lane = Lane(client, "email.normal", handler, OPEN)
+    task = asyncio.create_task(lane.run())
+    for number in range(3):
+        await publisher.publish(
+            "notifications", "email.normal", body, message_id=f"m-{number}", headers=headers
+        )
+    await eventually(lambda: len(received) == 3)
+    lane.stop()
+    await asyncio.wait_for(task, 10)
+    assert [one.message_id for one in received] == ["m-0", "m-1", "m-2"]
+    assert all(one.body == body and one.headers == headers for one in received)
+    assert {(one.routing_key, one.redelivered) for one in received} == {("email.normal", False)}
+
+
+async def test_connection_with_nothing_but_messages_stays(
+    gateway_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client library hears none of them; it cuts who is silent for three heartbeats."""
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 1)
+    async with Broker(gateway_url, name="busy") as client:
+        await client.connected(10)
+        publisher = Publisher(client)
+        ends_at = asyncio.get_running_loop().time() + 9  # its time is over after 6
+        while asyncio.get_running_loop().time() < ends_at:
+            await publish(publisher)
+        assert client.reconnects == 0
 
 
 async def test_lane_survives_a_lost_connection(

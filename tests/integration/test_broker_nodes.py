@@ -180,6 +180,8 @@ async def test_refused_publish_costs_no_other_its_confirm(gateway_url: str) -> N
     async with Broker(gateway_url, name="test") as broker:
         await broker.connected(10)
         publisher = Publisher(broker)
+        while await outcome(publisher, "full", 0) == "taken":
+            pass  # the queue takes what comes before it knows that it is full
         for _ in range(3):
             keys = ["full", "email.normal"] * 100
             outcomes = await asyncio.gather(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from common.channels import FACTS, Channel
 from common.envelope import WireTelegram
 from common.settings import Settings, load_settings
 from deploy.sandbox import Sandbox
@@ -111,16 +112,10 @@ async def test_recipient_meets_its_outcomes(
     assert bool(arrived) == (Sent in kinds)
 
 
-BAD_LOGINS = [("email", "bad_auth"), ("telegram", "bad_auth"), ("vk", "bad_auth")]
-
-
-@pytest.mark.parametrize(("channel", "fault"), BAD_LOGINS)
-async def test_refused_credentials_are_misconfigured(
-    sandbox: Sandbox, channel: Any, fault: str
-) -> None:
-    sandbox.faults.fail_next(channel, fault)
-    address = "ada@example.com" if channel == "email" else "42"
-    delivery = make_delivery(channel=channel, address=address, subject="Hello")
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_refused_credentials_are_misconfigured(sandbox: Sandbox, channel: Channel) -> None:
+    sandbox.faults.fail_next(channel, "bad_auth")
+    delivery = make_delivery(channel=channel, address=FACTS[channel].examples[0], subject="Hello")
     async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
         outcomes = [type(await lane.send(delivery)) for _ in range(2)]
 
@@ -139,10 +134,12 @@ async def test_vk_repeat_is_recognised_by_its_random_id(sandbox: Sandbox) -> Non
 
 
 async def test_many_lanes_send_at_once(sandbox: Sandbox) -> None:
-    for channel, address in [("email", "a@example.com"), ("telegram", "42"), ("vk", "123")]:
+    for channel, facts in FACTS.items():
         made = make_provider(channel, sandbox_settings(sandbox))
         lanes = [made.transmitter() for _ in range(8)]
-        deliveries = [make_delivery(channel=channel, address=address, subject="s") for _ in lanes]
+        deliveries = [
+            make_delivery(channel=channel, address=facts.examples[0], subject="s") for _ in lanes
+        ]
         outcomes = await asyncio.gather(
             *(lane.send(delivery) for lane, delivery in zip(lanes, deliveries, strict=True))
         )
@@ -153,9 +150,9 @@ async def test_many_lanes_send_at_once(sandbox: Sandbox) -> None:
 
 async def test_closed_channels_leave_no_socket_open(sandbox: Sandbox) -> None:
     before = _open_sockets()
-    for channel, address in [("email", "a@example.com"), ("telegram", "42"), ("vk", "123")]:
+    for channel, facts in FACTS.items():
         async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
-            await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+            await lane.send(make_delivery(channel=channel, address=facts.examples[0], subject="s"))
 
     await eventually(lambda: _open_sockets() <= before, timeout_s=5)
 

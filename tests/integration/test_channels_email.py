@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import trustme
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.settings import load_settings
 from senders.email.connection import Timeouts
 from senders.email.provider import EmailProvider, EmailTransmitter

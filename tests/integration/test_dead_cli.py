@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from admin.dead.commands import app
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import ArgumentError, GatewayError
 from tests.support.dead_letters import bury, bury_all, bury_many, reason
 from tests.support.proxy import Proxy

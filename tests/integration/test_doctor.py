@@ -17,7 +17,9 @@ from typer.testing import CliRunner, Result
 from admin import here
 from admin.cli import app
 from admin.doctor import providers
+from broker_topology.rights import sender
 from broker_topology.users import provide_users
+from common.channels import CHANNELS
 from common.settings import Settings
 from deploy.local.node import Node, free_port
 from deploy.sandbox.server import Sandbox
@@ -76,7 +78,7 @@ async def test_nothing_is_wrong_with_a_gateway_that_works(
     late = {"broker disk", "quorum"}
     assert {name: one for name, one in checks.items() if one["state"] != "ok"}.keys() <= late
     assert "agrees with the broker and 127.0.0.1" in checks["clock"]["detail"]
-    assert "api, sender-email, sender-telegram, sender-vk" in checks["permissions"]["detail"]
+    assert ", ".join(["api", *map(sender, CHANNELS)]) in checks["permissions"]["detail"]
     assert sandbox.inbox.entries() == []
 
 
@@ -102,7 +104,7 @@ async def test_unreachable_broker_is_one_sentence_and_the_rest_is_looked_at(
 
     assert "No broker answers at 127.0.0.1:1" in checks["broker"]["detail"]
     assert checks["topology"]["state"] == "skipped"
-    assert {checks[name]["state"] for name in ("email", "telegram", "vk", "clock")} == {"ok"}
+    assert {checks[name]["state"] for name in (*CHANNELS, "clock")} == {"ok"}
 
 
 async def test_missing_topology_names_the_command(vhost_url: str, broker: Node) -> None:

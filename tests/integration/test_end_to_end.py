@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from common.channels import Channel
 from deploy.local.node import Node
 from tests.support.queues import count, take
 from tests.support.running import Gateway, running_gateway, until
@@ -153,7 +154,7 @@ def test_one_wrong_recipient_refuses_all(gateway: Gateway) -> None:
 
 
 def test_idle_sender_is_small(gateway: Gateway) -> None:
-    for channel in ("email", "telegram", "vk"):
+    for channel in Channel:
         status = Path(f"/proc/{gateway.stack.pid(f'sender-{channel}')}/status").read_text()
         [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
         assert int(line.split()[1]) / 1024 < 90, f"{channel}: {line}"

@@ -7,14 +7,16 @@ from itertools import islice
 
 import pytest
 
-from broker_topology.events import Fact, listen
+from broker_topology.events import listen
+from broker_topology.facts import Fact
 from common.envelope import Event, EventType, event_id, utc_now
 from tests.support.queues import amqp_channel, make_delivery
 
 
 def test_event_that_only_a_newer_gateway_knows_is_skipped_and_told_once(
-    gateway_url: str, caplog: pytest.LogCaptureFixture
+    gateway_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("broker_topology.events._told", set())
     delivery = make_delivery()
     known = Event(
         id=event_id(delivery.id, 0, 1, "sent"),

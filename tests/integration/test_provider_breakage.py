@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings, load_settings
 from deploy.local.node import free_port

@@ -59,15 +59,12 @@ def check_publishable(reply: Reply) -> None:
 def dead_letter_of(delivery: Delivery, outcome: Outcome) -> publications.Publication:
     in_no_channel: Any = None
     key = delivery.routing_key
-    received = Received(delivery.encode(), {}, delivery.id, key, False, in_no_channel)
+    received = Received(delivery.encode(), {}, delivery.id, "", key, False, 1, in_no_channel)
     return publications.dead_letter(
         received,
         key,
         Progress(1),
-        fail_class=FailClass.REJECTED,
-        code=outcome.code,
-        message=outcome.message,
-        at=utc_now(),
+        publications.failure(FailClass.REJECTED, outcome.code, outcome.message, at=utc_now()),
     )
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from common.channels import Channel
 from deploy.sandbox import Sandbox
-from deploy.sandbox.faults import FAULTS, MAGIC, Channel, find_magic, magic_table
+from deploy.sandbox.faults import FAULTS, MAGIC, find_magic, magic_table
 
 ATTACK = "<script>alert('x')</script>\"><img src=x>"
 
@@ -144,7 +145,7 @@ async def test_faults_are_set_shown_and_cleared_over_http(http: httpx.AsyncClien
         ({"channel": "vk", "fault": "greylist"}, "vk has no fault 'greylist'; choose one of: "),
         ({"channel": "email", "fault": "bad_auth", "recipient": "a@b"}, "leave it out"),
         ({"channel": "fax", "fault": "slow"}, "'email', 'telegram' or 'vk'"),
-        ({"channel": "vk", "fault": "slow", "count": 0}, "greater than or equal to 1"),
+        ({"channel": "vk", "fault": "slow", "count": 0}, "must be at least 1"),
         ({"channel": "vk", "fault": "slow", "often": 1}, "often"),
     ],
 )
@@ -156,7 +157,7 @@ async def test_impossible_fault_is_refused_with_the_reason(
     assert words in answer.text
 
 
-@pytest.mark.parametrize("channel", ["email", "telegram", "vk"])
+@pytest.mark.parametrize("channel", list(Channel))
 @pytest.mark.parametrize(
     "fault", ["rate_limit", "server_error", "refuse", "bounce", "blocked", "bad_auth", "slow"]
 )
@@ -170,8 +171,8 @@ def test_magic_names_only_faults_that_exist() -> None:
 
 @pytest.mark.parametrize("recipient", ["42", "123", "-1001234567890", "@news", "-100900007000"])
 def test_ordinary_ids_are_not_magic(recipient: str) -> None:
-    assert find_magic("telegram", recipient) is None
-    assert find_magic("vk", recipient) is None
+    assert find_magic(Channel.TELEGRAM, recipient) is None
+    assert find_magic(Channel.VK, recipient) is None
 
 
 async def _until_something_arrived(http: httpx.AsyncClient) -> None:

@@ -9,6 +9,7 @@ import aiosmtplib
 import pytest
 import trustme
 
+from common.channels import Channel
 from deploy.sandbox import Sandbox
 
 DELIVERY_ID = "0190163d-8694-739b-aea5-966c26f8ad90-1"
@@ -202,7 +203,7 @@ async def test_slow_recipient_is_accepted_after_three_seconds(
 async def test_slow_mail_is_accepted_though_the_client_gave_up(
     sandbox: Sandbox, client: aiosmtplib.SMTP
 ) -> None:
-    sandbox.faults.fail_next("email", "slow")
+    sandbox.faults.fail_next(Channel.EMAIL, "slow")
     with pytest.raises(aiosmtplib.SMTPReadTimeoutError):
         await client.send_message(_mail("ada@example.com"), timeout=0.2)
     client.close()
@@ -213,7 +214,7 @@ async def test_slow_mail_is_accepted_though_the_client_gave_up(
 async def test_reset_before_acceptance_leaves_nothing(
     sandbox: Sandbox, client: aiosmtplib.SMTP
 ) -> None:
-    sandbox.faults.fail_next("email", "reset_before")
+    sandbox.faults.fail_next(Channel.EMAIL, "reset_before")
     with pytest.raises(aiosmtplib.SMTPServerDisconnected):
         await client.send_message(_mail("ada@example.com"))
 
@@ -222,7 +223,7 @@ async def test_reset_before_acceptance_leaves_nothing(
 
 
 async def test_hanging_server_has_accepted(sandbox: Sandbox, client: aiosmtplib.SMTP) -> None:
-    sandbox.faults.fail_next("email", "accept_then_hang")
+    sandbox.faults.fail_next(Channel.EMAIL, "accept_then_hang")
     with pytest.raises(aiosmtplib.SMTPReadTimeoutError):
         await client.send_message(_mail("ada@example.com"), timeout=0.2)
 
@@ -244,13 +245,13 @@ async def test_hanging_server_has_accepted(sandbox: Sandbox, client: aiosmtplib.
 async def test_next_two_are_refused_with_the_fault(
     sandbox: Sandbox, client: aiosmtplib.SMTP, fault: str, reply: str
 ) -> None:
-    sandbox.faults.fail_next("email", fault, count=2)
+    sandbox.faults.fail_next(Channel.EMAIL, fault, count=2)
     met = [(await _refusal(client, "ada@example.com"))[:9] for _ in range(3)]
     assert met == [reply, reply, ""]
 
 
 async def test_server_error_says_421_and_closes(sandbox: Sandbox, client: aiosmtplib.SMTP) -> None:
-    sandbox.faults.fail_next("email", "server_error")
+    sandbox.faults.fail_next(Channel.EMAIL, "server_error")
     await client.ehlo()
     await client.mail("gateway@example.com")
     with pytest.raises(aiosmtplib.SMTPRecipientRefused) as refused:
@@ -263,7 +264,7 @@ async def test_server_error_says_421_and_closes(sandbox: Sandbox, client: aiosmt
 async def test_bad_auth_strikes_a_login_and_a_sender_without_one(
     sandbox: Sandbox, client: aiosmtplib.SMTP
 ) -> None:
-    sandbox.faults.fail_next("email", "bad_auth", count=2)
+    sandbox.faults.fail_next(Channel.EMAIL, "bad_auth", count=2)
     await client.ehlo()
     with pytest.raises(aiosmtplib.SMTPAuthenticationError):
         await client.auth_plain("ada", "sandbox")

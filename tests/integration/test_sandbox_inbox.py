@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pydantic_core import to_json
 
+from common.channels import FACTS, Channel
 from deploy.sandbox import Sandbox
 from deploy.sandbox.inbox.records import Call, Message
 from deploy.sandbox.inbox.store import MAX_KEPT, Inbox
@@ -82,7 +83,7 @@ async def test_attempts_of_a_delivery_are_one_thread_with_what_was_answered(
 
 
 @pytest.mark.parametrize(
-    ("channel", "address"), [("email", "ada@example.com"), ("telegram", "42"), ("vk", "42")]
+    ("channel", "address"), [(channel, facts.examples[0]) for channel, facts in FACTS.items()]
 )
 async def test_accepted_message_has_its_delivery_id_on_every_channel(
     sandbox: Sandbox, http: httpx.AsyncClient, channel: str, address: str
@@ -115,10 +116,9 @@ async def test_calls_at_once_keep_their_ids_apart(sandbox: Sandbox) -> None:
     assert said == {delivery.address: delivery.id for delivery in deliveries}
 
 
-@pytest.mark.parametrize("channel", ["email", "telegram", "vk"])
-async def test_id_that_no_header_can_carry_is_not_said(sandbox: Sandbox, channel: str) -> None:
-    address = "ada@example.com" if channel == "email" else "42"
-    await _deliver(sandbox, channel, address, 1, id="заказ 7\r\nX: y")
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_id_that_no_header_can_carry_is_not_said(sandbox: Sandbox, channel: Channel) -> None:
+    await _deliver(sandbox, channel, FACTS[channel].examples[0], 1, id="заказ 7\r\nX: y")
 
     assert len(sandbox.inbox.entries()) == 1
 
@@ -185,7 +185,7 @@ async def test_every_row_leads_to_a_page_that_exists(
     await _telegram(http, "42", ATTACK)
     await _telegram(http, ATTACK, ATTACK)
     await _deliver(sandbox, "email", "bounce+eve@example.com", 1)
-    sandbox.faults.fail_next("email", "bad_auth")
+    sandbox.faults.fail_next(Channel.EMAIL, "bad_auth")
     await _deliver(sandbox, "email", "ada@example.com", 1)
 
     rows = re.findall(r'<li><a href="([^"]+)"', (await http.get("/")).text)

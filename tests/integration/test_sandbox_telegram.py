@@ -18,6 +18,7 @@ from telegram.error import (
     TimedOut,
 )
 
+from common.channels import Channel
 from deploy.sandbox import Sandbox
 
 TOKEN = "123456:sandbox"
@@ -197,7 +198,7 @@ async def test_migrated_group_is_reachable_at_its_new_id(sandbox: Sandbox, bot: 
 
 
 async def test_rate_limit_says_when_to_come_back(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
-    sandbox.faults.fail_next("telegram", "rate_limit", recipient="42", retry_after_s=7)
+    sandbox.faults.fail_next(Channel.TELEGRAM, "rate_limit", recipient="42", retry_after_s=7)
     fields = {"chat_id": "42", "text": "Hi"}
     other = await http.post(f"/bot{TOKEN}/sendMessage", data={"chat_id": "43", "text": "Hi"})
     answer = await http.post(f"/bot{TOKEN}/sendMessage", data=fields)
@@ -230,7 +231,7 @@ async def test_rate_limit_says_when_to_come_back(sandbox: Sandbox, http: httpx.A
 async def test_next_two_fail_with_the_fault(
     sandbox: Sandbox, bot: Bot, fault: str, outcome: type[TelegramError], accepted: int
 ) -> None:
-    sandbox.faults.fail_next("telegram", fault, count=2)
+    sandbox.faults.fail_next(Channel.TELEGRAM, fault, count=2)
     assert [await _outcome(bot, 42) for _ in range(3)] == [outcome, outcome, None]
     assert len(sandbox.inbox.entries("telegram", "42")) == accepted
     assert sandbox.inbox.duplicates == accepted - 1

@@ -12,6 +12,7 @@ import vk_api
 from fastapi import FastAPI, Request, Response
 from jconfig import MemoryConfig  # type: ignore[import-untyped, unused-ignore]
 
+from common.channels import Channel
 from deploy.sandbox import Sandbox
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.rules import Faults
@@ -225,7 +226,7 @@ async def test_peer_in_a_magic_range_fails_as_the_table_says(
 async def test_next_two_fail_with_the_fault(
     sandbox: Sandbox, session: requests.Session, fault: str, outcome: int | str
 ) -> None:
-    sandbox.faults.fail_next("vk", fault, count=2)
+    sandbox.faults.fail_next(Channel.VK, fault, count=2)
     met = [await _outcome(session, 123, 7) for _ in range(3)]
     assert met == [outcome, outcome, "1"]
     assert len(sandbox.inbox.entries("vk", "123")) == 1

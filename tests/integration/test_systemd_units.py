@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.envelope import Channel
+from common.channels import Channel
 from common.errors import SETTINGS_EXIT_CODE
 from tests.support.deployments import SYSTEMD, unit
 

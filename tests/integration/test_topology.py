@@ -14,7 +14,8 @@ from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError, vhost_of
 from broker_topology.difference import Difference
-from broker_topology.management import ManagementUnavailableError, read_topology
+from broker_topology.live import read_topology
+from broker_topology.management import ManagementUnavailableError
 from broker_topology.topology import build
 from deploy.local.node import Node
 

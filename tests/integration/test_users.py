@@ -17,8 +17,9 @@ from admin.topology import app
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError, connected
+from broker_topology.events import LIVE_QUEUE, live_queue_name
 from broker_topology.rights import rights
-from broker_topology.topology import build
+from broker_topology.topology import LIVE, build
 from broker_topology.users import BrokerUser, provide_users
 from common.broker.connection import Broker
 from deploy.local.node import Node
@@ -159,6 +160,19 @@ def test_operator_deletes_and_declares(users: Users) -> None:
         channel.queue_delete("email.bulk")
         channel.exchange_delete("due")
     assert apply(users["operator"].url).created == ("exchange due", "queue email.bulk")
+
+
+def test_api_follows_on_a_queue_of_its_own(users: Users) -> None:
+    with amqp_channel(users["operator"].url) as channel:
+        channel.exchange_declare(LIVE, "fanout", durable=True)
+    with amqp_channel(users["api"].url) as following:
+        name = live_queue_name()
+        following.queue_declare(name, exclusive=True, arguments=dict(LIVE_QUEUE))
+        following.queue_bind(name, LIVE)
+        with amqp_channel(users["operator"].url) as channel:
+            channel.basic_publish(LIVE, "", b"x")
+        received = next(following.consume(name, auto_ack=True, inactivity_timeout=10))
+    assert received[2] == b"x"
 
 
 @pytest.mark.parametrize("role", [one.role for one in rights()])

@@ -13,7 +13,7 @@ from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]
 from dotenv import dotenv_values
 
 import admin.cli
-from common.envelope import Channel
+from common.channels import Channel
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

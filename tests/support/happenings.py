@@ -3,17 +3,17 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from broker_topology.events import Queued
-from common.envelope import Delivery, Event, EventType, Progress, event_id, target, utc_now
+from broker_topology.facts import Accepted
+from common.envelope import Delivery, Event, EventType, event_id, utc_now
 
 BEGAN = utc_now() - timedelta(minutes=1)
 
 HOSTILE = "[red]\x1b[2Jno\r\n\x00 such \u202euser [/] :smile: " + "x" * 5000
 
 
-def queued(delivery: Delivery, address: str = "", generation: int = 0) -> Queued:
+def accepted(delivery: Delivery) -> Accepted:
     """It came to its queue."""
-    return Queued(target(delivery, Progress(address=address or None)), generation)
+    return Accepted(delivery)
 
 
 def event(delivery: Delivery, kind: EventType, attempt: int = 1, **changes: Any) -> Event:

@@ -7,10 +7,10 @@ from typing import Self
 
 import httpx
 
+from common.channels import CHANNELS
 from tests.support.running import Client, until
 
 _numbers = itertools.count(1)
-CHANNELS = ("email", "telegram", "vk")
 
 
 class Load:

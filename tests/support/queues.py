@@ -11,7 +11,8 @@ from uuid import uuid4
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from common.envelope import Channel, Delivery, Event, Priority, utc_now
+from common.channels import Channel, Priority
+from common.envelope import Delivery, Event, utc_now
 
 
 async def eventually(

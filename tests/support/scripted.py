@@ -6,7 +6,8 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.settings import Rate, Settings, load_settings
 from senders.outcome import Reply, Sent
 from senders.process import run_sender

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from admin.bench import Name, Order
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from deploy.local.stack import checkout
 from tests.benchmarks import ingress
 from tests.benchmarks.__main__ import BENCHMARKS

@@ -96,8 +96,8 @@ def test_error_is_json_too_where_json_is_asked_for(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["dead", "list", "--limit", "x"], "'x' is no whole number."),
-        (["dead", "list", "--limit", "-1"], "-1 is too small: at least 0."),
+        (["dead", "list", "--limit", "x"], "'x' must be a whole number."),
+        (["dead", "list", "--limit", "-1"], "'-1' must be at least 0."),
         (["dead", "list", "--class", "sad"], "'--class': 'sad' is not one of 'rejected'"),
         (["send", "vk:1", "--text", "a", "--priority", "urgent"], "'urgent' is not one of 'high'"),
         (["sender", "fax"], "'fax' is not one of 'email'"),

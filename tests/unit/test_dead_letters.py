@@ -10,7 +10,8 @@ from broker_topology.dead_letters.report import letter_json, specimen_json
 from broker_topology.dead_letters.requeue import onward_headers, renewed
 from broker_topology.dead_letters.selection import Selection, parse_moment
 from broker_topology.dead_letters.walk import Specimen
-from common.envelope import Channel, Progress, epoch_ms, utc_now
+from common.channels import Channel
+from common.envelope import Progress, epoch_ms, utc_now
 from tests.support.dead_letters import DEAD_SINCE, reason
 from tests.support.queues import make_delivery
 

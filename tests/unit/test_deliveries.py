@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from admin.live.deliveries import Deliveries, Known
-from broker_topology.events import Fact
+from broker_topology.facts import Fact
 from common.envelope import EventType, Status
-from tests.support.happenings import BEGAN, event, queued
+from tests.support.happenings import BEGAN, accepted, event
 from tests.support.queues import make_delivery
 
 DELIVERY = make_delivery(accepted_at=BEGAN)
@@ -16,7 +16,7 @@ RETRYING_1 = event(DELIVERY, EventType.RETRYING, 1)
 DELAYED_1 = event(DELIVERY, EventType.DELAYED, 1, at=BEGAN + timedelta(seconds=1.5))
 RETRYING_2 = event(DELIVERY, EventType.RETRYING, 2)
 SENT_3 = event(DELIVERY, EventType.SENT, 3)
-LIFE: list[Fact] = [queued(DELIVERY), RETRYING_1, DELAYED_1, RETRYING_2, SENT_3]
+LIFE: list[Fact] = [accepted(DELIVERY), RETRYING_1, DELAYED_1, RETRYING_2, SENT_3]
 
 
 def heard(*facts: Fact) -> Known:
@@ -61,7 +61,7 @@ def test_what_adds_nothing_is_no_news() -> None:
 def test_dead_letter_that_was_put_back_is_queued_again() -> None:
     deliveries = Deliveries()
     deliveries.hear(event(DELIVERY, EventType.FAILED, 4))
-    known = deliveries.hear(queued(DELIVERY, "43", generation=1))
+    known = deliveries.hear(event(DELIVERY, EventType.REDIRECTED, 0, generation=1, address="43"))
     assert known is not None
     assert (known.to, known.status, known.tries) == ("telegram:43", Status.QUEUED, 0)
     assert deliveries.hear(event(DELIVERY, EventType.RETRYING, 3)) is None  # of the time before
@@ -72,7 +72,7 @@ def test_dead_letter_that_was_put_back_is_queued_again() -> None:
 
 def test_what_has_ended_is_forgotten_first() -> None:
     deliveries, waiting = Deliveries(most=100), make_delivery()
-    deliveries.hear(queued(waiting))
+    deliveries.hear(accepted(waiting))
     for _ in range(1000):
         deliveries.hear(event(make_delivery(), EventType.SENT))
     assert [known.id for known in deliveries.under_way()] == [waiting.id]
@@ -81,8 +81,8 @@ def test_what_has_ended_is_forgotten_first() -> None:
 def test_only_the_latest_are_kept() -> None:
     deliveries = Deliveries(most=100)
     for _ in range(1000):
-        deliveries.hear(queued(make_delivery()))
+        deliveries.hear(accepted(make_delivery()))
     last = make_delivery()
-    deliveries.hear(queued(last))
+    deliveries.hear(accepted(last))
     assert len(deliveries.under_way()) == 100
     assert deliveries.under_way()[-1].id == last.id

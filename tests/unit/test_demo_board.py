@@ -11,8 +11,9 @@ from rich.console import Console, RenderableType
 from admin.demo.board import MOST_NEWS, DemoBoard, Example
 from admin.live.deliveries import Known
 from admin.live.delivery_view import line, rows
-from common.envelope import Channel, Event, EventType, utc_now
-from tests.support.happenings import BEGAN, HOSTILE, event, queued
+from common.channels import Channel
+from common.envelope import Event, EventType, utc_now
+from tests.support.happenings import BEGAN, HOSTILE, accepted, event
 from tests.support.queues import make_delivery
 
 GOOD = Example("good", "telegram:42", "sent")
@@ -62,10 +63,10 @@ def test_case_that_ends_otherwise_is_not_as_expected() -> None:
 
 def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
     board, other = DemoBoard((BAD,)), make_delivery()
-    for fact in (FAILED, queued(other), event(other, EventType.SENT)):
+    for fact in (FAILED, accepted(other), event(other, EventType.SENT)):
         board.note(fact)
     board.accepted(BAD, SECOND.id)
-    board.note(queued(SECOND, generation=1))
+    board.note(event(SECOND, EventType.REQUEUED, 0, generation=1))
     assert [(known.id, known.generation) for known in board.news()] == [
         (other.id, 0),
         (other.id, 0),
@@ -78,7 +79,7 @@ def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
 def test_flood_is_bounded_and_what_is_left_out_is_counted() -> None:
     board = DemoBoard(())
     for _ in range(MOST_NEWS + 100):
-        board.note(queued(make_delivery()))
+        board.note(accepted(make_delivery()))
     assert len(list(board.news())) == MOST_NEWS
     assert (board.left_out(), board.left_out()) == (100, 0)
 
@@ -88,7 +89,7 @@ def test_nothing_is_wider_than_the_terminal_and_nothing_needed_is_cut(width: int
     board = DemoBoard((GOOD, BAD))
     board.accepted(GOOD, FIRST.id)
     board.accepted(BAD, SECOND.id)
-    for fact in (queued(FIRST), queued(SECOND), SENT, FAILED):
+    for fact in (accepted(FIRST), accepted(SECOND), SENT, FAILED):
         board.note(fact)
     mail = make_delivery(channel=Channel.EMAIL, address="twice+somebody.with.a.name@example.com")
     to = f"email:{mail.address}"
@@ -156,7 +157,7 @@ def test_times_beyond_all_sense_are_told_in_short() -> None:
 def test_flood_leaves_address_and_time_of_what_is_under_way() -> None:
     board, flood = DemoBoard(()), [make_delivery(accepted_at=BEGAN) for _ in range(5000)]
     for one in flood:
-        board.note(queued(one))
+        board.note(accepted(one))
     list(board.news())
     for number, one in enumerate(flood):
         board.note(event(one, EventType.SENT))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.envelope import Channel
+from common.channels import Channel
 from tests.support.deployments import DEPLOY, compose
 
 SENDERS = {f"sender-{channel}" for channel in Channel}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.envelope import Channel
+from common.channels import Channel
 from common.settings import Settings, load_settings, unknown_settings
 from deploy import healthcheck
 from tests.support.deployments import (

@@ -8,7 +8,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from broker_topology.topology import queue_name
-from common.envelope import Channel, Priority
+from common.channels import FACTS, Channel, Priority
 from tests.support.deployments import KUBERNETES, kustomization, manifests, of_kind, pods
 
 VERSIONS = ["1.29", "1.37"]  # preStop, endPort and unhealthyPodEvictionPolicy are older than both
@@ -144,7 +144,7 @@ def test_senders_differ_in_their_channel_alone() -> None:
     def form(channel: Channel) -> str:
         text = (KUBERNETES / f"sender-{channel}.yaml").read_text()
         for own, word in (
-            (r"(?i)email_url|telegram_token|vk_token", "SECRET"),
+            (rf"(?i){FACTS[channel].credential}", "SECRET"),
             (str(channel), "CHANNEL"),
             (r"provider: \w+", "provider: PROVIDER"),
             (r"maxReplicaCount: \d+", "maxReplicaCount: N"),

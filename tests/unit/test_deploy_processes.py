@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from broker_topology.rights import sender
+from common.channels import FACTS
 from common.http.keys import check_exposure
 from common.settings import Settings, load_settings, unknown_settings
 from tests.support.deployments import PROCESSES, Process, manifests, parse_command, processes
@@ -76,9 +78,7 @@ def test_it_gets_its_own_credentials_and_no_others(process: Process) -> None:
     wanted = {
         "topology": {"AMQP_URL"},
         "api": {"AMQP_URL", "API_KEY"},
-        "sender-email": {"AMQP_URL", "EMAIL_URL"},
-        "sender-telegram": {"AMQP_URL", "TELEGRAM_TOKEN"},
-        "sender-vk": {"AMQP_URL", "VK_TOKEN"},
+        **{sender(one): {"AMQP_URL", facts.credential.upper()} for one, facts in FACTS.items()},
     }[process.name]
     files = {name for name in process.environment if name.endswith("_FILE")}
     assert files == {f"GATEWAY_{name}_FILE" for name in wanted}

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from common.envelope import Channel, CopyOf, Delivery, WireEmail
+from common.channels import Channel
+from common.envelope import CopyOf, Delivery, WireEmail
 from senders.email.message import Sender, UnsendableAddressError, wire_address, write_email
 from tests.support.queues import make_delivery
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker_topology.topology import build, queue_name
-from common.envelope import Channel, Priority
+from common.channels import FACTS, Channel, Priority
 from common.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,9 +32,7 @@ LIVES_IN = {
     "aio_pika": "common/broker/",
     "aiormq": "common/broker/",
     "pika": "broker_topology/",
-    "aiosmtplib": "senders/email",
-    "telegram": "senders/telegram",
-    "vk_api": "senders/vk",
+    **{library: f"senders/{one}/" for one, facts in FACTS.items() for library in facts.libraries},
     "prometheus_client": "common/watching/metrics.py",
     "opentelemetry": "common/watching/tracing.py",
 }

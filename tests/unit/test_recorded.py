@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from common.envelope import Delivery, Event, Progress
+from common.channels import Channel
+from common.envelope import Delivery, Event, EventType, Progress
 
 RECORDED = sorted(Path(__file__).with_name("recorded").glob("*.json"))
 MESSAGES = [(file.stem, one) for file in RECORDED for one in json.loads(file.read_text())]
@@ -41,8 +42,8 @@ def test_recorded_message_is_read_whole(message: dict[str, Any]) -> None:
 
 def test_every_kind_of_every_channel_is_recorded() -> None:
     bodies = [one["body"] for _, one in MESSAGES if one["kind"] == "Delivery"]
-    for channel in ("email", "telegram", "vk"):
+    for channel in Channel:
         assert any(one[channel] for one in bodies if one["channel"] == channel)
     assert any(one["copy_of"] for one in bodies)
     events = {one["body"]["type"] for _, one in MESSAGES if one["kind"] == "Event"}
-    assert events == {"sent", "retrying", "delayed", "failed", "expired"}
+    assert events == {one.value for one in EventType}

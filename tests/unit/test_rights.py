@@ -5,7 +5,8 @@ import re
 import pytest
 
 from broker_topology.rights import API, OPERATOR, Rights, rights, sender
-from broker_topology.topology import CHANNELS, LIVE, build
+from broker_topology.topology import LIVE, build
+from common.channels import CHANNELS
 
 QUEUES = frozenset(queue.name for queue in build().queues)
 EXCHANGES = frozenset(exchange.name for exchange in build().exchanges)

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from common.envelope import Priority
+from common.channels import Priority
 from common.errors import SettingsError
 from common.settings import (
     Rate,
     Settings,
     load_settings,
     parse_duration_s,
-    settings_table,
     unknown_settings,
 )
+from common.settings.table import settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,6 +110,15 @@ def test_secret_from_a_file(tmp_path: Path) -> None:
     settings = load_settings({"GATEWAY_VK_TOKEN_FILE": str(tmp_path / "token")})
     assert settings.vk_token is not None
     assert settings.vk_token.get_secret_value() == "from-file"
+
+
+def test_secret_in_the_place_of_an_empty_file_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s3cret+token=").touch()
+    with pytest.raises(SettingsError, match="looks like no path and is not shown, which is empty"):
+        load_settings({"GATEWAY_VK_TOKEN_FILE": "s3cret+token="})
 
 
 def test_environment_wins_over_dot_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_topology.topology import (
-    CHANNELS,
     DEAD,
     DUE,
     NOTIFICATIONS,
-    PRIORITIES,
     RETRY,
     TIERS,
     Topology,
@@ -26,7 +24,7 @@ from broker_topology.topology import (
     retry_key,
     retry_queue,
 )
-from common.envelope import Channel, Priority
+from common.channels import CHANNELS, PRIORITIES, Channel, Priority
 
 KINDS = [(channel, priority) for channel in CHANNELS for priority in PRIORITIES]
 

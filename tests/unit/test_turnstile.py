@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from common.envelope import Priority
+from common.channels import Priority
 from common.settings import Rate
 from senders.limits.turnstile import Turnstile
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from common.channels import Channel
 from deploy.sandbox.email.connection import Connection, Connections, Transaction
 from deploy.sandbox.email.mail import read_mail
 from deploy.sandbox.faults import Act, Fault, Stage
@@ -46,7 +47,7 @@ class _Session:
         address: str,
         options: list[str],
     ) -> str:
-        if not session.authenticated and (fault := self._faults.take_login("email")):
+        if not session.authenticated and (fault := self._faults.take_login(Channel.EMAIL)):
             reply = "530 5.7.0 Authentication required"
             server.record(None, "MAIL", "refused", reply, fault)
             return reply
@@ -62,7 +63,7 @@ class _Session:
         address: str,
         options: list[str],
     ) -> str:
-        fault = self._faults.take("email", address)
+        fault = self._faults.take(Channel.EMAIL, address)
         if fault is not None and fault.stage is Stage.RECIPIENT:
             return await self._fail(server, {address: None}, "RCPT", fault)
         envelope.fault = envelope.fault or fault
@@ -179,7 +180,7 @@ class SmtpServer:
         credentials: LoginPassword,
     ) -> AuthResult:
         """Accept any user whose password is `sandbox`, unless a login is to fail."""
-        fault = self.faults.take_login("email")
+        fault = self.faults.take_login(Channel.EMAIL)
         if fault is None and credentials.password == PASSWORD:
             return AuthResult(success=True, auth_data=credentials)
         assert isinstance(server, Connection)

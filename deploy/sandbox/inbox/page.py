@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Final
 from urllib.parse import urlencode
 
-from deploy.sandbox.faults import CHANNELS, magic_table
+from common.channels import CHANNELS
+from deploy.sandbox.faults import magic_table
 from deploy.sandbox.inbox.records import ADDRESS_CHARACTERS, Attempt, Entry, Thread, shorten
 from deploy.sandbox.inbox.store import Inbox
 

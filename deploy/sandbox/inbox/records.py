@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from deploy.sandbox.faults import Channel
+from common.channels import Channel
 
 PREVIEW_CHARACTERS: Final = 120
 ADDRESS_CHARACTERS: Final = 320  # no email address is longer

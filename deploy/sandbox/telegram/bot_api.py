@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
+from common.channels import Channel
 from deploy.sandbox.bodies import Params, read_params
 from deploy.sandbox.faults import Act, Fault
 from deploy.sandbox.inbox.records import (
@@ -69,7 +70,7 @@ class BotApi:
         except BotApiError as error:
             self._record(call, "refused", str(error.code), f"{error.code} {error}")
             return error.response()
-        fault = self._faults.take("telegram", chat_id)
+        fault = self._faults.take(Channel.TELEGRAM, chat_id)
         return await answer_call(
             request,
             self._drop,

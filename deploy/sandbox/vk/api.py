@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
+from common.channels import Channel
 from deploy.sandbox.bodies import read_params
 from deploy.sandbox.faults import Act, Fault
 from deploy.sandbox.inbox.records import (
@@ -93,7 +94,7 @@ class VkApi:
         return await self._send(request, send)
 
     async def _send(self, request: Request, send: Send) -> Response:
-        met = {peer: self._faults.take("vk", peer) for peer in send.peers}
+        met = {peer: self._faults.take(Channel.VK, peer) for peer in send.peers}
         # One connection, one fate: a fault of the wire or of HTTP outranks the peers' own answers.
         fault = next((one for one in met.values() if one and not _is_per_peer(one)), None)
         if fault is None and not send.is_list:

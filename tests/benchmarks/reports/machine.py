@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from broker_topology.management import get
 from deploy.local.node import Node
 from deploy.local.stack import checkout
 from tests.benchmarks.rig.load import has_wrk
@@ -37,9 +39,11 @@ def describe() -> str:
 def versions(node: Node) -> dict[str, str]:
     """Of Python, RabbitMQ and the peers' libraries."""
     pins = dict(re.findall(r"(?m)^([\w.-]+)==(\S+)$", REQUIREMENTS.read_text()))
+    with node.management() as client:
+        overview = get(client, "overview", dict[str, Any])
     return {
         "Python": platform.python_version(),
-        "RabbitMQ": str(node.management.get("/api/overview")["rabbitmq_version"]),
+        "RabbitMQ": str(overview["rabbitmq_version"]),
         **{name: pins[name] for name in SHOWN},
     }
 

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 from pika import BasicProperties
 
-from common.envelope import Channel, Delivery, Priority, utc_now
+from common.channels import Channel, Priority
+from common.envelope import Delivery, utc_now
 
 SUBJECT = "Order shipped"
 TEXT = "Your order 1042 is on its way. It should be with you on Thursday.\n" * 4

@@ -6,7 +6,8 @@ Settings, event loop and lanes are those of `gateway sender telegram`.
 import sys
 from unittest.mock import patch
 
-from common.envelope import Channel, Delivery
+from common.channels import Channel
+from common.envelope import Delivery
 from common.settings import Settings
 from senders import process
 from senders.__main__ import main

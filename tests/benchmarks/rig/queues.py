@@ -7,6 +7,7 @@ from urllib.parse import quote
 from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
+from broker_topology.management import get
 from deploy.local.node import Node
 from tests.benchmarks.rig.bench import BenchError, Process
 
@@ -16,10 +17,11 @@ LOOK_EVERY_S = 0.02
 def empty(node: Node, vhost: str) -> None:
     """Purge every quorum queue of a virtual host; a worker's own ones are left alone."""
     place = quote(vhost, safe="")
-    for queue in node.management.get(f"/api/queues/{place}?columns=name,type"):
-        if queue["type"] == "quorum":
-            name = quote(queue["name"], safe="")
-            node.management.delete(f"/api/queues/{place}/{name}/contents")
+    with node.management() as client:
+        for queue in get(client, f"queues/{place}?columns=name,type", list[dict[str, str]]):
+            if queue["type"] == "quorum":
+                name = quote(queue["name"], safe="")
+                client.delete(f"queues/{place}/{name}/contents").raise_for_status()
 
 
 def ready(channel: BlockingChannel, queue: str) -> int:

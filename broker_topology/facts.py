@@ -1,0 +1,60 @@
+"""What a message on `notifications`, `events` or `dead` says became true of a delivery; pure.
+
+A journal and a live follower read the same, whichever client library gave them the message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from broker_topology.topology import DEAD, EVENTS, NOTIFICATIONS
+from common.envelope import Delivery, Event, Progress, event_id, target
+from common.errors import UndecodableError
+from common.facts import dead_letter_fact
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A delivery came to its channel's queue, from the API or as the next step of a fallback.
+
+    delivery: as it is to be sent in this step.
+    """
+
+    delivery: Delivery
+    step: int = 0
+
+    @property
+    def id(self) -> UUID:
+        """The fact's: the same for every copy of the message."""
+        return event_id(self.delivery.id, 0, 0, f"accepted{self.step or ''}")
+
+
+Fact = Event | Accepted
+
+
+def read_fact(
+    exchange: str,
+    routing_key: str,
+    body: bytes,
+    headers: Mapping[str, Any],
+    *,
+    message_id: str | None,
+    heard_at: datetime,
+) -> Fact:
+    """The fact that a message tells.
+
+    headers: as they came, those of the broker among them; heard_at: when it came. Raises
+    UndecodableError, too of an event that only a newer gateway knows.
+    """
+    if exchange == EVENTS:
+        return Event.decode(body)
+    if exchange == DEAD:
+        return dead_letter_fact(
+            body, headers, message_id=message_id, routing_key=routing_key, heard_at=heard_at
+        )
+    if exchange == NOTIFICATIONS:
+        progress = Progress.from_headers(headers)
+        return Accepted(target(Delivery.decode(body), progress), progress.step)
+    raise UndecodableError(f"the exchange {exchange!r} tells no facts")
