@@ -1,12 +1,14 @@
 """`python -m tests.benchmarks ORDER`: what `./gateway bench` runs, its order as JSON."""
 
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pika.exceptions import AMQPError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -45,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         report = measure(order)
         _tell(order, report)
-    except GatewayError as error:
+    except (GatewayError, AMQPError, subprocess.TimeoutExpired) as error:
         print(f"gateway: {error}", file=sys.stderr)
         if order.as_json:
             print(json_text({"error": str(error)}))

@@ -12,7 +12,7 @@ from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig.bench import OURS, Bench, Plan, Process, free_port
 from tests.benchmarks.rig.queues import await_consumer
 from tests.benchmarks.rig.usage import memory_mb
-from tests.benchmarks.senders import queue_of
+from tests.benchmarks.workers import queue_of
 from tests.support.queues import amqp_channel
 
 NAME = "memory"

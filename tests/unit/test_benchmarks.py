@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from admin.bench import Name, Order
+from admin.cli import app
 from common.channels import Channel
 from common.envelope import Delivery
+from common.errors import GatewayError
 from deploy.local.stack import checkout
 from tests.benchmarks import ingress
 from tests.benchmarks.__main__ import BENCHMARKS
@@ -208,3 +211,25 @@ def test_deliveries_that_fill_a_queue_differ_in_id_and_recipient() -> None:
     assert len({one.id for one in made}) == 3
     assert all(a.notification_id != b.notification_id for a, b in pairwise(made))
     assert all(one.id == f"{one.notification_id}-1" for one in made)
+
+
+def test_command_hands_its_order_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _, words: handed.append(words))
+    monkeypatch.chdir(checkout())
+    words = ["bench", "vk", "latency", "--rounds", "2", "--waiting", "5000", "--json", "--plot"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    [command] = handed
+    assert command[1:3] == ["-m", "tests.benchmarks"]
+    assert Order.model_validate_json(command[3]) == Order(
+        names=(Name.VK, Name.LATENCY), rounds=2, waiting=5000, as_json=True, plots=True
+    )
+
+
+def test_command_without_a_checkout_says_where_to_run_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("admin.bench.checkout", lambda: tmp_path)
+    done = CliRunner().invoke(app, ["bench"])
+    assert isinstance(done.exception, GatewayError)
+    assert "run ./gateway bench there" in str(done.exception)
