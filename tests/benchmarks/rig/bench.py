@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from common.errors import GatewayError
 from deploy.local.guard import end_guarded, start_guarded
 from deploy.local.node import Node, free_port
 from deploy.local.stack import checkout, plain_environment
-from tests.benchmarks.usage import cpu_s, tree
+from tests.benchmarks.rig.usage import cpu_s, tree
 
 __all__ = ["Bench", "BenchError", "Plan", "Process", "free_port", "wait_for"]
 
-PEERS = Path(__file__).parent / "peers"
+PEERS = Path(__file__).parents[1] / "peers"
 OURS = (sys.executable, "-P", "-m")
 
 
@@ -71,19 +71,19 @@ class Process:
 
 
 class Bench:
-    """The broker and the directory of one run; what it starts ends when the block is left."""
+    """The broker and the directory of one run, and the peers' interpreter, if there is one."""
 
-    def __init__(self, directory: Path, peers_python: Path | None) -> None:
+    def __init__(self, directory: Path, peers_python: Path | None, node: Node) -> None:
         self.directory = directory
+        self.node = node
         self._peers_python = peers_python
-        self._stack = ExitStack()
 
-    def __enter__(self) -> "Bench":
-        self.node = self._stack.enter_context(Node.create(self.directory / "broker"))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    @classmethod
+    @contextmanager
+    def started(cls, directory: Path, peers_python: Path | None) -> Iterator["Bench"]:
+        """One with a broker of its own."""
+        with Node.create(directory / "broker") as node:
+            yield cls(directory, peers_python, node)
 
     @property
     def has_peers(self) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 from broker_topology.management import get
 from deploy.local.node import Node
 from deploy.local.stack import checkout
-from tests.benchmarks.load import has_wrk
-from tests.benchmarks.sinks import find_smtp_sink
+from tests.benchmarks.rig.load import has_wrk
+from tests.benchmarks.rig.sinks import find_smtp_sink
 
-REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
 SHOWN = (
     *("aio-pika", "aiosmtplib", "celery", "fastapi", "faststream", "uvicorn"),
     *("python-telegram-bot", "vk-api"),

@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 from deploy.local.stack import checkout, plain_environment
-from tests.benchmarks.bench import BenchError
-from tests.benchmarks.figures import Report
-from tests.benchmarks.machine import bench_directory, peers_python
-from tests.benchmarks.page import with_report
+from tests.benchmarks.reports.figures import Report
+from tests.benchmarks.reports.machine import bench_directory, peers_python
+from tests.benchmarks.reports.page import with_report
+from tests.benchmarks.rig.bench import BenchError
 
 DOCS = checkout() / "docs" / "performance.md"
 DOCS_DIRECTORY = DOCS.with_suffix("")
@@ -49,7 +49,7 @@ def _draw(report_file: Path, directory: Path) -> None:
     if python is None:
         raise BenchError("plots need matplotlib, which ./gateway bench installs for itself")
     done = subprocess.run(
-        [str(python), "-m", "tests.benchmarks.plots", str(report_file), str(directory)],
+        [str(python), "-m", "tests.benchmarks.reports.plots", str(report_file), str(directory)],
         cwd=checkout(),
         env=plain_environment(),
         capture_output=True,

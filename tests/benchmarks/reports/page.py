@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.benchmarks.figures import Benchmark, Report
-from tests.benchmarks.tables import GOAL_HEADER, goal_rows, header, rows
+from tests.benchmarks.reports.figures import Benchmark, Report
+from tests.benchmarks.reports.tables import GOAL_HEADER, goal_rows, header, rows
 
 BEGIN = "<!-- What follows is written by ./gateway bench --plot -->"
 END = "<!-- What is above was written by ./gateway bench --plot -->"
@@ -31,7 +31,8 @@ def render(report: Report) -> str:
 
 def _section(benchmark: Benchmark) -> Iterator[str]:
     title = benchmark.title[0].upper() + benchmark.title[1:]
-    yield f"## {benchmark.name.replace('-', ' ').capitalize()}"
+    name = benchmark.name.replace("-", " ")
+    yield f"## {name.upper() if name == 'vk' else name.capitalize()}"
     yield f"{title}."
     yield from _table(header(benchmark), rows(benchmark))
     yield from (f"{note[0].upper()}{note[1:]}." for note in benchmark.notes)
@@ -39,6 +40,6 @@ def _section(benchmark: Benchmark) -> Iterator[str]:
 
 
 def _table(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
-    ruler = ["---", *["---:"] * (len(names) - 1)]
+    ruler = ["---", *("---:" if name else "---" for name in names[1:])]
     lines = [names, ruler, *cells]
     yield "\n".join(f"| {' | '.join(line)} |" for line in lines)

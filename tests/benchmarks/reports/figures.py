@@ -13,6 +13,7 @@ MEASURES: Final = {
     "p99_ms": "p99, ms",
     "cpu_ms": "CPU each, ms",
     "memory_mb": "peak memory, MB",
+    "pss_mb": "PSS, MB",
     "rss_mb": "RSS, MB",
 }
 """Measure → how a table names it."""
@@ -29,6 +30,8 @@ class Round(BaseModel):
     cpu_ms: float | None = None
     memory_mb: float | None = None
     """Peak, PSS, of the whole tree of processes."""
+    pss_mb: float | None = None
+    """At one moment, what processes share counted once; `rss_mb` counts it for each."""
     rss_mb: float | None = None
 
     @property

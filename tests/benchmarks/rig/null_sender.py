@@ -1,4 +1,4 @@
-"""A whole sender process whose provider answers at once: `python -m tests.benchmarks.null_sender`.
+"""A whole sender whose provider answers at once: `python -m tests.benchmarks.rig.null_sender`.
 
 Settings, event loop and lanes are those of `gateway sender telegram`.
 """
@@ -8,18 +8,18 @@ from unittest.mock import patch
 
 from common.channels import Channel
 from common.envelope import Delivery
-from common.settings import Settings
+from common.settings import Rate, Settings
 from senders import process
 from senders.__main__ import main
 from senders.outcome import Outcome, Sent
-from senders.provider import Limits
+from senders.provider import Limits, Provider
 
 
 class NullProvider:
     """Says `Sent` without a pause."""
 
     name = Channel.TELEGRAM
-    rate = None
+    rate: Rate | None = None
     repeat_safe_s: float | None = None
 
     def transmitter(self) -> "NullProvider":
@@ -35,7 +35,7 @@ class NullProvider:
         pass
 
 
-def _make(name: str, settings: Settings) -> NullProvider:
+def _make(name: str, settings: Settings) -> Provider:
     return NullProvider()
 
 

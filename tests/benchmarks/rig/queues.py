@@ -9,7 +9,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from broker_topology.management import get
 from deploy.local.node import Node
-from tests.benchmarks.bench import BenchError, Process
+from tests.benchmarks.rig.bench import BenchError, Process
 
 LOOK_EVERY_S = 0.02
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks import deep, ingress, senders
-from tests.benchmarks.figures import Report, ratio
+from tests.benchmarks import deep, ingress, senders, workers
+from tests.benchmarks.reports.figures import Report, ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Goal:
     least: float | None = None
     most: float | None = None
     of: str = "gateway"
+    obstacle: str = ""
+    """What stands in the way, where it is not reached."""
 
     @property
     def bound(self) -> str:
@@ -36,8 +38,8 @@ GOALS: Final = (
     Goal("ingress", "p99_ms", "p99 beside FastAPI + aio-pika", ingress.AIO_PIKA, most=1),
     Goal("sender", "cpu_ms", "CPU of a delivery without a provider, ms", most=0.35),
     Goal("sender", "rate", "deliveries per second of a process", least=3000),
-    Goal("email", "rate", "emails beside the FastStream worker", senders.FASTSTREAM, least=1.1),
-    Goal("email", "per_cpu_s", "emails per core beside Celery", senders.CELERY, least=3),
+    Goal("email", "rate", "emails beside the FastStream worker", workers.FASTSTREAM, least=1.1),
+    Goal("email", "per_cpu_s", "emails per core beside Celery", workers.CELERY, least=3),
     Goal("telegram", "rate", "messages beside python-telegram-bot alone", senders.BOT, least=0.8),
     Goal("vk", "rate", "messages beside vk_api alone", senders.VK_API, least=0.8),
     Goal("latency", "p99_ms", "p99 from POST to acceptance, ms", most=25),

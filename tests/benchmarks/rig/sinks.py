@@ -1,4 +1,4 @@
-"""Providers that take everything at once: `python -m tests.benchmarks.sinks smtp|http PORT`.
+"""Providers that take everything at once: `python -m tests.benchmarks.rig.sinks smtp|http PORT`.
 
 They cost as little as Python allows, so that what is measured is whoever sends to them.
 """
@@ -15,7 +15,7 @@ from typing import cast
 
 import uvloop
 
-from tests.benchmarks.bench import OURS, Bench
+from tests.benchmarks.rig.bench import OURS, Bench
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _RECIPIENT = re.compile(r"(?i)RCPT TO:<([^>]*)>")
@@ -105,7 +105,7 @@ def find_smtp_sink() -> str | None:
 def run_smtp_sink(bench: Bench, port: int) -> Iterator[str]:
     """Postfix's smtp-sink or ours on a port of 127.0.0.1; yields its name."""
     postfix = find_smtp_sink()
-    ours = [*OURS, "tests.benchmarks.sinks", "smtp", str(port)]
+    ours = [*OURS, "tests.benchmarks.rig.sinks", "smtp", str(port)]
     as_nobody = ["-u", "nobody"] if os.getuid() == 0 else []  # it refuses to run as root
     command = [postfix, *as_nobody, f"127.0.0.1:{port}", "100"] if postfix else ours
     with bench.running("SMTP sink", command, port=port):

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.bench import BenchError
-from tests.benchmarks.figures import percentile
+from tests.benchmarks.reports.figures import percentile
+from tests.benchmarks.rig.bench import BenchError
 
 CONNECTIONS = 32
 PATH = "/v1/notifications"
@@ -55,7 +55,7 @@ def post_for(seconds: float, port: int, directory: Path, body: str = BODY) -> An
     """POST one email over kept connections. Raises BenchError at any answer but 2xx."""
     if has_wrk():
         return _wrk(seconds, port, directory, body)
-    return asyncio.run(_own(seconds, port, body))
+    return asyncio.run(post_with_own_client(seconds, port, body))
 
 
 def _wrk(seconds: float, port: int, directory: Path, body: str) -> Answered:
@@ -103,7 +103,8 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     await reader.readexactly(length)
 
 
-async def _own(seconds: float, port: int, body: str) -> Answered:
+async def post_with_own_client(seconds: float, port: int, body: str) -> Answered:
+    """What wrk does, at more of the machine's cost. Raises BenchError."""
     request = request_bytes(body.encode())
     ends_at = time.perf_counter() + seconds
     took: list[float] = []

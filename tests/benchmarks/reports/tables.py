@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from tests.benchmarks.figures import MEASURES, Benchmark, Report, Spread
-from tests.benchmarks.goals import judge
+from tests.benchmarks.reports.figures import MEASURES, Benchmark, Report, Spread
+from tests.benchmarks.reports.goals import Verdict, judge
 
 
 def tables(report: Report) -> Iterator[Table]:
@@ -13,9 +13,10 @@ def tables(report: Report) -> Iterator[Table]:
     for benchmark in report.benchmarks:
         table = Table(title=f"{benchmark.name}: {benchmark.title}", title_justify="left")
         for name in header(benchmark):
-            table.add_column(name, justify="left" if name == "" else "right")
+            table.add_column(name, justify="left" if name == "" else "right", no_wrap=name != "")
         for row in rows(benchmark):
-            table.add_row(*row)
+            # The range below its median: six columns then fit a terminal.
+            table.add_row(*(text.replace(" (", "\n(") for text in row))
         yield table
     verdicts = goal_rows(report)
     if verdicts:
@@ -48,10 +49,16 @@ def goal_rows(report: Report) -> list[list[str]]:
             f"{one.goal.benchmark}: {one.goal.words}",
             one.goal.bound,
             number(one.value) + (" ×" if one.goal.than else ""),
-            "reached" if one.is_reached else "not reached",
+            _came_to(one),
         ]
         for one in judge(report)
     ]
+
+
+def _came_to(verdict: Verdict) -> str:
+    if verdict.is_reached:
+        return "reached"
+    return ": ".join(filter(None, ["not reached", verdict.goal.obstacle]))
 
 
 def cell(spread: Spread | None) -> str:

@@ -1,4 +1,4 @@
-"""A report as SVG files: `python -m tests.benchmarks.plots REPORT DIRECTORY`.
+"""A report as SVG files: `python -m tests.benchmarks.reports.plots REPORT DIRECTORY`.
 
 Run in the peers' environment, which has matplotlib.
 """
@@ -11,9 +11,9 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot
 
-from tests.benchmarks.figures import MEASURES, Benchmark, Contender, Report
+from tests.benchmarks.reports.figures import MEASURES, Benchmark, Contender, Report
 
-DRAWN = ("rate", "p50_ms", "p99_ms", "cpu_ms", "memory_mb")
+DRAWN = ("rate", "p50_ms", "p99_ms", "cpu_ms", "memory_mb", "pss_mb", "rss_mb")
 OURS, THEIRS = "#2f6f4f", "#9aa5b1"
 
 
