@@ -31,9 +31,15 @@ from deploy.local.stack import checkout
 
 DEMO, UP = "demo", "up"
 _NAMES = {DEMO: "the demo", UP: "`gateway up`"}
-_ADDRESSES = ("amqp_url", "operator_amqp_url", "management_url", "api_host", "api_port")
+_ADDRESSES = (
+    *("amqp_url", "management_url"),
+    *("api_host", "api_port", "console_host", "console_port"),
+)
 # What belongs together: parts of it from two gateways would show one's secret to the other.
-_ANNOUNCED = (*_ADDRESSES, "amqp_ca_file", "amqp_cert_file", "amqp_key_file", "api_key")
+_ANNOUNCED = (
+    *_ADDRESSES,
+    *("amqp_ca_file", "amqp_cert_file", "amqp_key_file", "api_key", "console_key"),
+)
 
 EnvFile = Annotated[
     Path | None,
@@ -153,13 +159,12 @@ def place_here(
     env_file: Path | None = None,
     management_url: str | None = None,
     *,
-    as_operator: bool = False,
     is_asked: bool = True,
 ) -> Place:
     """The broker that a command works on: that of the URL, or of `settings_here`.
 
-    as_operator: with the operator's URL, if there is one; is_asked: whether the broker has to
-    answer. Raises SettingsError, ArgumentError, and NothingHereError.
+    is_asked: whether the broker has to answer. Raises SettingsError, ArgumentError, and
+    NothingHereError.
     """
     if url and (fault := urls_fault(url)):
         raise ArgumentError(f"--url {mask_url(url)} {fault}.")
@@ -173,7 +178,7 @@ def place_here(
         expect_broker(settings)
     return Place(
         settings,
-        settings.operator_url if as_operator else settings.broker_url,
+        settings.broker_url,
         management_url or settings.management_api,
     )
 
@@ -246,8 +251,8 @@ def _may_be_locked(file: Path) -> bool:
 
 def _fits(name: str, own: Settings, running: Settings) -> bool:
     """Whether an address that the own settings name may be that of a running gateway."""
-    is_any_port = name == "api_port" and own.api_port == 0
-    return is_any_port or getattr(own, name) == getattr(running, name)
+    is_any_port: bool = name in ("api_port", "console_port") and getattr(own, name) == 0
+    return is_any_port or bool(getattr(own, name) == getattr(running, name))
 
 
 def _together(running: Settings, own: Settings) -> Settings:
@@ -276,7 +281,7 @@ def _read(file: Path) -> Settings:
 
 def expect_broker(settings: Settings) -> None:
     """Raise NothingHereError when nobody has named a broker, and none is where it usually is."""
-    if {"amqp_url", "operator_amqp_url"} & settings.model_fields_set:
+    if "amqp_url" in settings.model_fields_set:
         return
     parts = urlsplit(split_urls(settings.amqp_url.get_secret_value())[0])
     address = (parts.hostname or "127.0.0.1", parts.port or 5672)

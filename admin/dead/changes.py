@@ -68,7 +68,7 @@ def requeue_command(
     wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
     expect_choice(wanted, everything)
     pace = checked_rate(rate)
-    target = place_here(url, env_file, as_operator=True).url
+    target = place_here(url, env_file).url
     address = new_address(target, ids, redirect) if redirect is not None else None
     planned = None
     if dry_run or not (yes or len(wanted.ids) == 1):
@@ -130,7 +130,7 @@ def discard_command(
     """
     wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
     expect_choice(wanted, everything)
-    place = place_here(url, env_file, as_operator=True)
+    place = place_here(url, env_file)
     target = place.url
     kept_in = file or archive.new_file(place.settings.state_directory, utc_now())
     planned = None
@@ -180,7 +180,7 @@ def import_command(
     --dry-run {would_import, …, queues: {name: count}}; interrupted {imported, interrupted}, exit
     code 130.
     """
-    target = place_here(url, env_file, as_operator=True).url
+    target = place_here(url, env_file).url
     planned = None
     if dry_run or not yes:
         with reading():

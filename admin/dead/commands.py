@@ -68,7 +68,7 @@ def list_command(
     wanted = selection(None, channel or channel_option, fail_class, code, since, until, tag, to)
     if ids_only and (as_json or grouped):
         raise ArgumentError("--ids goes neither with --json nor with --group.")
-    place = place_here(url, env_file, as_operator=True)
+    place = place_here(url, env_file)
     with reading(), closing(walk.iterate(place.url, wanted)) as found:
         if grouped:
             view.print_groups(found, limit, as_json)
@@ -90,7 +90,7 @@ def show_command(
     env_file: EnvFile = None,
 ) -> None:
     """Show one dead letter: its failure in full, its history and headers. Changes nothing."""
-    place = place_here(url, env_file, as_operator=True)
+    place = place_here(url, env_file)
     with reading():
         specimen = walk.find(place.url, letter_id)
         if as_json:
@@ -114,7 +114,7 @@ def export_command(
 ) -> None:
     """Write dead letters, contents and recipients included, as lines of JSON. Changes nothing."""
     wanted = selection(None, channel, fail_class, code, since, until, tag, to)
-    place = place_here(url, env_file, as_operator=True)
+    place = place_here(url, env_file)
     goal = "standard output" if str(file) == "-" else str(file)
     with progress("written", None, f" to {goal}") as advance:
         if str(file) == "-":

@@ -11,8 +11,8 @@ from broker_topology.topology import UNROUTED
 from common.channels import CHANNELS
 from common.envelope import utc_now
 from common.errors import ArgumentError
+from common.recipients import parse_recipient
 from common.settings import Rate, parse_rate
-from gateway_api.notifications.recipients import parse_recipient
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Only these letters.")]
