@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import math
 import os
 import signal
@@ -73,8 +74,15 @@ def _config(settings: Settings) -> uvicorn.Config:
 
 
 def _run(server: uvicorn.Server, sockets: Sequence[socket.socket]) -> None:
+    _leave_what_stays_to_itself()
     with _stopping(server):
         server.run(list(sockets))
+
+
+def _leave_what_stays_to_itself() -> None:
+    """Keep code and application out of the garbage collector's full rounds: 0.15 s each."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextlib.contextmanager
