@@ -13,7 +13,7 @@ from tests.containers.stack import (
     shell,
 )
 from tests.support.deployments import DEPLOY
-from tests.support.running import until
+from tests.support.polling import until
 
 
 def test_every_service_becomes_healthy(stack: Stack) -> None:
