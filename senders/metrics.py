@@ -16,10 +16,10 @@ from common.channels import Channel, Priority
 from common.envelope import Delivery, Progress
 from common.watching import metrics, tracing
 from common.watching.status_server import OK
-from senders.events import Events
 from senders.limits.limiter import Limiter, Pause
 from senders.limits.table import Shut
 from senders.outcome import Outcome, Scope
+from senders.publications import Events
 from senders.retry import FailClass
 
 MOST_PAUSES: Final = 50  # shown

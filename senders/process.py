@@ -14,13 +14,13 @@ from common.settings import Settings
 from common.tls import check_tls_files
 from common.watching.status_server import StatusServer
 from senders.alarm import AlarmGate
-from senders.events import Events
 from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
 from senders.limits.turnstile import Turnstile
 from senders.memory import Memory
 from senders.metrics import observe_sender, readiness
 from senders.provider import Provider
+from senders.publications import Events
 from senders.retry import Policy
 from senders.runtime import Pipeline, Shared
 

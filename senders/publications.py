@@ -1,21 +1,32 @@
-"""What a sender publishes about a delivery: parked copies, dead letters, events; pure data."""
+"""What a sender publishes about a delivery: copies, dead letters, events; and telling those."""
 
-from collections.abc import Mapping
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, retry_key
 from common.broker.consumer import Received, clean_headers
+from common.broker.errors import Forbidden, Nacked, PublishError, Returned
+from common.broker.publisher import Publisher
 from common.envelope import PROGRESS_PREFIX, Delivery, Event, EventType, Progress, epoch_ms
 from common.facts import OUR_HOST, make_event
 from common.failure import Failure
+from common.logs import get_logger
+from common.watching import metrics
 from senders.outcome import Attempt, Outcome, Sent
 from senders.retry import FailClass
 
-FAIL_CODE_CHARS = 200
-FAIL_MESSAGE_CHARS = 2000
+log = get_logger(__name__)
+
+FAIL_CODE_CHARS: Final = 200
+FAIL_MESSAGE_CHARS: Final = 2000
+NACKS: Final = 5  # some queue that listens is full, or has lost its majority for a moment
+TRY_AGAIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +140,61 @@ def due_after(progress: Progress, delay_s: float, now: datetime) -> Progress:
     """The progress of a delivery that may not be tried for another `delay_s` seconds."""
     moment = now + timedelta(seconds=delay_s)
     return replace(progress, not_before_ms=epoch_ms(moment) + 1)
+
+
+class Events:
+    """Publishes facts. That nobody can be told of a delivery is said loudly, and stops none.
+
+    fault: why facts get lost at the moment, None while they are told.
+    """
+
+    def __init__(self, publisher: Publisher, clock: Callable[[], float] = time.monotonic) -> None:
+        self._publisher = publisher
+        self._clock = clock
+        self._try_again_at = 0.0
+        self.fault: str | None = None
+
+    async def tell(self, fact: Publication) -> None:
+        """Publish a fact and return after its confirm, or at once while they are refused.
+
+        A broker that is away or has an alarm is waited for.
+        """
+        if self.fault is not None and self._clock() < self._try_again_at:
+            metrics.EVENTS_LOST.inc()
+            return
+        nacks = 0
+        while True:
+            try:
+                await self._publisher.publish(
+                    fact.exchange,
+                    fact.routing_key,
+                    fact.body,
+                    message_id=fact.message_id,
+                    headers=fact.headers,
+                    mandatory=fact.mandatory,
+                )
+            except PublishError as error:
+                metrics.PUBLISH_FAILURES.labels(metrics.kind_of(type(error))).inc()
+                nacks += isinstance(error, Nacked)
+                if isinstance(error, Returned | Forbidden) or nacks >= NACKS:
+                    self._lose(error)
+                    return
+                await asyncio.sleep(random.uniform(0.2, 1.0))
+            else:
+                self._recover()
+                return
+
+    def _lose(self, error: PublishError) -> None:
+        metrics.EVENTS_LOST.inc()
+        self._try_again_at = self._clock() + TRY_AGAIN_S
+        if self.fault is None:
+            log.error("events are lost", detail=str(error), remedy="gateway topology check")
+        self.fault = f"{error}: what becomes of deliveries is not told; run gateway topology check"
+
+    def _recover(self) -> None:
+        if self.fault is not None:
+            log.info("events are told again")
+            self.fault = None
 
 
 def _onward(received: Received, progress: Progress) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from common.channels import Priority
 from common.envelope import Delivery, Progress, epoch_ms, target, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
-from senders.events import Events
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.turns import Turns
 from senders.memory import Memory
@@ -35,6 +34,7 @@ from senders.outcome import (
     Unknown,
 )
 from senders.provider import Limits, Provider, Transmitter
+from senders.publications import Events
 from senders.retry import (
     REPEAT_IS_UNSAFE,
     Decision,

@@ -20,11 +20,10 @@ from common.facts import failed, read_subject
 from common.logs import get_logger
 from common.watching import metrics
 from senders import publications as publish
-from senders.events import Events
 from senders.memory import Memory
 from senders.metrics import ParkReason
 from senders.outcome import Attempt, Outcome, Transient
-from senders.publications import Publication
+from senders.publications import Events, Publication
 from senders.retry import FailClass, Park
 
 log = get_logger(__name__)

@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, and where each vendor's library may be used."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,9 @@ LIVES_IN = {
 
 
 MOST_FILES = 14
+MOST_FILES_OF_A_FLOW = 8
+COMPOSING = ("senders/process.py",)  # gives each lane its pipeline
+FOUND_BY_NAME = {"senders/email/provider.py"}  # there, of the channel it is told
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -124,3 +128,21 @@ def test_declared_channel_queues_are_the_consumed_ones() -> None:
     }
     assert consumed == declared
     assert len(declared) == len(Channel) * len(Priority)
+
+
+def test_each_flow_is_followed_in_eight_files_that_lead_to_each_other() -> None:
+    document = (ROOT / "docs" / "architecture.md").read_text()
+    table = document.split("| flow | files |")[1].split("\n\n")[0]
+    flows = [re.findall(r"`([\w/]+\.py)`", line) for line in table.splitlines()[2:]]
+    assert len(flows) == 3
+    for flow in flows:
+        assert 1 < len(flow) <= MOST_FILES_OF_A_FLOW
+        known = {module for file in (*flow, *COMPOSING) for module in imports(ROOT / file)}
+        lost = {file for file in flow[1:] if not any(leads_to(module, file) for module in known)}
+        assert lost <= FOUND_BY_NAME
+
+
+def leads_to(module: str, file: str) -> bool:
+    """Whether an import is of something in this file."""
+    name = file.removesuffix(".py").replace("/", ".")
+    return module == name or module.startswith(f"{name}.")

@@ -7,11 +7,11 @@ import pytest
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.watching.status_server import OK
-from senders.events import Events
 from senders.limits.limiter import Claim, Limiter
 from senders.metrics import readiness
 from senders.outcome import Misconfigured, Outcome, Scope, Throttled, Transient
 from senders.provider import Limits
+from senders.publications import Events
 from tests.unit.senders.test_limits import HOUR_S, Clock
 
 

@@ -10,10 +10,9 @@ from common.broker.consumer import Received
 from common.broker.publisher import Publisher
 from common.envelope import Event, Progress, utc_now
 from common.watching import metrics
-from senders.events import Events
 from senders.memory import Memory
 from senders.outcome import Attempt, Outcome, Sent, Throttled, Transient
-from senders.publications import Publication
+from senders.publications import Events, Publication
 from senders.retry import Park
 from senders.settlement import Case, Settlement
 from tests.support.queues import make_delivery
