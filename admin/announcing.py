@@ -21,9 +21,15 @@ from deploy.local.stack import checkout
 
 DEMO, UP = "demo", "up"
 NAMES = {DEMO: "the demo", UP: "`gateway up`"}
-ADDRESSES = ("amqp_url", "operator_amqp_url", "management_url", "api_host", "api_port")
+ADDRESSES = (
+    *("amqp_url", "management_url"),
+    *("api_host", "api_port", "console_host", "console_port"),
+)
 # What belongs together: parts of it from two gateways would show one's secret to the other.
-ANNOUNCED = (*ADDRESSES, "amqp_ca_file", "amqp_cert_file", "amqp_key_file", "api_key")
+ANNOUNCED = (
+    *ADDRESSES,
+    *("amqp_ca_file", "amqp_cert_file", "amqp_key_file", "api_key", "console_key"),
+)
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,17 @@ def api_url(settings: Settings) -> str:
             "GATEWAY_API_PORT is 0, a free port that nobody else knows: name the API's address "
             "with --api, or set a port"
         )
-    host = _ANY_ADDRESS.get(settings.api_host, settings.api_host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api_port}"
+    return _address(settings.api_host, settings.api_port)
+
+
+def console_url(settings: Settings) -> str:
+    """Where the console of these settings is reached from this machine, if its port is not 0."""
+    return _address(settings.console_host, settings.console_port)
+
+
+def _address(host: str, port: int) -> str:
+    host = _ANY_ADDRESS.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def check_api_url(text: str) -> str:

@@ -88,13 +88,12 @@ def place_here(
     env_file: Path | None = None,
     management_url: str | None = None,
     *,
-    as_operator: bool = False,
     is_asked: bool = True,
 ) -> Place:
     """The broker that a command works on: that of the URL, or of `settings_here`.
 
-    as_operator: with the operator's URL, if there is one; is_asked: whether the broker has to
-    answer. Raises SettingsError, ArgumentError, and NothingHereError.
+    is_asked: whether the broker has to answer. Raises SettingsError, ArgumentError, and
+    NothingHereError.
     """
     if url and (fault := urls_fault(url)):
         raise ArgumentError(f"--url {mask_url(url)} {fault}.")
@@ -108,7 +107,7 @@ def place_here(
         expect_broker(settings)
     return Place(
         settings,
-        settings.operator_url if as_operator else settings.broker_url,
+        settings.broker_url,
         management_url or settings.management_api,
     )
 
@@ -125,8 +124,8 @@ def check_management(given: str) -> None:
 
 def _fits(name: str, own: Settings, running: Settings) -> bool:
     """Whether an address that the own settings name may be that of a running gateway."""
-    is_any_port = name == "api_port" and own.api_port == 0
-    return is_any_port or getattr(own, name) == getattr(running, name)
+    is_any_port: bool = name in ("api_port", "console_port") and getattr(own, name) == 0
+    return is_any_port or bool(getattr(own, name) == getattr(running, name))
 
 
 def _together(running: Settings, own: Settings) -> Settings:
@@ -155,7 +154,7 @@ def _read(file: Path) -> Settings:
 
 def expect_broker(settings: Settings) -> None:
     """Raise NothingHereError when nobody has named a broker, and none is where it usually is."""
-    if {"amqp_url", "operator_amqp_url"} & settings.model_fields_set:
+    if "amqp_url" in settings.model_fields_set:
         return
     parts = urlsplit(split_urls(settings.amqp_url.get_secret_value())[0])
     address = (parts.hostname or "127.0.0.1", parts.port or 5672)

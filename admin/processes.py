@@ -1,4 +1,4 @@
-"""`gateway api`, `sender`, `sandbox`: one process in the foreground, as units and containers do.
+"""`gateway api`, `console`, `sender`, `sandbox`: one process in the foreground, as units do.
 
 Each imports its code only when it runs: an email sender holds no web framework in memory.
 """
@@ -22,6 +22,13 @@ def api(
     from gateway_api.__main__ import main
 
     raise typer.Exit(main(workers))
+
+
+def console() -> None:
+    """Run the operators' HTTP in the foreground, on an inner port; needs nothing but settings."""
+    from console.__main__ import main
+
+    raise typer.Exit(main())
 
 
 def sender(channel: Annotated[Channel, typer.Argument(help="What it sends.")]) -> None:

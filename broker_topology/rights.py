@@ -1,20 +1,32 @@
 """Who may do what on the broker, as pure data: one user per service, each with what it needs.
 
 A name's absence is the point: a sender that was broken into can neither read another channel's
-messages nor declare or delete a queue, and the API cannot read deliveries at all.
+messages nor declare or delete a queue, the API cannot read deliveries at all, and the console reads
+nothing but dead letters.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from broker_topology.topology import DEAD, EVENTS, LIVE, NOTIFICATIONS, RETRY, queue_name
+from broker_topology.topology import (
+    DEAD,
+    DUE,
+    EVENTS,
+    LIVE,
+    NOTIFICATIONS,
+    RETRY,
+    UNROUTED,
+    dead_queue,
+    queue_name,
+)
 from common.channels import CHANNELS, PRIORITIES
 
 NOTHING = "^$"
 EVERYTHING = ".*"
 
 API = "api"
+CONSOLE = "console"
 OPERATOR = "operator"
 
 
@@ -55,15 +67,24 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         write=rf"^({NOTIFICATIONS}|{EVENTS}|{queues}|{live}\..*)$",
         read=rf"^{live}",
     )
+    dead = "|".join(map(re.escape, (*(dead_queue(channel) for channel in channels), UNROUTED)))
+    console = Rights(
+        CONSOLE,
+        "gateway console",
+        # The locks on queues of dead letters, which go with its connections.
+        configure=rf"^lock\.({dead})$",
+        write=rf"^({DUE}|{EVENTS}|{queues})$",
+        read=f"^({dead})$",
+    )
     operator = Rights(
         OPERATOR,
-        "gateway topology, the management page",
+        "gateway topology, gateway dead, the management page",
         configure=EVERYTHING,
         write=EVERYTHING,
         read=EVERYTHING,
         tags=("monitoring",),
     )
-    return (api, *(_sender(channel) for channel in channels), operator)
+    return (api, *(_sender(channel) for channel in channels), console, operator)
 
 
 def _queues(*channels: str) -> str:

@@ -1,7 +1,7 @@
 """`python -m deploy.healthcheck`: exit code 0 when the process in this container answers.
 
-One image serves every process, and a container runs one: the API answers on its port, a sender on
-that of its metrics. Only the standard library, because it runs every few seconds.
+One image serves every process, and a container runs one: API and console answer on their ports, a
+sender on that of its metrics. Only the standard library, because it runs every few seconds.
 """
 
 import os
@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException
 
-PORTS = {"GATEWAY_API_PORT": 8080, "GATEWAY_METRICS_PORT": 9464}
-TIMEOUT_S = 2.0
+PORTS = {"GATEWAY_API_PORT": 8080, "GATEWAY_CONSOLE_PORT": 8090, "GATEWAY_METRICS_PORT": 9464}
+TIMEOUT_S = 1.5
 
 
 def is_healthy(ports: Iterable[int]) -> bool:

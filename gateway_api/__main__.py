@@ -24,7 +24,7 @@ def _run(settings: Settings, workers: int) -> None:
     else:
         from gateway_api.server import serve
 
-        serve(settings, listen(settings.api_host, settings.api_port))
+        serve(settings, listen(settings))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.http.problems import Problem
+from common.http.problems import Problem, fault
 
 Endpoint = Callable[[Scope, Receive], Awaitable[Response]]
 """Gives the answer to a request, or raises Problem."""
@@ -41,8 +41,3 @@ class Fork:
             scope["type"] == "http" and scope["path"] == self._path and scope["method"] == "POST"
         )
         await (self._direct if is_direct else self._framework)(scope, receive, send)
-
-
-def fault() -> Problem:
-    """What is answered when the gateway itself has failed; the log says how."""
-    return Problem("internal_error", "the gateway could not handle this request")

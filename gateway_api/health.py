@@ -1,4 +1,4 @@
-"""`GET /healthz` (the process lives) and `GET /readyz` (it can accept notifications)."""
+"""`GET /readyz`: whether it can accept notifications."""
 
 from pydantic_core import to_json
 from starlette.requests import Request
@@ -15,10 +15,6 @@ class Health:
     def __init__(self, broker: Broker, topology: TopologyWatch) -> None:
         self._broker = broker
         self._topology = topology
-
-    async def live(self, request: Request) -> Response:
-        """The process lives and its event loop turns."""
-        return Response(b'{"status":"ok"}', media_type="application/json")
 
     async def ready(self, request: Request) -> Response:
         """200 when notifications can be accepted, else 503 saying what is wrong."""

@@ -1,16 +1,13 @@
-"""`GET /metrics`: what the API counts, for Prometheus; like the health paths it needs no key."""
+"""What the API counts, for Prometheus."""
 
 import asyncio
 from collections.abc import Iterator
 from typing import Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from common.broker.connection import Broker
 from common.broker.errors import PublishError
 from common.channels import Channel, Priority
-from common.http.problems import CATALOGUE
+from common.http.catalogue import API, catalogue_of
 from common.watching import metrics
 
 _SHARE_EVERY_S: Final = 0.5
@@ -20,7 +17,7 @@ def observe_api(broker: Broker) -> None:
     """Show the state of this process from now on, and every counter of the API at zero."""
     metrics.announce(metrics.NOTIFICATIONS_ACCEPTED, list(Priority))
     metrics.announce(metrics.DELIVERIES_ACCEPTED, list(Channel), list(Priority))
-    metrics.announce(metrics.REQUESTS_REFUSED, CATALOGUE)
+    metrics.announce(metrics.REQUESTS_REFUSED, catalogue_of(API))
     metrics.announce(metrics.PUBLISH_FAILURES, _publish_failures())
     if not metrics.IS_SHARED:
         metrics.BROKER_CONNECTED.set_function(lambda: float(broker.is_connected))
@@ -31,11 +28,6 @@ async def keep_shared(broker: Broker) -> None:
     while metrics.IS_SHARED:
         metrics.BROKER_CONNECTED.set(float(broker.is_connected))
         await asyncio.sleep(_SHARE_EVERY_S)
-
-
-async def show_metrics(request: Request) -> Response:
-    """Everything in Prometheus' text format."""
-    return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 def _publish_failures() -> Iterator[str]:

@@ -40,7 +40,7 @@ def serve_with_workers(settings: Settings, count: int) -> None:
     worker when that cannot start, having said why, or with 1 when one did not stop in order.
     """
     with _metrics_directory() as directory:
-        shares = listen_shared(settings.api_host, settings.api_port, count)
+        shares = listen_shared(settings, count)
         code = asyncio.run(Workers(settings, shares, directory).run())
     log.info("api stopped")
     if code:

@@ -14,8 +14,8 @@ from broker_topology.topology import UNROUTED
 from common.channels import CHANNELS
 from common.envelope import utc_now
 from common.errors import ArgumentError
+from common.recipients import parse_recipient
 from common.settings import Rate, parse_rate
-from gateway_api.notifications.recipients import parse_recipient
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -105,7 +105,7 @@ class BrokerOptions:
 
     def place(self) -> Place:
         """The broker, as its operator. Raises GatewayError when there is none to work on."""
-        return place_here(self.url, self.env_file, as_operator=True)
+        return place_here(self.url, self.env_file)
 
 
 def checked_rate(text: str | None) -> Rate | None:

@@ -61,9 +61,10 @@ def _recipient(entry: dict[str, Any]) -> str:
     return f"{entry['channel']}:{entry['recipient']}"
 
 
-def places(api: str, inbox: str, management: list[str]) -> Iterator[str]:
+def places(api: str, console: str, inbox: str, management: list[str]) -> Iterator[str]:
     """Where everything is; management: the broker's page, and remarks on it."""
     yield f"API docs  {api}/docs"
+    yield f"Console   {console}/docs"
     yield f"Inbox     {inbox}/"
     first, *more = management
     yield f"RabbitMQ  {first}"

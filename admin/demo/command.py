@@ -44,7 +44,7 @@ from deploy.local.stack import (
 )
 
 DEADLINE_S = 60.0
-API_PORT = 8080
+API_PORT, CONSOLE_PORT = 8080, 8090
 # Shorter than in earnest, where the second try comes after 5 s and the third after 30 s more.
 RETRY_DELAYS = "2s,4s,8s"
 BROKER_PASSWORD = "demo-only"  # noqa: S105  shown on screen; the broker listens on loopback only
@@ -86,14 +86,16 @@ def demo(
             stack.enter_context(alone(directory.with_name("demo.lock"), "a demo of this checkout"))
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(exist_ok=True)
-            console.print("Starting RabbitMQ, the stand-in providers, the API and the senders …")
+            console.print(
+                "Starting RabbitMQ, the stand-in providers, the API, the console and the senders …"
+            )
             broker = stack.enter_context(_broker(directory))
-            api, inbox = stack.enter_context(_gateway(directory, broker))
+            api, console_url, inbox = stack.enter_context(_gateway(directory, broker))
             is_up = True
             board = DemoBoard(EXAMPLES)
             following = stack.enter_context(Following(broker.url, board.note, with_accepted=True))
             _play(console, board, following, api)
-            where = [] if exit_ else [*places(api, inbox, broker.page)]
+            where = [] if exit_ else [*places(api, console_url, inbox, broker.page)]
             print_closing(console, board.failures(), inbox, where)
             if exit_:
                 if not board.is_as_expected:
@@ -167,20 +169,27 @@ def _given_url() -> str | None:
 
 
 @contextmanager
-def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str]]:
-    """Run sandbox, API and senders; yields the addresses of the API and of the inbox."""
-    smtp_port, http_port, api_port = free_port(), port_or_free(INBOX_PORT), port_or_free(API_PORT)
+def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str, str]]:
+    """Run everything; yields the addresses of the API, of the console and of the inbox."""
+    smtp_port, http_port = free_port(), port_or_free(INBOX_PORT)
+    api_port, console_port = port_or_free(API_PORT), port_or_free(CONSOLE_PORT)
     known = sandbox_settings(smtp_port, http_port) | broker.settings
-    known |= {"GATEWAY_API_PORT": str(api_port), "GATEWAY_RETRY_DELAYS": RETRY_DELAYS}
+    known |= {"GATEWAY_API_PORT": str(api_port), "GATEWAY_CONSOLE_PORT": str(console_port)}
+    known |= {"GATEWAY_RETRY_DELAYS": RETRY_DELAYS}
     settings = known | {"GATEWAY_ENV_FILE": os.devnull}
     services = [sandbox_service(smtp_port, http_port), *gateway_services(settings)]
     with Stack(directory, services) as stack:
         api = f"http://127.0.0.1:{api_port}"
+        console = f"http://127.0.0.1:{console_port}"
         inbox = f"http://127.0.0.1:{http_port}"
-        for name, address in (("sandbox", f"{inbox}/inbox.json"), ("api", f"{api}/readyz")):
+        for name, address in (
+            ("sandbox", f"{inbox}/inbox.json"),
+            ("api", f"{api}/readyz"),
+            ("console", f"{console}/readyz"),
+        ):
             await_answer(address, name, stack)
         with announced(DEMO, env_file_of(DEMO), known):
-            yield api, inbox
+            yield api, console, inbox
 
 
 def _play(console: Console, board: DemoBoard, following: Following, api: str) -> None:

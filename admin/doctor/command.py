@@ -12,7 +12,7 @@ from rich.table import Table
 
 from admin.doctor.broker import check_broker
 from admin.doctor.finding import Examination, Finding, State, skipped, wrong
-from admin.doctor.port import check_port
+from admin.doctor.port import PORTS, check_port
 from admin.doctor.providers import check_provider
 from admin.doctor.settings import check_clock, check_disk, check_settings, configured_roles
 from admin.here import (
@@ -24,7 +24,7 @@ from admin.here import (
     settings_here,
 )
 from admin.shown import escaped, json_text
-from broker_topology.rights import API, Rights, rights, sender
+from broker_topology.rights import API, CONSOLE, Rights, rights, sender
 from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
@@ -39,7 +39,8 @@ def doctor(
         list[str] | None,
         typer.Option(
             help="What the settings here are for, as often as needed: "
-            f"{', '.join(_NAMES)}. By default {API} and the sender of each configured channel."
+            f"{', '.join(_NAMES)}. By default {API}, {CONSOLE} and "
+            "the sender of each configured channel."
         ),
     ] = None,
     management_url: ManagementUrl = None,
@@ -85,8 +86,7 @@ def _diagnose(
     clocks = [reading for one in examinations for reading in one.clocks]
     found = [finding for one in examinations for finding in one.findings]
     own = check_settings(settings, wanted, env_file)
-    if API in wanted:
-        own.append(check_port(settings))
+    own += [check_port(one, settings) for one in PORTS if one.role in wanted]
     return [*own, *found, check_clock(clocks), disk]
 
 

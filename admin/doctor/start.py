@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
-from broker_topology.rights import API, sender
+from broker_topology.rights import API, CONSOLE, sender
 from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
@@ -28,12 +28,19 @@ def _checks(settings: Settings) -> dict[str, Callable[[], None]]:
     """Role → what its process does before anything else; its code is loaded only to be asked."""
     return {
         API: partial(_check_api, settings),
+        CONSOLE: partial(_check_console, settings),
         **{sender(one): partial(_check_sender, one, settings) for one in Channel},
     }
 
 
 def _check_api(settings: Settings) -> None:
     from gateway_api.start import check_start
+
+    check_start(settings)
+
+
+def _check_console(settings: Settings) -> None:
+    from console.server import check_start
 
     check_start(settings)
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -23,6 +24,15 @@ from common.channels import FACTS, Channel
 from common.envelope import utc_now
 from common.settings import Settings
 from deploy.local.stack import Service, Stack
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where people look: the API, the console, and the stand-in providers' inbox if it runs."""
+
+    api: str
+    console: str
+    inbox: str | None
 
 
 class UpBoard:
@@ -82,8 +92,7 @@ class UpBoard:
 
 def heading(
     settings: Settings,
-    api: str,
-    inbox: str | None,
+    where: Addresses,
     places: Mapping[Channel, str],
     broker: PrivateBroker | None,
     directory: Path,
@@ -92,7 +101,9 @@ def heading(
     file = env_file_of(UP, directory)
     known_as = shlex.quote(str(file))
     key = f". {known_as}  # the key, for curl" if settings.api_key else "no key, loopback only"
-    yield from _named("API", f"{api}/docs", key)
+    yield from _named("API", f"{where.api}/docs", key)
+    guarded = "with a key of its own" if settings.console_key else "no key, loopback only"
+    yield from _named("Console", f"{where.console}/docs", guarded)
     if file == env_file_of(UP):
         yield from _named("Commands", "in another terminal find this by themselves")
     else:
@@ -114,8 +125,8 @@ def heading(
             variable = f"GATEWAY_{FACTS[channel].credential.upper()}"
             stand_in = Text.assemble(("stand-in", "yellow"), f": {variable} is not set")
             yield from _named(channel, stand_in)
-    if inbox is not None:
-        yield from _named("Inbox", f"{inbox}/", "of the stand-in providers")
+    if where.inbox is not None:
+        yield from _named("Inbox", f"{where.inbox}/", "of the stand-in providers")
     yield from _named("Logs", str(directory / "logs"))
     yield Text()
 

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from admin.announcing import UP, announced, env_file_of, holder_of, texts_of
-from admin.api_client import api_url
+from admin.api_client import api_url, console_url
 from admin.doctor.settings import configured_channels, configured_roles, settings_faults
 from admin.live.following import Following
 from admin.live.screen import Guarded, fold, is_painted
@@ -27,7 +27,7 @@ from admin.one_machine import (
     expect_mendable,
     port_or_free,
 )
-from admin.up.board import UpBoard, heading
+from admin.up.board import Addresses, UpBoard, heading
 from admin.up.broker import PrivateBroker
 from admin.up.env_file import write_env_file
 from admin.up.tally import Tally
@@ -37,6 +37,7 @@ from broker_topology.rights import sender
 from common.channels import FACTS, Channel, channel_of
 from common.errors import GatewayError, SettingsError
 from common.given import PREFIX, env_file
+from common.http.listening import listen
 from common.settings import Settings, load_settings
 from deploy.local.node import free_port
 from deploy.local.stack import (
@@ -47,7 +48,6 @@ from deploy.local.stack import (
     sandbox_service,
     sandbox_settings,
 )
-from gateway_api.start import listen
 
 _LOOK_S = 0.25
 
@@ -64,6 +64,7 @@ class Plan:
     services: list[Service]
     added: Mapping[str, str]
     api: str
+    console: str
     inbox: str | None
 
 
@@ -86,7 +87,8 @@ def up(
     if init:
         write_env_file(env_file())
         console.print(
-            f"Wrote {env_file()} with a new GATEWAY_API_KEY and every other setting commented out: "
+            f"Wrote {env_file()} with a new GATEWAY_API_KEY and GATEWAY_CONSOLE_KEY, and every "
+            "other setting commented out: "
             "set your credentials there, then run `gateway up`.",
             soft_wrap=True,
         )
@@ -120,10 +122,12 @@ def _start(console: Console, directory: Path, stack: ExitStack) -> UpBoard:
     following = stack.enter_context(Following(url, tally.hear, lost=tally.miss))
     services = Stack(directory, plan.services, stop_timeout_s=settings.stop_timeout_s + 5)
     stack.enter_context(services)
-    await_answer(f"{plan.api}/readyz", "api", services)
+    for name, address in (("api", plan.api), ("console", plan.console)):
+        await_answer(f"{address}/readyz", name, services)
     stack.enter_context(_announced(plan, broker, directory))
     places = {channel: _place(channel, settings) for channel in configured_channels(settings)}
-    for line in heading(plan.settings, plan.api, plan.inbox, places, broker, directory):
+    where = Addresses(plan.api, plan.console, plan.inbox)
+    for line in heading(plan.settings, where, places, broker, directory):
         console.print(line, soft_wrap=True)  # addresses are for copying
     return UpBoard(services, broker, tally, following)
 
@@ -157,13 +161,16 @@ def _start_broker(
 
 
 def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> Plan:
-    """Raises GatewayError when the API could not listen."""
+    """Raises GatewayError when the API or the console could not listen."""
     added: dict[str, str] = {}
     if settings.state_dir is None:
         added["GATEWAY_STATE_DIR"] = str(directory)
     if settings.api_port == 0:
         settings = settings.model_copy(update={"api_port": free_port()})
         added["GATEWAY_API_PORT"] = str(settings.api_port)
+    if (port := _console_port(settings)) != settings.console_port:
+        settings = settings.model_copy(update={"console_port": port})
+        added["GATEWAY_CONSOLE_PORT"] = str(port)
     _expect_free_port(settings, directory)
     if broker is not None and "amqp_url" not in settings.model_fields_set:
         added["GATEWAY_AMQP_URL"] = broker.login.url
@@ -175,13 +182,24 @@ def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> 
         inbox = f"http://127.0.0.1:{http_port}"
         added |= _stand_ins(missing, sandbox_settings(smtp_port, http_port))
     services += [_with_yours(one, settings) for one in gateway_services(added)]
-    return Plan(settings, services, added, api_url(settings), inbox)
+    return Plan(settings, services, added, api_url(settings), console_url(settings), inbox)
+
+
+def _console_port(settings: Settings) -> int:
+    """The port that was asked for; where nobody asked for one, a free one if need be."""
+    if settings.console_port == 0:
+        return free_port()
+    if "console_port" in settings.model_fields_set:
+        return settings.console_port
+    return port_or_free(settings.console_port)
 
 
 def _expect_free_port(settings: Settings, directory: Path) -> None:
-    """Raises GatewayError when the API could not listen."""
+    """Raises GatewayError when the API or the console could not listen."""
+    for listener in listen(settings.console_host, settings.console_port, "GATEWAY_CONSOLE"):
+        listener.close()
     try:
-        for listener in listen(settings.api_host, settings.api_port):
+        for listener in listen(settings.api_host, settings.api_port, "GATEWAY_API"):
             listener.close()
     except GatewayError:
         if holder := holder_of(settings.api_port, directory):

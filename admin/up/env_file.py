@@ -1,4 +1,4 @@
-"""The `.env` that `gateway up --init` writes: every setting with its meaning, and a new API key."""
+"""The `.env` that `gateway up --init` writes: every setting with its meaning, and new keys."""
 
 import os
 import secrets
@@ -29,6 +29,7 @@ _REST = """\
 """
 _CREDENTIALS: Final = (
     "api_key",
+    "console_key",
     "amqp_url",
     *(name for facts in FACTS.values() for name in facts.needs),
 )
@@ -46,13 +47,14 @@ def write_env_file(path: Path) -> None:
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(env_text(secrets.token_urlsafe(_KEY_BYTES)))
+        keys = (secrets.token_urlsafe(_KEY_BYTES) for _ in range(2))
+        file.write(env_text(*keys))
 
 
-def env_text(api_key: str) -> str:
-    """The file's text: all settings commented out, with their defaults, but for the API key."""
+def env_text(api_key: str, console_key: str) -> str:
+    """The file's text: all settings commented out, with their defaults, but for the two keys."""
     rest = [name for name in Settings.model_fields if name not in _CREDENTIALS]
-    given = {"api_key": api_key}
+    given = {"api_key": api_key, "console_key": console_key}
     return "\n".join(
         [
             _commented(_HEAD.splitlines()),

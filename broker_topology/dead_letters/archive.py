@@ -1,6 +1,7 @@
 """Dead letters as lines of JSON in a file: discard, export, and import again; pika."""
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from common.channels import CHANNELS
 from common.envelope import Event, EventType
 from common.errors import ArgumentError
 
+_SEAL_BEGINS = b'{"v":1,"archive":'
 _KEEPING_QUEUES = frozenset({*(dead_queue(name) for name in CHANNELS), UNROUTED})
 
 
@@ -51,6 +53,26 @@ class Record(BaseModel):
         if self.body is not None:
             return self.body.encode()
         return base64.b64decode(self.body_base64 or "", validate=True)
+
+
+class Seal(BaseModel):
+    """The last line of an archive that was downloaded: what is in it.
+
+    sha256: of the lines before, each with its line feed; missing: ids that were asked for and are
+    nowhere.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    v: int = 1
+    archive: str
+    letters: int
+    sha256: str
+    missing: list[str] = []
+
+    def line(self) -> bytes:
+        """The seal as it stands in the file."""
+        return self.model_dump_json().encode() + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +111,9 @@ def discard(
         work.on_window = teller.breathe
         with closing(work.batches()) as batches:
             for batch in batches:
-                _keep(archive, [_line(specimen_of(taken, letter)) for letter, taken in batch])
+                _keep(archive, [line_of(specimen_of(taken, letter)) for letter, taken in batch])
                 for letter, taken in batch:
-                    teller.tell(_discarded(taken))
+                    teller.tell(discarded_fact(taken))
                     work.done(letter, taken)
                     on_progress(work.handled)
     return Discarded(work.handled, work.missing)
@@ -107,7 +129,7 @@ def export(
     written = 0
     with closing(specimens(url, selection)) as found:
         for written, specimen in enumerate(found, 1):
-            write(_line(specimen).decode())
+            write(line_of(specimen).decode())
             on_progress(written)
     return written
 
@@ -130,19 +152,39 @@ def export_to(
 
 
 def read_records(file: Path) -> Iterator[Record]:
-    """Read a file's records one by one.
+    """Read a file's records one by one; what a seal says of those before it must be so.
 
     Raises ArgumentError when it cannot be read, and DeadLetterError that names a wrong line.
     """
+    count, digest = 0, hashlib.sha256()
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                yield _parse(line, f"{file}, line {number}")
+                place = f"{file}, line {number}"
+                if seal := _seal_in(line):
+                    if (seal.letters, seal.sha256) != (count, digest.hexdigest()):
+                        raise DeadLetterError(
+                            f"{place} says that {seal.letters} letters stand before it, which are "
+                            f"not those that do: the file is damaged; download it again, or remove "
+                            "the line to import what is there."
+                        )
+                    count, digest = 0, hashlib.sha256()
+                    continue
+                yield _parse(line, place)
+                count += 1
+                digest.update(line)
     except OSError as error:
         raise ArgumentError(f"{file} cannot be read: {error.strerror}.") from error
 
 
-def _discarded(taken: Taken) -> Event | None:
+def line_of(specimen: Specimen) -> bytes:
+    """A letter's line; that of one letter is always the same."""
+    document = _record(specimen).model_dump(exclude_none=True)
+    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
+
+def discarded_fact(taken: Taken) -> Event | None:
+    """What is told when a letter is taken out; None when nobody knows whose it is."""
     return letter_fact(
         EventType.DISCARDED,
         taken.body,
@@ -187,9 +229,13 @@ def _json_value(value: Any) -> JsonValue:
     return str(value)
 
 
-def _line(specimen: Specimen) -> bytes:
-    document = _record(specimen).model_dump(exclude_none=True)
-    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+def _seal_in(line: bytes) -> Seal | None:
+    if not line.startswith(_SEAL_BEGINS):
+        return None
+    try:
+        return Seal.model_validate_json(line)
+    except ValidationError:
+        return None
 
 
 def _parse(line: bytes, place: str) -> Record:

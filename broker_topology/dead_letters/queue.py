@@ -8,13 +8,16 @@ does with them (read in 3.10's and 4's sources, and tried) makes the rules here:
   whoever holds one returned letter must hold them all before giving any back.
 - The broker searches a channel's unacked letters from the oldest for each ack, so a channel that is
   acked from holds few: letters are taken in windows, each on a channel of its own.
+- A channel that is closed right after its acks takes some of them along: the broker's side passes
+  them on late, and the letters come back. So channels are closed at the end, and before only those
+  whose last ack was long ago; a connection may have 2,047.
 - A window asks for as many letters as it wants and cancels its consumer when it has them: spare
   credit would catch what another window gives back.
 """
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +30,16 @@ from broker_topology.connect import connected
 from common.errors import GatewayError
 
 LARGEST_WINDOW = 65_535  # AMQP's prefetch is 16 bits
+MOST_WINDOWS = 1000
+YOUNG_WINDOWS = 500
 _FIRST_LOOK = 500
 _SILENCE_S = 5.0  # after which letters that should be there are taken to be gone
+_SLOWNESS_S = 60.0  # of a broker that still has letters
 _RETURN_TIMEOUT_S = 10.0
 _BREATH_S = 2.0  # a few of them fit into the connection's heartbeat time-out
+
+
+def _go_on() -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,14 @@ class Patience:
     """How long to wait for another operator who has the queue, and for one answer of the broker.
 
     broker_s: None is as long as it sends heartbeats. pass_s: how long letters are held before all
-    go back for a moment; the broker closes a channel that holds one for 30 min.
+    go back for a moment; the broker closes a channel that holds one for 30 min. check: called at
+    every letter; it raises WorkCancelledError when nobody wants the work any more.
     """
 
     operator_s: float = 10.0
     broker_s: float | None = None
     pass_s: float = 600.0
+    check: Callable[[], object] = _go_on
 
 
 PATIENT = Patience()
@@ -55,6 +66,10 @@ class DeadLetterError(GatewayError):
 
 class QueueBusyError(DeadLetterError):
     """Another operator has the queue; it is free when that one is done."""
+
+
+class WorkCancelledError(DeadLetterError):
+    """Whoever asked for the work wants no more of it; what is done is done."""
 
 
 class QueueRefusedError(DeadLetterError):
@@ -103,8 +118,11 @@ class DeadQueue:
     the one that holds the lock.
     """
 
-    def __init__(self, connection: BlockingConnection, name: str) -> None:
+    def __init__(
+        self, connection: BlockingConnection, name: str, check: Callable[[], object] = _go_on
+    ) -> None:
         self.connection = connection
+        self._check = check
         self._control = connection.channel()
         self.name = name
         self.count = self.ready()
@@ -119,10 +137,10 @@ class DeadQueue:
 
         After an error or Ctrl-C they go back too, but their order may suffer.
         """
-        walk = Walk(self.connection, self, at_most)
+        walk = Walk(self.connection, self, at_most, self._check)
         try:
             yield walk
-        except GeneratorExit:  # a reader that has seen enough
+        except (GeneratorExit, WorkCancelledError):  # a reader that has seen enough
             walk.give_back()
             raise
         walk.give_back()
@@ -137,8 +155,8 @@ def opened(url: str, name: str, patience: Patience = PATIENT) -> Iterator[DeadQu
     """
     with connected(url, patience.broker_s) as connection:
         try:
-            _lock(connection, name, patience.operator_s)
-            yield DeadQueue(connection, name)
+            _lock(connection, name, patience)
+            yield DeadQueue(connection, name, patience.check)
         except ChannelClosedByBroker as error:
             raise _refusal(error, name) from error
         except ChannelClosed as error:
@@ -147,10 +165,11 @@ def opened(url: str, name: str, patience: Patience = PATIENT) -> Iterator[DeadQu
             ) from error
 
 
-def _lock(connection: BlockingConnection, name: str, patience_s: float) -> None:
+def _lock(connection: BlockingConnection, name: str, patience: Patience) -> None:
     """Own a queue that only one connection can have; the broker drops it with the connection."""
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + patience.operator_s
     while True:
+        patience.check()
         try:
             connection.channel().queue_declare(
                 f"lock.{name}", exclusive=True, arguments={"x-queue-type": "classic"}
@@ -185,20 +204,33 @@ def _refusal(error: ChannelClosedByBroker, name: str) -> QueueRefusedError:
 class Walk:
     """One way through a queue from its front, over at most `left` letters."""
 
-    def __init__(self, connection: BlockingConnection, queue: DeadQueue, left: int) -> None:
+    def __init__(
+        self,
+        connection: BlockingConnection,
+        queue: DeadQueue,
+        left: int,
+        check: Callable[[], object] = _go_on,
+    ) -> None:
         self._connection = connection
         self._queue = queue
         self._left = left
+        self._check = check
         self._windows: list[_Window] = []
         self._arrived: deque[Taken] = deque()
         self._due = 0
         self._last_was_returned = False
+        self.is_short = False  # letters that should have come did not
         self._breathed_at = time.monotonic()
 
     @property
     def is_over(self) -> bool:
         """Whether every letter that was to be seen has been taken."""
         return not self._left
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it has so many channels that further ones should hold many letters each."""
+        return len(self._windows) >= MOST_WINDOWS
 
     def look(self) -> Iterator[Taken]:
         """Take all letters that are left, for looking at them and not for acking."""
@@ -212,6 +244,7 @@ class Walk:
         self._due = min(size, self._left, LARGEST_WINDOW)
         if not self._due:
             return
+        self._close_old()
         window = _Window(self._connection)
         self._windows.append(window)
         window.channel.basic_qos(prefetch_count=self._due)
@@ -221,12 +254,14 @@ class Walk:
 
     def breathe(self) -> None:
         """Answer the broker's heartbeats; called now and then by who works on what it took."""
+        self._check()
         if time.monotonic() - self._breathed_at > _BREATH_S:
             self._connection.process_data_events(0)
             self._breathed_at = time.monotonic()
 
     def give_back(self) -> None:
         """Return what is in hand and was not acked, to its old place and in its old order."""
+        self._check = _go_on
         if self._windows:
             for _ in self._take_due(self._windows[-1]):
                 pass
@@ -239,6 +274,16 @@ class Walk:
             ready += window.held
             self._await_return(ready)
 
+    def _close_old(self) -> None:
+        """Close channels from which all was acked long ago, when there are many."""
+        if len(self._windows) < MOST_WINDOWS:
+            return
+        old, young = self._windows[:-YOUNG_WINDOWS], self._windows[-YOUNG_WINDOWS:]
+        for window in old:
+            if not window.held:
+                window.channel.close()
+        self._windows = [window for window in old if window.held] + young
+
     def _await_return(self, ready: int) -> None:
         """Wait until the broker has put a closed channel's letters back, a moment after closing."""
         deadline = time.monotonic() + _RETURN_TIMEOUT_S
@@ -249,20 +294,24 @@ class Walk:
         while self._due:
             if not self._arrived and not self._wait(window):
                 self._due = self._left = 0  # somebody took them who does not heed the lock
+                self.is_short = True
                 return
             taken = self._arrived.popleft()
             window.held += 1
             self._due -= 1
             self._left -= 1
             self._last_was_returned = taken.redelivered
+            self._check()
             yield taken
 
     def _wait(self, window: _Window) -> bool:
-        deadline = time.monotonic() + _SILENCE_S
-        while not self._arrived and time.monotonic() < deadline:
+        began_at = silent_since = time.monotonic()
+        while not self._arrived and time.monotonic() < silent_since + _SILENCE_S:
+            self._check()
             self._connection.process_data_events(0.5)
-            if not self._arrived:
-                self._queue.ready()  # a broker that hangs is silent too, but does not answer
+            # A broker that hangs is silent too, but does not answer; a slow one has some left.
+            if not self._arrived and self._queue.ready():
+                silent_since = min(time.monotonic(), began_at + _SLOWNESS_S)
             if window.channel.is_closed:
                 raise QueueRefusedError(
                     f"The broker ended the look at {self._queue.name}: try again."

@@ -70,8 +70,8 @@ def requeue(
                         break
                     teller.tell(publisher.put_back(taken.body, taken.headers, redirect))
                     work.done(letter, taken)
-                    work.breathe()
                     on_progress(work.handled)
+                    work.breathe()
     return Requeued(work.handled, work.refused, work.missing)
 
 

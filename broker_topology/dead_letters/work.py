@@ -112,7 +112,8 @@ class Worklist:
         while not (walk.is_over or self.is_done or self.is_late):
             self.on_window()
             batch = self._select(walk, size, queue)
-            size = _WINDOW if batch else min(size * 2, _WIDEST_WINDOW)
+            is_small = batch and not walk.is_crowded
+            size = _WINDOW if is_small else min(size * 2, _WIDEST_WINDOW)
             if batch:
                 yield batch
 

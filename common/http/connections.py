@@ -22,12 +22,16 @@ _IPV6_NETWORK: Final = 64  # bits; a client with an IPv6 address mostly has such
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What all connections share: how many in all and per client, and how long they may take."""
+    """What all connections share: how many in all and per client, and how long they may take.
+
+    remedy: what to do when there are too many.
+    """
 
     connections: int
     per_client: int
     header_timeout_s: float
     idle_timeout_s: float
+    remedy: str = "keep fewer open"
 
 
 class Connection(Protocol):
@@ -111,7 +115,7 @@ class Door:
             connections=len(self._inside),
             limit=self.limits.connections,
             limit_per_client=self.limits.per_client,
-            remedy="see GATEWAY_API_MAX_CONNECTIONS and GATEWAY_API_MAX_CONNECTIONS_PER_CLIENT",
+            remedy=self.limits.remedy,
         )
 
 
@@ -156,4 +160,5 @@ def limits_for(settings: Settings, descriptors: int) -> Limits:
         per_client=min(settings.api_max_connections_per_client, max(1, connections * 3 // 4)),
         header_timeout_s=settings.api_header_timeout_s,
         idle_timeout_s=settings.api_idle_timeout_s,
+        remedy="see GATEWAY_API_MAX_CONNECTIONS and GATEWAY_API_MAX_CONNECTIONS_PER_CLIENT",
     )

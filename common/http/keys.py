@@ -1,4 +1,4 @@
-"""Who may call the API: one bearer key, and no exposure without one."""
+"""Who may call a process: one bearer key, and no exposure without one."""
 
 import hmac
 import ipaddress
@@ -6,13 +6,13 @@ import socket
 from collections.abc import Callable, Collection
 from functools import lru_cache
 
+from pydantic import SecretStr
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import NotNowError, SettingsError
 from common.hosts import is_loopback
 from common.http.problems import Problem
-from common.settings import Settings
 
 OPEN_PATHS = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/problems"}
@@ -54,7 +54,7 @@ class BearerKey:
 
 
 class ThisMachineOnly:
-    """Middleware of an API without a key: only this machine's own programs and pages may call.
+    """Middleware of what has no key: only this machine's own programs and pages may call.
 
     A web page cannot be kept from sending requests to loopback, but its browser says where they
     come from (`Origin`) and by which name it knows this machine (`Host`): after DNS rebinding it
@@ -91,7 +91,8 @@ class ThisMachineOnly:
             return None
         own = (f"http://{authority}".encode(), f"https://{authority}".encode())
         if any(origin.lower() not in own for origin in origins):
-            return Problem("foreign_origin", "without a key only the API's own pages may call it")
+            sentence = "without a key only the gateway's own pages may call it"
+            return Problem("foreign_origin", sentence)
         return None
 
 
@@ -133,23 +134,23 @@ def _name_of(authority: str) -> str:
     return authority.partition(":")[0]
 
 
-def check_exposure(settings: Settings) -> None:
-    """Raise SettingsError if the API would listen beyond this machine without a key.
+def check_exposure(host: str, key: SecretStr | None, setting: str, what: str) -> None:
+    """Raise SettingsError if a process would listen beyond this machine without a key.
 
+    setting: what the names of its settings begin with; what: what whoever reaches it could do.
     Where a name server decides it, it is a NotNowError: what the name means may change.
     """
-    host = settings.api_host
-    if settings.api_key is not None or _is_loopback(host):
+    if key is not None or _is_loopback(host, setting):
         return
     kind = SettingsError if _is_address(host) else NotNowError
     raise kind(
-        f"GATEWAY_API_HOST is {host or 'empty (every address)'} but there is no GATEWAY_API_KEY: "
-        "whoever reaches the port could send; set a key of at least 16 characters, or listen on "
+        f"{setting}_HOST is {host or 'empty (every address)'} but there is no {setting}_KEY: "
+        f"whoever reaches the port could {what}; set a key of at least 16 characters, or listen on "
         "127.0.0.1"
     )
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback(host: str, setting: str) -> bool:
     """Whether every address of a host name or address is this machine's own."""
     if not host:
         return False
@@ -158,7 +159,7 @@ def _is_loopback(host: str) -> bool:
     except (OSError, UnicodeError) as error:
         kind = NotNowError if isinstance(error, OSError) else SettingsError
         raise kind(
-            f"GATEWAY_API_HOST is {host!r}, which is no address of this machine and no name of "
+            f"{setting}_HOST is {host!r}, which is no address of this machine and no name of "
             "one; write 127.0.0.1 for this machine only, 0.0.0.0 for every address"
         ) from error
     return all(ipaddress.ip_address(str(entry[4][0])).is_loopback for entry in found)

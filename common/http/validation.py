@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +13,8 @@ from common.http.problems import FieldFault, Problem, pointer
 MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
 NO_TAGS: Final[Mapping[str, Set[str]]] = MappingProxyType({})
 _MAX_DETAILED_FAULTS = 1000
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 def invalid_request(faults: Sequence[FieldFault]) -> Problem:
@@ -37,6 +39,22 @@ def problem_of(
     if found[0].kind == "json_invalid":
         return Problem("malformed_json", f"the body {found[0].sentence}")
     return invalid_request([_fault_of(fault, model, union_tags) for fault in found])
+
+
+def read_query(model: type[Checked], query: dict[str, str]) -> Checked:
+    """Check the parameters of a query. Raises Problem."""
+    try:
+        return model.model_validate(query)
+    except ValidationError as error:
+        raise problem_of(error, model) from None
+
+
+def read_body(model: type[Checked], body: bytes) -> Checked:
+    """Check a JSON body. Raises Problem."""
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise problem_of(error, model) from None
 
 
 def _fault_of(

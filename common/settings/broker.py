@@ -7,7 +7,6 @@ from typing import Self
 from pydantic import SecretStr, model_validator
 
 from common.broker.urls import urls_fault
-from common.given import PREFIX
 from common.hosts import http_base
 from common.settings.values import SettingsGroup, setting
 from common.tls import with_tls_files
@@ -31,11 +30,6 @@ class BrokerSettings(SettingsGroup):
         None, "PEM file of the certificate that is shown to a broker that demands one"
     )
     amqp_key_file: Path | None = setting(None, "PEM file of that certificate's key, unencrypted")
-    operator_amqp_url: SecretStr | None = setting(
-        None,
-        "the same broker as its operator user, for dead letters: `/v1/dead-letters` and "
-        "`gateway dead`; without it these use GATEWAY_AMQP_URL",
-    )
     management_url: SecretStr | None = setting(
         None,
         "the broker's management API, `http://user:password@host:15672`, of several nodes "
@@ -58,11 +52,6 @@ class BrokerSettings(SettingsGroup):
         return self.broker_url_of(self.amqp_url.get_secret_value())
 
     @property
-    def operator_url(self) -> str:
-        """The address with which dead letters are worked on: the operator's, if there is one."""
-        return self.broker_url_of((self.operator_amqp_url or self.amqp_url).get_secret_value())
-
-    @property
     def management_api(self) -> str | None:
         """Where the broker's management API was said to be."""
         return self.management_url.get_secret_value() if self.management_url else None
@@ -81,9 +70,8 @@ class BrokerSettings(SettingsGroup):
 
 def _contradictions(settings: BrokerSettings) -> Iterator[str]:
     """Sentences about settings that cannot hold together, each naming the variables."""
-    for name in ("amqp_url", "operator_amqp_url"):
-        if (urls := getattr(settings, name)) and (fault := urls_fault(urls.get_secret_value())):
-            yield f"{PREFIX}{name.upper()} {fault}"
+    if fault := urls_fault(settings.amqp_url.get_secret_value()):
+        yield f"GATEWAY_AMQP_URL {fault}"
     management = settings.management_url
     if management and not all(
         http_base(one.strip()) for one in management.get_secret_value().split(",")

@@ -62,6 +62,35 @@ class ApiSettings(SettingsGroup):
         return self
 
 
+class ConsoleSettings(ApiSettings):
+    """How the console listens; bodies and heads are bounded as the API's are."""
+
+    console_host: str = setting(
+        "127.0.0.1", "address the console listens on; never one that is reachable from outside"
+    )
+    console_port: int = setting(
+        8090, "port the console listens on; 0 picks a free one", ge=0, le=65535
+    )
+    console_key: SecretStr | None = setting(
+        None,
+        "bearer token for the console, another one than the API's; required unless the console "
+        "listens on loopback only (at least 16 characters)",
+    )
+
+    @model_validator(mode="after")
+    def _check_console(self) -> Self:
+        if self.console_key is None:
+            return self
+        if len(self.console_key.get_secret_value()) < 16:
+            raise ValueError("GATEWAY_CONSOLE_KEY is shorter than 16 characters; make a longer one")
+        if self.console_key == self.api_key:
+            raise ValueError(
+                "GATEWAY_CONSOLE_KEY is the same as GATEWAY_API_KEY, so whoever may send could "
+                "work on dead letters too; make another one"
+            )
+        return self
+
+
 class SenderSettings(SettingsGroup):
     """How long and how often every channel's sender tries, and what it remembers."""
 
@@ -108,7 +137,7 @@ class ProcessSettings(SettingsGroup):
     metrics_port: int | None = setting(
         None,
         "port of a sender's `/metrics`, `/healthz` and `/readyz` (9464 in the image); 0 picks a "
-        "free one; the API serves them on its own port",
+        "free one; the API and the console serve them on their own ports",
         ge=0,
         le=65535,
     )
@@ -138,5 +167,5 @@ class ProcessSettings(SettingsGroup):
 
 
 # pydantic has the fields of the last base first.
-class Settings(ProcessSettings, SenderSettings, ChannelSettings, ApiSettings, BrokerSettings):
+class Settings(ProcessSettings, SenderSettings, ChannelSettings, ConsoleSettings, BrokerSettings):
     """All settings of all processes. Load with `load_settings`, build directly in tests."""

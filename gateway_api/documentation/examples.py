@@ -1,14 +1,10 @@
 """Examples of the OpenAPI document: requests, and the answers that our own code makes of them."""
 
 import json
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
-from broker_topology.dead_letters.letter import DeadLetter, Group
-from broker_topology.dead_letters.report import group_json, letter_json, specimen_json
-from broker_topology.dead_letters.walk import Specimen
 from common.broker.errors import (
     Blocked,
     Nacked,
@@ -18,14 +14,12 @@ from common.broker.errors import (
     Unconfirmed,
 )
 from common.envelope import Delivery
-from common.http.problems import CATALOGUE, FieldFault, Problem
+from common.http.documentation.openapi import Examples
+from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request
 from gateway_api.notifications.answers import accepted_document, publish_problem
 from gateway_api.notifications.deliveries import build_deliveries
 from gateway_api.notifications.validation import validate_notification
-
-Examples = dict[str, Any]
-"""Name → value."""
 
 _ID: Final = UUID("0198f3a4-5b6c-7d8e-9fa0-b1c2d3e4f5a6")
 _NOW: Final = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
@@ -47,17 +41,6 @@ NOTIFICATIONS: Final[Examples] = {
     },
 }
 
-REQUEUES: Final[Examples] = {
-    "what a mail server could not take": {
-        "filter": {"channel": "email", "class": "exhausted", "since": "2h"}
-    },
-    "one, to another address": {"ids": [f"{_ID}-1"], "redirect": "bob@example.com"},
-}
-DISCARDS: Final[Examples] = {
-    "two letters": {"ids": [f"{_ID}-1", f"{_ID}-2"]},
-    "everything": {"all": True, "limit": 10_000},
-}
-
 
 def _deliveries(name: str) -> list[Delivery]:
     notification = validate_notification(json.dumps(NOTIFICATIONS[name]).encode())
@@ -71,56 +54,11 @@ ACCEPTED: Final[Examples] = {
     "several channels": accepted_document(_ID, _THREE),
 }
 
-_LETTER: Final = DeadLetter(
-    id=_ONE[0].id,
-    queue="email.dead",
-    channel="email",
-    priority="normal",
-    address="ada@example.com",
-    failed_as="rejected",
-    code="550 5.1.1",
-    message="no such user here",
-    failed_at=_NOW + timedelta(seconds=3),
-    host="worker-1",
-    attempts=1,
-    generation=0,
-    accepted_at=_NOW,
-    expires_at=_ONE[0].expires_at,
-    tags=("orders",),
-    body_bytes=len(_ONE[0].encode()),
-)
-_SPECIMEN: Final = Specimen(
-    letter=_LETTER,
-    headers={"gw-attempt": 1, "gw-fail-class": "rejected", "gw-fail-code": "550 5.1.1"},
-    body=_ONE[0].encode(),
-    exchange="dead",
-    routing_key="email.normal",
-    message_id=_ONE[0].id,
-)
-_GROUP: Final = Group("email.dead", "rejected", "550 5.1.1", 12, _NOW, _NOW + timedelta(hours=2))
-
-PAGES: Final[Examples] = {"letters": {"dead_letters": [letter_json(_LETTER)], "more": False}}
-GROUPS: Final[Examples] = {"group=true": {"groups": [group_json(_GROUP)]}}
-LETTERS: Final[Examples] = {
-    "masked": specimen_json(_SPECIMEN, content=False),
-    "content=true": specimen_json(_SPECIMEN, content=True),
-}
-REQUEUED: Final[Examples] = {"done": {"requeued": 12, "undecodable": 0, "missing": []}}
-DISCARDED: Final[Examples] = {
-    "done": {"discarded": 12, "file": "discarded/20260501T123000Z.jsonl", "missing": []}
-}
-
-LIVE: Final[Examples] = {"alive": {"status": "ok"}}
 READY: Final[Examples] = {"ready": {"broker": "ok", "topology": "ok"}}
 NOT_READY: Final[Examples] = {
     "no broker": {"broker": "unreachable", "topology": "unknown"},
     "a queue is missing": {"broker": "ok", "topology": ["vk.high"]},
 }
-METRICS: Final = """\
-# TYPE gateway_notifications_accepted_total counter
-gateway_notifications_accepted_total{priority="normal"} 42.0
-"""
-ERROR_CODE: Final = asdict(CATALOGUE["not_found"])
 
 
 def _unpublished(error: PublishError) -> Problem:
@@ -135,13 +73,11 @@ _PROBLEMS: Final = (
     ),
     Problem("incomplete_body", "the connection was closed before the body's end"),
     Problem("unauthorized", "this path needs the header Authorization: Bearer <key>"),
-    Problem("foreign_origin", "without a key only the API's own pages may call it"),
+    Problem("foreign_origin", "without a key only the gateway's own pages may call it"),
     Problem("not_found", "there is no such error code"),
-    Problem("dead_letter_not_found", f"There is no dead letter {_ID}-1."),
     Problem("method_not_allowed", "/v1/notifications takes OPTIONS, POST only"),
     Problem("body_timeout", "the body did not arrive within 30 s"),
     Problem("header_timeout", "the head did not arrive within 10 s"),
-    Problem("dead_letters_busy", "8 others are at work on dead letters", members={"done": 0}),
     Problem("body_too_large", "the body may have at most 1048576 bytes"),
     Problem("deliveries_too_large", "100 deliveries with this content are more than 8388608 bytes"),
     Problem("unsupported_media_type", "the header Content-Type must be application/json"),
@@ -162,12 +98,6 @@ _PROBLEMS: Final = (
     _unpublished(Unconfirmed("the broker did not confirm within 4 s")),
     Problem("topology_incomplete", "the broker lacks vk.high", members={"missing": ["vk.high"]}),
     _unpublished(Returned("no queue takes 'email.normal' of 'notifications'")),
-    Problem(
-        "dead_letters_refused",
-        "The broker has no queue for email.dead: run `gateway topology apply`.",
-        members={"done": 0},
-    ),
-    Problem("dead_letters_interrupted", "the broker was lost on the way", members={"done": 7}),
     publish_problem(_THREE, [None, Nacked("the broker refused a message"), None]),
 )
 

@@ -18,7 +18,7 @@ from common.envelope import (
     WireVk,
 )
 from common.http.problems import Problem
-from gateway_api.notifications.recipients import Recipient
+from common.recipients import Recipient
 from gateway_api.notifications.validation import ValidNotification
 
 _BODIES_TOGETHER: Final = 8

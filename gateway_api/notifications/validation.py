@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from common.channels import Channel
 from common.http.problems import FieldFault, pointer
 from common.http.validation import invalid_request, problem_of
+from common.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.notifications.content import content_faults
 from gateway_api.notifications.email_headers import header_faults
 from gateway_api.notifications.options import EmailOptions
-from gateway_api.notifications.recipients import Recipient, normalise_email, parse_recipient
 from gateway_api.notifications.request import UNION_TAGS, NotificationRequest
 
 _CHANNELS = frozenset(Channel)

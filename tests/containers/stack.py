@@ -22,7 +22,7 @@ from tests.support.running import Client, answers
 
 FILE = "deploy/compose.yaml"
 SENDERS = [f"sender-{channel}" for channel in Channel]
-OURS = ["api", *SENDERS]
+OURS = ["api", "console", *SENDERS]
 LASTING = ["broker", *OURS]
 """All services that run on; `topology` ends."""
 IMAGE = compose()["x-process"]["image"]
@@ -54,20 +54,26 @@ class Stack(Client):
     """The running containers, used through their published ports."""
 
     def __init__(self) -> None:
-        key = secret("api_key")
         super().__init__(
             httpx.Client(
                 base_url="http://127.0.0.1:8080",
-                headers={"Authorization": f"Bearer {key}"},
+                headers={"Authorization": f"Bearer {secret('api_key')}"},
                 timeout=15,
                 trust_env=False,
             ),
             httpx.Client(base_url="http://127.0.0.1:8025", timeout=30, trust_env=False),
         )
+        self.console = httpx.Client(
+            base_url="http://127.0.0.1:8090",
+            headers={"Authorization": f"Bearer {secret('console_key')}"},
+            timeout=60,
+            trust_env=False,
+        )
 
     def close(self) -> None:
         """Close the connections of these clients."""
         self.api.close()
+        self.console.close()
         self.sandbox.close()
 
     def containers(self, service: str) -> list[str]:
@@ -98,13 +104,14 @@ class Stack(Client):
             list_queues = ("rabbitmqctl", "--quiet", "--vhost", "gateway", "list_queues")
             failure.add_note(f"missing: {sorted(load.missing())[:20]}")
             failure.add_note(self.run("broker", *list_queues).stdout)
-            failure.add_note(self.api.get("/v1/dead-letters").text[:2000])
+            failure.add_note(self.console.get("/v1/dead-letters").text[:2000])
             raise
 
     def await_health(self) -> None:
         """Wait until every service that runs on is healthy, and the API takes notifications."""
         until(lambda: all(self.is_healthy(service) for service in LASTING), 180)
         until(lambda: answers(self.api, "/readyz"))
+        until(lambda: answers(self.console, "/readyz"))
 
 
 def start_stack() -> Stack:

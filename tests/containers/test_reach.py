@@ -18,14 +18,16 @@ TARGETS = {
     "the broker": ("broker", 5672),
     "the management UI": ("broker", 15672),
     "the API": ("api", 8080),
+    "the console": ("console", 8090),
     "a provider": (PROVIDERS, 1025),
     "the internet": (INTERNET, PORT),
     **{f"the metrics of {sender}": (sender, 9464) for sender in SENDERS},
 }
-_INNER = {"the broker", "the management UI", "the API"}
+_INNER = {"the broker", "the management UI", "the API", "the console"}
 _METRICS = {f"the metrics of {sender}" for sender in SENDERS}
 REACHES = {
     "api": _INNER | _METRICS,
+    "console": _INNER | _METRICS,
     **{sender: _INNER | _METRICS | {"a provider", "the internet"} for sender in SENDERS},
     "broker": _INNER | _METRICS,
 }
@@ -83,10 +85,16 @@ def connects_from_outside(port: int) -> bool:
 
 @pytest.mark.parametrize(
     ("port", "here", "outside"),
-    [(8080, True, True), (15672, True, False), (5672, False, False), (9464, False, False)],
-    ids=["API", "management UI", "broker", "metrics"],
+    [
+        (8080, True, True),
+        (8090, True, False),
+        (15672, True, False),
+        (5672, False, False),
+        (9464, False, False),
+    ],
+    ids=["API", "console", "management UI", "broker", "metrics"],
 )
-def test_published_are_the_api_to_all_and_the_management_ui_to_this_machine(
+def test_published_are_the_api_to_all_and_what_operators_see_to_this_machine(
     stack: Stack, internet: None, port: int, here: bool, outside: bool
 ) -> None:
     assert connects("127.0.0.1", port) == here

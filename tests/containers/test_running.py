@@ -12,6 +12,7 @@ from tests.containers.stack import (
     run_compose,
     shell,
 )
+from tests.support.console_client import sealed
 from tests.support.deployments import DEPLOY
 from tests.support.polling import until
 
@@ -34,14 +35,19 @@ def test_a_stranger_without_the_key_is_refused(stack: Stack) -> None:
     assert answer.status_code == 401
 
 
-def test_discarded_dead_letters_are_kept_in_the_volume_of_the_api(stack: Stack) -> None:
+def test_dead_letters_are_the_consoles_and_discarded_into_the_callers_hands(stack: Stack) -> None:
     stack.fail_next("telegram", "blocked", recipient="666")
     [delivery] = stack.accepted("telegram:666")
-    until(lambda: stack.api.get("/v1/dead-letters").json()["dead_letters"])
-    order = {"filter": {"channel": "telegram"}}
-    answer = stack.api.post("/v1/dead-letters/discard", json=order)
-    assert answer.status_code == 200, answer.text
-    assert delivery in stack.run("api", "cat", answer.json()["file"]).stdout
+    until(lambda: stack.console.get("/v1/dead-letters").json()["dead_letters"])
+    assert stack.api.get("/v1/dead-letters").status_code == 404
+    archive = stack.console.post(
+        "/v1/dead-letters/archive", json={"filter": {"channel": "telegram"}}
+    )
+    letters, order = sealed(archive.content)
+    assert [one["id"] for one in letters] == [delivery]
+    begun = stack.console.post("/v1/dead-letters/discard", json=order)
+    until(lambda: stack.console.get(begun.headers["Location"]).json()["state"] == "done")
+    assert stack.console.get("/v1/dead-letters").json()["dead_letters"] == []
 
 
 def test_starting_again_replaces_no_container(stack: Stack) -> None:
@@ -52,7 +58,7 @@ def test_starting_again_replaces_no_container(stack: Stack) -> None:
 
 
 def test_every_process_runs_with_a_broker_user_of_its_own(stack: Stack) -> None:
-    services = ["api", *SENDERS]
+    services = ["api", "console", *SENDERS]
     told = run_compose("run", "--rm", "--no-TTY", "topology", "topology", "users", "--json")
     urls = {user["role"]: user["url"] for user in json.loads(told)}
     for service in services:

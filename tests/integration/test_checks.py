@@ -32,7 +32,15 @@ def test_nothing() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The project with one test, and with mypy looking at the file `added.py` alone, for speed."""
-    for package in ("admin", "broker_topology", "common", "deploy", "gateway_api", "senders"):
+    for package in (
+        "admin",
+        "broker_topology",
+        "common",
+        "console",
+        "deploy",
+        "gateway_api",
+        "senders",
+    ):
         shutil.copytree(ROOT / package, tmp_path / package)
     settings = (ROOT / "pyproject.toml").read_text()
     narrowed, count = re.subn(r"(?m)^files = .*$", 'files = ["added.py"]', settings)

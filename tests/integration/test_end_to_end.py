@@ -114,9 +114,10 @@ def test_rejected_for_good_is_a_dead_letter(gateway: Gateway, to: str, code: str
 def test_dead_letter_is_found_and_sent_again_over_http(gateway: Gateway) -> None:
     gateway.fail_next("telegram", "blocked", recipient="95")
     [delivery_id] = gateway.accepted("telegram:95")
-    letters = until(lambda: gateway.api.get("/v1/dead-letters").json()["dead_letters"])
+    letters = until(lambda: gateway.console.get("/v1/dead-letters").json()["dead_letters"])
+    assert gateway.api.get("/v1/dead-letters").status_code == 404
     assert [letter["id"] for letter in letters] == [delivery_id]
-    answer = gateway.api.post("/v1/dead-letters/requeue", json={"ids": [delivery_id]})
+    answer = gateway.console.post("/v1/dead-letters/requeue", json={"ids": [delivery_id]})
     assert answer.is_success, answer.text
     until(lambda: gateway.inbox(recipient="95"))
 

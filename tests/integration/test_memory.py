@@ -24,6 +24,9 @@ def as_installed(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(tmp_path)}
 
 
+_PORTS = {"api": "GATEWAY_API_PORT", "console": "GATEWAY_CONSOLE_PORT"}
+
+
 @contextmanager
 def ready(
     words: list[str], amqp_url: str, settings: Mapping[str, str]
@@ -33,7 +36,7 @@ def ready(
     environment = plain_environment() | {
         **settings,
         "GATEWAY_AMQP_URL": amqp_url,
-        "GATEWAY_API_PORT" if words == ["api"] else "GATEWAY_METRICS_PORT": port,
+        _PORTS.get(words[0], "GATEWAY_METRICS_PORT"): port,
         "GATEWAY_ENV_FILE": "/dev/null",
     }
     with subprocess.Popen([GATEWAY, *words], env=environment) as process:
@@ -59,8 +62,9 @@ def is_ready(port: str) -> bool:
         (["sender", "telegram"], 70),
         (["sender", "vk"], 70),
         (["api"], 70),
+        (["console"], 75),
     ],
-    ids=["email", "telegram", "vk", "api"],
+    ids=["email", "telegram", "vk", "api", "console"],
 )
 def test_ready_process_stays_within_its_memory(
     gateway_url: str, as_installed: dict[str, str], words: list[str], most_mb: int

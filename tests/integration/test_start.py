@@ -13,7 +13,10 @@ import trustme
 
 from common.errors import SETTINGS_EXIT_CODE
 
-STARTS = [["admin", "sender", "vk"], ["admin", "api"], ["senders", "vk"], ["gateway_api"]]
+STARTS = [
+    *(["admin", "sender", "vk"], ["admin", "api"], ["admin", "console"]),
+    *(["senders", "vk"], ["gateway_api"], ["console"]),
+]
 
 
 @pytest.mark.parametrize("words", STARTS, ids=" ".join)
@@ -37,6 +40,17 @@ def test_unreadable_env_file_is_told_and_may_have_been_half_saved(
         (["senders", "vk"], {"GATEWAY_VK_TOKNE": "a"}, "did you mean GATEWAY_VK_TOKEN?"),
         (["senders", "vk"], {"GATEWAY_VK_RATE": "fast"}, "GATEWAY_VK_RATE: 'fast' is not a rate"),
         (["gateway_api"], {"GATEWAY_API_HOST": "0.0.0.0"}, "there is no GATEWAY_API_KEY"),
+        (["console"], {"GATEWAY_CONSOLE_HOST": "0.0.0.0"}, "there is no GATEWAY_CONSOLE_KEY"),
+        (
+            ["console"],
+            {"GATEWAY_CONSOLE_HOST": "::", "GATEWAY_API_KEY": "a" * 16},
+            "there is no GATEWAY_CONSOLE_KEY",
+        ),
+        (
+            ["console"],
+            {"GATEWAY_CONSOLE_KEY": "a" * 16, "GATEWAY_API_KEY": "a" * 16},
+            "GATEWAY_CONSOLE_KEY is the same as GATEWAY_API_KEY",
+        ),
     ],
 )
 def test_setting_that_prevents_the_start_is_told_and_told_apart(

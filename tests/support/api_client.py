@@ -11,7 +11,7 @@ from common.broker.connection import Broker
 from common.broker.errors import NotConnected, PublishError
 from common.broker.publisher import Publisher
 from common.envelope import Delivery
-from common.http.problems import CATALOGUE
+from common.http.catalogue import CATALOGUE
 from common.settings import Settings
 from gateway_api.app import create_app
 from gateway_api.documentation.models import ProblemDocument

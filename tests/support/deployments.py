@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 SYSTEMD = DEPLOY / "systemd"
-PROCESSES = ["topology", "api", *(f"sender-{channel}" for channel in Channel)]
+PROCESSES = ["topology", "api", "console", *(f"sender-{channel}" for channel in Channel)]
 
 
 @dataclass(frozen=True)

@@ -63,15 +63,22 @@ class Client:
 
 
 class Gateway(Client):
-    """API, senders and sandbox on a virtual host of their own."""
+    """API, console, senders and sandbox on a virtual host of their own."""
 
     def __init__(
-        self, stack: Stack, vhost: str, amqp_url: str, api_url: str, sandbox_url: str
+        self,
+        stack: Stack,
+        vhost: str,
+        amqp_url: str,
+        api_url: str,
+        console_url: str,
+        sandbox_url: str,
     ) -> None:
         super().__init__(
             httpx.Client(base_url=api_url, timeout=10),
             httpx.Client(base_url=sandbox_url, timeout=10),
         )
+        self.console = httpx.Client(base_url=console_url, timeout=60)
         self.stack = stack
         self.vhost = vhost
         self.amqp_url = amqp_url
@@ -88,10 +95,11 @@ def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> 
     apply(amqp_url)
     users = provide_users(amqp_url, broker.management_url, prefix=vhost)
     amqp_urls = {user.rights.role: user.url for user in users}
-    smtp_port, http_port, api_port = free_port(), free_port(), free_port()
+    smtp_port, http_port = free_port(), free_port()
+    api_port, console_port = free_port(), free_port()
     settings = sandbox_settings(smtp_port, http_port) | {
         "GATEWAY_API_PORT": str(api_port),
-        "GATEWAY_OPERATOR_AMQP_URL": amqp_urls["operator"],
+        "GATEWAY_CONSOLE_PORT": str(console_port),
         "GATEWAY_RETRY_DELAYS": "1s,1s,2s,5s,5s,5s",
         "GATEWAY_ENV_FILE": "/dev/null",
     }
@@ -103,11 +111,13 @@ def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> 
             vhost,
             amqp_url,
             f"http://127.0.0.1:{api_port}",
+            f"http://127.0.0.1:{console_port}",
             f"http://127.0.0.1:{http_port}",
         )
-        with gateway.api, gateway.sandbox:
+        with gateway.api, gateway.console, gateway.sandbox:
             until(lambda: answers(gateway.sandbox, "/inbox.json"))
             until(lambda: answers(gateway.api, "/readyz"))
+            until(lambda: answers(gateway.console, "/readyz"))
             yield gateway
     broker.delete_vhost(vhost)
 

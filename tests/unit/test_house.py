@@ -11,21 +11,31 @@ from common.channels import FACTS, Channel, Priority
 from common.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"common", "broker_topology", "senders", "gateway_api", "admin", "deploy", "tests"}
+OURS = {
+    "common",
+    "broker_topology",
+    "senders",
+    "gateway_api",
+    "console",
+    "admin",
+    "deploy",
+    "tests",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "common": set(),
     "broker_topology": {"common"},
     "senders": {"common", "broker_topology.topology"},
-    # Beside the topology it reads, the API works on dead letters, as the command line does.
-    "gateway_api": {
+    # Not the work on dead letters: what is exposed has no operator's rights.
+    "gateway_api": {"common", "broker_topology.topology"},
+    "console": {
         "common",
         "broker_topology.topology",
         "broker_topology.connect.TopologyError",
         "broker_topology.dead_letters",
     },
-    "deploy": {"common", "broker_topology", "senders", "gateway_api", "admin"},
-    "admin": {"common", "broker_topology", "senders", "gateway_api", "deploy"},
+    "deploy": {"common", "broker_topology", "senders", "gateway_api", "console", "admin"},
+    "admin": {"common", "broker_topology", "senders", "gateway_api", "console", "deploy"},
 }
 
 LIVES_IN = {
@@ -92,7 +102,7 @@ def test_no_folder_is_too_full_to_be_read_at_a_glance() -> None:
 def test_settings_are_read_in_one_place() -> None:
     readers = [
         str(file.relative_to(ROOT))
-        for package in ("common", "broker_topology", "senders", "gateway_api")
+        for package in ("common", "broker_topology", "senders", "gateway_api", "console")
         for file in files(package)
         if "os.environ" in file.read_text() or "getenv" in file.read_text()
     ]

@@ -23,7 +23,7 @@ def test_full_garbage_collection_while_serving_holds_nobody_up(
         paused_s.append(time.perf_counter() - began)
 
     monkeypatch.setattr(uvicorn.Server, "run", run)
-    sockets = listen("127.0.0.1", 0)
+    sockets = listen(Settings(api_port=0))
     try:
         serve(Settings(api_port=0), sockets)
         began = time.perf_counter()

@@ -305,11 +305,15 @@ def _unnamed(usual: SecretStr) -> Settings:
     return settings
 
 
-async def test_port_of_the_api_is_free_or_a_gateways(gateway_url: str) -> None:
+@pytest.mark.parametrize("process", ["api", "console"])
+async def test_port_is_free_or_a_gateways(gateway_url: str, process: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        taken = (await examine({"AMQP_URL": gateway_url, "API_PORT": str(port)}))["api port"]
-    free = (await examine({"AMQP_URL": gateway_url, "API_PORT": str(port)}))["api port"]
+        settings = {
+            "AMQP_URL": gateway_url,
+            f"{process.upper()}_PORT": str(other.getsockname()[1]),
+        }
+        taken = (await examine(settings))[f"{process} port"]
+    free = (await examine(settings))[f"{process} port"]
     assert taken["state"] == "wrong"
     assert "another program listens at" in taken["detail"]
     assert free["state"] == "ok"

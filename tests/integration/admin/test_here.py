@@ -110,7 +110,7 @@ def test_broker_of_the_own_settings_brings_the_rest_of_what_runs_on_it(
         {"GATEWAY_API_HOST": "127.0.0.9"},
         {"GATEWAY_API_PORT": "18099"},
         {"GATEWAY_MANAGEMENT_URL": "http://127.0.0.9:15672"},
-        {"GATEWAY_OPERATOR_AMQP_URL": "amqp://127.0.0.9/"},
+        {"GATEWAY_CONSOLE_PORT": "18099"},
     ],
     ids=lambda one: str(*one),
 )

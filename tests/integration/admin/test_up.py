@@ -18,6 +18,7 @@ import pytest
 
 from admin.announcing import UP, announced, env_file_of
 from common.envelope import EventType
+from common.settings import load_settings
 from deploy.local.node import Node, free_port
 from tests.support.happenings import event
 from tests.support.polling import until
@@ -153,15 +154,20 @@ def test_what_dies_comes_back_and_ctrl_c_leaves_nothing_but_the_messages(up: Up)
 
 
 @pytest.mark.long
-def test_discarded_letters_are_kept_with_its_state(up: Up) -> None:
-    at, key = f"{up.api}/v1/dead-letters", {"Authorization": f"Bearer {up.key}"}
+def test_console_has_a_key_of_its_own_which_commands_find(up: Up) -> None:
+    up.set(console_port="0", console_key="the-key-of-the-console")
     with up.running():
         up.post("telegram:900001001")
+        found = load_settings(file=env_file_of(UP, up.state))
+        at = f"http://127.0.0.1:{found.console_port}/v1/dead-letters"
+        assert f"127.0.0.1:{found.console_port}/docs" in up.output
+        assert "console: running" in up.output
+        assert found.console_key is not None
+        key = {"Authorization": f"Bearer {found.console_key.get_secret_value()}"}
         until(lambda: httpx.get(at, headers=key).json()["dead_letters"])
-        answer = httpx.post(f"{at}/discard", headers=key, json={"all": True}).json()
-    assert answer["discarded"] == 1
-    assert Path(answer["file"]).parent == up.state / "dead-letters"
-    assert Path(answer["file"]).is_file()
+        assert httpx.get(at, headers={"Authorization": f"Bearer {up.key}"}).status_code == 401
+        with_key = {"Authorization": f"Bearer {up.key}"}
+        assert httpx.get(f"{up.api}/v1/dead-letters", headers=with_key).status_code == 404
 
 
 def test_commands_and_the_readme_lines_use_what_runs(up: Up) -> None:

@@ -302,6 +302,22 @@ def test_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
         list(archive.read_records(file))
 
 
+def test_channels_are_closed_on_the_way_and_take_no_ack_along(
+    gateway_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MOST_WINDOWS", 12)
+    monkeypatch.setattr(queue, "YOUNG_WINDOWS", 8)
+    bury_many(gateway_url, 6000)  # 24 windows
+    with queue.opened(gateway_url, DEAD) as locked:
+        with locked.walk(6000) as way:
+            while not way.is_over:
+                for taken in [*way.window(250)]:
+                    taken.ack()
+            assert locked.connection.channel().channel_number < 20
+        assert locked.ready() == 0
+    assert count(gateway_url, DEAD) == 0
+
+
 def test_second_operator_waits_and_then_is_told(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 3)
     with queue.opened(gateway_url, DEAD):

@@ -10,6 +10,7 @@ import pytest
 from pika.exceptions import AMQPError
 from pydantic import SecretStr
 
+import console.app
 from broker_topology.connect import TopologyError, connected
 from broker_topology.dead_letters import walk
 from broker_topology.dead_letters.queue import Patience
@@ -111,7 +112,7 @@ async def test_work_that_takes_longer_than_one_answer_may_is_not_cut(proxy: Prox
 
 async def test_everybody_is_answered_in_time_however_many_ask(proxy: Proxy) -> None:
     settings = Settings(amqp_url=SecretStr(proxy.url), publish_timeout_s=TIMEOUT_S)
-    app = create_app(settings)
+    app = console.app.create_app(settings)
     transport = httpx.ASGITransport(app=app)
 
     async def ask(client: httpx.AsyncClient) -> tuple[str, float]:

@@ -11,7 +11,10 @@ from common.channels import Channel
 from common.errors import SETTINGS_EXIT_CODE
 from tests.support.deployments import SYSTEMD, unit
 
-SERVICES = ["gateway-api", "gateway-topology", *(f"gateway-sender@{one}" for one in Channel)]
+SERVICES = [
+    *("gateway-api", "gateway-console", "gateway-topology"),
+    *(f"gateway-sender@{one}" for one in Channel),
+]
 MOST_EXPOSURE = 2.0  # of 10; 3 and less is what systemd calls OK
 
 # Directives as systemd 250 knows them, for machines without systemd: of those that we use.
@@ -94,11 +97,11 @@ def test_directives_are_known(file: Path) -> None:
 def test_services_share_one_sandbox() -> None:
     texts = [file.read_text() for file in SYSTEMD.glob("*.service")]
     sandboxes = {text.split("\nDynamicUser=")[1] for text in texts}
-    assert len(texts) == 3
+    assert len(texts) == 4
     assert len(sandboxes) == 1
 
 
-@pytest.mark.parametrize("name", ["gateway-api", "gateway-sender@"])
+@pytest.mark.parametrize("name", ["gateway-api", "gateway-console", "gateway-sender@"])
 def test_process_that_a_setting_ended_is_not_started_again(name: str) -> None:
     directives = dict(unit(SYSTEMD / f"{name}.service")["Service"])
     assert directives["Restart"] == "on-failure"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.gateway_api.test_api import api, taken, until_ready
+from tests.support.console_client import console
 
 MODULE = "generated_gateway_client"
 
@@ -68,7 +69,7 @@ async def test_generated_client_sends_and_reads_the_answer(
 
 
 async def test_generated_client_reads_a_refusal(gateway_url: str, importable: Path) -> None:
-    async with api(gateway_url) as client:
+    async with console(gateway_url) as client:
         made = await generate((await client.get("/openapi.json")).content, importable)
         order = made.RequeueRequest(ids=["1", "2"], redirect="bob@example.com")
         answer = await client.post(

@@ -25,6 +25,7 @@ from admin.doctor.start import start_faults
 from admin.up.env_file import env_text
 from broker_topology.rights import API
 from broker_topology.state import Greeting, ManagedState, NodeState, QueueMembers
+from common.channels import FACTS
 from common.settings import Settings, load_settings
 from deploy.local.stack import BACKOFF_S, checkout, restart_pause_s
 
@@ -208,26 +209,28 @@ def test_missing_rights_are_named_with_their_role() -> None:
 
 
 def test_written_env_file_says_the_defaults() -> None:
-    text = env_text("a-key-of-sixteen-letters")
+    text = env_text("a-key-of-sixteen-letters", "another-key-of-the-console")
     lines = [line for line in text.splitlines() if re.match("#?GATEWAY_[A-Z_]+=", line)]
     pairs = dict(line.lstrip("#").split("=", 1) for line in lines)
     assert [line for line in lines if not line.startswith("#")] == [
-        "GATEWAY_API_KEY=a-key-of-sixteen-letters"
+        "GATEWAY_API_KEY=a-key-of-sixteen-letters",
+        "GATEWAY_CONSOLE_KEY=another-key-of-the-console",
     ]
     assert set(pairs) == {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
-    assert load_settings(pairs) == load_settings({"GATEWAY_API_KEY": "a-key-of-sixteen-letters"})
+    keys = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    assert load_settings(pairs) == load_settings(keys)
 
 
 def test_written_env_file_starts_with_the_credentials() -> None:
-    credentials, rest = env_text("a-key-of-sixteen-letters").split("-- Everything else", 1)
+    credentials, rest = env_text("a-key-of-sixteen-letters", "another-key-of-the-console").split(
+        "-- Everything else", 1
+    )
     names = re.findall("^#?(GATEWAY_[A-Z_]+)=", credentials, re.MULTILINE)
     assert names == [
         "GATEWAY_API_KEY",
+        "GATEWAY_CONSOLE_KEY",
         "GATEWAY_AMQP_URL",
-        "GATEWAY_EMAIL_URL",
-        "GATEWAY_EMAIL_FROM",
-        "GATEWAY_TELEGRAM_TOKEN",
-        "GATEWAY_VK_TOKEN",
+        *(f"GATEWAY_{name.upper()}" for facts in FACTS.values() for name in facts.needs),
     ]
     assert "# bot token from @BotFather\n#GATEWAY_TELEGRAM_TOKEN=\n" in credentials
     assert set(names).isdisjoint(re.findall("^#?(GATEWAY_[A-Z_]+)=", rest, re.MULTILINE))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from broker_topology.rights import API, OPERATOR, Rights, rights, sender
+from broker_topology.rights import API, CONSOLE, OPERATOR, Rights, rights, sender
 from broker_topology.topology import LIVE, build
 from common.channels import CHANNELS
 
@@ -20,7 +20,7 @@ def matching(pattern: str, names: frozenset[str] = EVERYTHING) -> set[str]:
 
 
 def test_there_is_one_user_per_process_and_an_operator() -> None:
-    assert list(BY_ROLE) == [API, *(sender(channel) for channel in CHANNELS), OPERATOR]
+    assert list(BY_ROLE) == [API, *(sender(channel) for channel in CHANNELS), CONSOLE, OPERATOR]
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -51,10 +51,26 @@ def test_api_may_have_a_queue_of_its_own_for_live_events() -> None:
     assert matching(user.configure, frozenset({LIVE})) == set(), "the exchange is not its own"
 
 
+def test_console_reads_and_locks_dead_letters_alone_and_puts_them_back() -> None:
+    user = BY_ROLE[CONSOLE]
+    dead = {*(f"{channel}.dead" for channel in CHANNELS), "unrouted"}
+    priorities = ("high", "normal", "bulk")
+    queues = {f"{channel}.{name}" for channel in CHANNELS for name in priorities}
+    assert matching(user.read, QUEUES) == dead
+    assert matching(user.write, EXCHANGES) == {"due", "events"}
+    assert matching(user.write, QUEUES) == queues
+    assert matching(user.configure) == set()
+    locks = frozenset(f"lock.{name}" for name in dead)
+    assert matching(user.configure, locks) == locks
+    for role, other in BY_ROLE.items():
+        assert role in (CONSOLE, OPERATOR) or not matching(other.read, frozenset(dead))
+
+
 @pytest.mark.parametrize("user", [one for one in rights() if one.role != OPERATOR])
 def test_lookalikes_and_the_default_exchange_are_out(user: Rights) -> None:
     lookalikes = frozenset(
-        {"emailXnormal", "email.normal.copy", "my.email.normal", "email.dead", "email.normally"}
+        {"emailXnormal", "email.normal.copy", "my.email.normal", "email.deads", "email.normally"}
+        | {"lock", "lock.", "lock.email.deads", "xlock.email.dead", "email.dead.letters"}
         | {"retry.1s", "dead.letters", "xevents", "notifications2", "", "amq.default"}
         | {"amq.gen-JzTY20BRgKO-HjmUJj0wLg"}
     )

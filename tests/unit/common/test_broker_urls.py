@@ -44,10 +44,10 @@ def test_nodes_that_are_no_one_broker_are_refused_without_their_password(
     assert fault is not None
     assert words in fault
     assert "pw" not in fault
-    for name in ("GATEWAY_AMQP_URL", "GATEWAY_OPERATOR_AMQP_URL") if text else ():
+    if text:
         with pytest.raises(SettingsError) as raised:
-            load_settings({name: text})
-        assert str(raised.value) == f"{name} {fault}"
+            load_settings({"GATEWAY_AMQP_URL": text})
+        assert str(raised.value) == f"GATEWAY_AMQP_URL {fault}"
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from admin.doctor.providers import LOOKS
 from broker_topology.topology import UNROUTED
 from common.channels import EXAMPLES, FACTS, Channel, ChannelFacts, channel_of, sent_messages
 from common.envelope import Delivery
+from common.recipients import Recipient, parse_recipient
 from common.settings import Settings, load_settings
+from console.dead_letters.request import LetterFilter
 from deploy.local.stack import sandbox_settings
 from deploy.sandbox.faults import FAULTS
-from gateway_api.dead_letters.request import LetterFilter
-from gateway_api.notifications.recipients import Recipient, parse_recipient
 from gateway_api.notifications.request import NotificationRequest
 from senders.process import make_provider
 

@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from common.channels import CHANNELS
 from common.errors import SettingsError
 from common.faults import UNNAMED
 from common.given import PREFIX
 from common.http.problems import Problem
+from common.http.validation import read_body, read_query
 from common.settings import Settings, load_settings
-from gateway_api.dead_letters.request import (
+from console.dead_letters.request import (
+    ArchiveRequest,
     DiscardRequest,
     LetterQuery,
     RequeueRequest,
     ShowQuery,
-    read_body,
-    read_query,
 )
+from console.jobs.request import JobQuery
 from gateway_api.notifications.request import NotificationRequest
 from gateway_api.notifications.validation import validate_notification
 
@@ -66,6 +68,7 @@ def reads_body(model: type[BaseModel]) -> Read:
     [
         (NotificationRequest, lambda one: validate_notification(json.dumps(one).encode())),
         (RequeueRequest, reads_body(RequeueRequest)),
+        (ArchiveRequest, reads_body(ArchiveRequest)),
         (DiscardRequest, reads_body(DiscardRequest)),
     ],
 )
@@ -82,7 +85,7 @@ def test_no_sentence_about_a_body_is_a_librarys(model: type[BaseModel], read: Re
     assert told > len(WRONG)
 
 
-@pytest.mark.parametrize("model", [LetterQuery, ShowQuery])
+@pytest.mark.parametrize("model", [LetterQuery, ShowQuery, JobQuery])
 def test_no_sentence_about_a_query_is_a_librarys(model: type[BaseModel]) -> None:
     for name in (*model.model_json_schema()["properties"], "chanel"):
         with pytest.raises(Problem) as caught:
@@ -98,7 +101,7 @@ def test_no_sentence_about_a_query_is_a_librarys(model: type[BaseModel]) -> None
         ({"limit": "0"}, "must be at least 1"),
         ({"limit": "1001"}, "must be at most 1000"),
         ({"group": "perhaps"}, "must be true or false"),
-        ({"channel": "fax"}, "must be 'email', 'telegram', 'vk' or 'unrouted'"),
+        ({"channel": "fax"}, f"must be {', '.join(map(repr, CHANNELS))} or 'unrouted'"),
         ({"clas": "poison"}, "is not a known field; did you mean class?"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from broker_topology.topology import build
-from common.http.problems import CATALOGUE
+from common.http.catalogue import CATALOGUE
 from common.watching import metrics
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -42,8 +42,9 @@ def test_only_the_api_is_reachable_from_outside() -> None:
         for name, service in compose()["services"].items()
         if "ports" in service
     }
-    assert set(published) == {"api", "broker"}
-    assert all(port.startswith("127.0.0.1:") for port in published["broker"])
+    assert set(published) == {"api", "broker", "console"}
+    inner = [*published["broker"], *published["console"]]
+    assert all(port.startswith("127.0.0.1:") for port in inner)
 
 
 def test_networks_keep_apart_what_has_no_business_with_each_other() -> None:
@@ -53,7 +54,7 @@ def test_networks_keep_apart_what_has_no_business_with_each_other() -> None:
         options = document["networks"][name]["driver_opts"]
         assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     assert networks("api") == {"edge", "inner"}
-    assert networks("broker") == {"inner", "console"}
+    assert networks("broker") == networks("console") == {"inner", "console"}
     assert networks("topology") == {"inner"}
     for sender in SENDERS:
         assert networks(sender) == {"inner", "outbound"}
@@ -73,7 +74,7 @@ def test_container_has_no_rights_it_does_not_need(name: str) -> None:
 
 def test_processes_start_when_what_they_need_is_there() -> None:
     services = compose()["services"]
-    for name in SENDERS | {"api"}:
+    for name in SENDERS | {"api", "console"}:
         assert services[name]["depends_on"] == {
             "topology": {"condition": "service_completed_successfully"}
         }

@@ -47,14 +47,20 @@ def test_example_settings_are_settings() -> None:
 
 def test_ports_agree() -> None:
     api: int = Settings.model_fields["api_port"].default
+    console: int = Settings.model_fields["console_port"].default
     metrics = int(image_environment()["GATEWAY_METRICS_PORT"])
-    assert last("EXPOSE").split() == [str(api), str(metrics)]
-    checked = dict(healthcheck.PORTS)
-    assert checked == {"GATEWAY_API_PORT": api, "GATEWAY_METRICS_PORT": metrics}
+    assert last("EXPOSE").split() == [str(api), str(console), str(metrics)]
+    assert dict(healthcheck.PORTS) == {
+        "GATEWAY_API_PORT": api,
+        "GATEWAY_CONSOLE_PORT": console,
+        "GATEWAY_METRICS_PORT": metrics,
+    }
     assert compose()["services"]["api"]["ports"] == [f"{api}:{api}"]
+    assert compose()["services"]["console"]["ports"] == [f"127.0.0.1:{console}:{console}"]
     for name, pod in pods().items():
         ports = [one["containerPort"] for one in pod["spec"]["containers"][0].get("ports", [])]
-        assert ports == {"gateway-api": [api], "gateway-topology": []}.get(name, [metrics])
+        own = {"gateway-api": [api], "gateway-console": [console], "gateway-topology": []}
+        assert ports == own.get(name, [metrics])
 
 
 def test_senders_on_one_machine_have_ports_of_their_own() -> None:

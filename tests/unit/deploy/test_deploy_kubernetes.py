@@ -46,7 +46,7 @@ def test_manifest_is_valid(manifest: dict[str, Any], version: str) -> None:
 
 
 def test_a_misspelt_field_would_be_noticed() -> None:
-    (service,) = of_kind("Service")
+    service = of_kind("Service")[0]
     service["spec"]["selectors"] = service["spec"].pop("selector")
     with pytest.raises(kubernetes_validate.ValidationError, match="selectors"):
         kubernetes_validate.validate(service, VERSIONS[-1], strict=True)

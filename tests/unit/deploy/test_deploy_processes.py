@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import console.server
+import gateway_api.start
 from broker_topology.rights import sender
 from common.channels import FACTS
-from common.http.keys import check_exposure
 from common.settings import Settings, load_settings, unknown_settings
 from tests.support.deployments import PROCESSES, Process, manifests, parse_command, processes
 
@@ -61,8 +62,11 @@ def test_its_settings_are_read_and_hold_together(process: Process, tmp_path: Pat
     assert unknown_settings(environment) == []
     settings = load_settings(environment)
     if process.name == "api":
-        check_exposure(settings)
+        gateway_api.start.check_start(settings)
         assert settings.api_key is not None
+    if process.name == "console":
+        console.server.check_start(settings)
+        assert settings.console_key is not None
     assert len(process.secrets) == sum(name.endswith("_FILE") for name in environment)
 
 
@@ -78,6 +82,7 @@ def test_it_gets_its_own_credentials_and_no_others(process: Process) -> None:
     wanted = {
         "topology": {"AMQP_URL"},
         "api": {"AMQP_URL", "API_KEY"},
+        "console": {"AMQP_URL", "CONSOLE_KEY"},
         **{sender(one): {"AMQP_URL", facts.credential.upper()} for one, facts in FACTS.items()},
     }[process.name]
     files = {name for name in process.environment if name.endswith("_FILE")}

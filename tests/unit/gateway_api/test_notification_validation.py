@@ -14,8 +14,8 @@ from uuid_utils.compat import uuid7
 from common.channels import EXAMPLES, Channel, Priority
 from common.envelope import CopyOf, Delivery, WireVk, utc_now
 from common.http.problems import Problem
+from common.recipients import parse_recipient
 from gateway_api.notifications.deliveries import build_deliveries
-from gateway_api.notifications.recipients import parse_recipient
 from gateway_api.notifications.validation import ValidNotification, validate_notification
 
 EMAIL = {"to": "email:ada@example.com", "subject": "Hello", "text": "world"}

@@ -2,62 +2,98 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
-from pydantic import SecretStr, TypeAdapter
+from fastapi import FastAPI
+from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from common.http.problems import CATALOGUE
+import console.app
+import console.documentation.examples
+import console.documentation.models
+import gateway_api.app
+import gateway_api.documentation.examples
+import gateway_api.documentation.models
+from common.http.catalogue import catalogue_of
+from common.http.documentation import models as shared
+from common.http.validation import read_body
 from common.settings import Settings
-from gateway_api.app import create_app
-from gateway_api.dead_letters.request import DiscardRequest, RequeueRequest, read_body
-from gateway_api.documentation import models
-from gateway_api.documentation.examples import PROBLEMS
+from console.dead_letters.request import ArchiveRequest, DiscardRequest, RequeueRequest
 from gateway_api.notifications.validation import validate_notification
 from tests.support.api_client import KEY, api
 
-DOCUMENT = create_app(Settings()).openapi()
 REFERENCE = "#/components/schemas/"
-READERS: dict[str, Callable[[bytes], object]] = {
-    "NotificationRequest": validate_notification,
-    "RequeueRequest": lambda body: read_body(RequeueRequest, body),
-    "DiscardRequest": lambda body: read_body(DiscardRequest, body),
-}
+Read = Callable[[bytes], object]
 
 
-def operations() -> Iterator[dict[str, Any]]:
-    for methods in DOCUMENT["paths"].values():
-        yield from methods.values()
+def reads(model: type[BaseModel]) -> Read:
+    return lambda body: read_body(model, body)
 
 
-def contents_of_answers() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Media type, and schema with examples."""
-    for operation in operations():
-        for answer in operation["responses"].values():
-            yield from answer["content"].items()
+@dataclass(frozen=True)
+class Described:
+    """One application, and the code that its document tells of; readers: model → reads a body."""
+
+    process: str
+    app: FastAPI
+    models: ModuleType
+    problems: Mapping[str, Any]
+    readers: Mapping[str, Read]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return self.app.openapi()
+
+    def operations(self) -> Iterator[dict[str, Any]]:
+        for methods in self.document["paths"].values():
+            yield from methods.values()
+
+    def contents_of_answers(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Media type, and schema with examples."""
+        for operation in self.operations():
+            for answer in operation["responses"].values():
+                yield from answer["content"].items()
+
+    def named_in(self, part: Any) -> set[str]:
+        """Models that a part of the document refers to, by themselves or by others."""
+        found: set[str] = set()
+        waiting = [part]
+        while waiting:
+            for name in re.findall(rf'"{REFERENCE}([^"]+)"', json.dumps(waiting.pop())):
+                if name not in found:
+                    found.add(name)
+                    waiting.append(self.document["components"]["schemas"][name])
+        return found
+
+    def type_of(self, schema: dict[str, Any]) -> Any:
+        """The type of ours that a schema of an answer refers to."""
+        if "anyOf" in schema:
+            first, second = map(self.type_of, schema["anyOf"])
+            return first | second
+        if schema.get("type") == "array":
+            return list[self.type_of(schema["items"])]  # type: ignore[misc]
+        name = schema["$ref"].removeprefix(REFERENCE)
+        return getattr(self.models, name, None) or getattr(shared, name)
 
 
-def named_in(part: Any) -> set[str]:
-    """Models that a part of the document refers to, by themselves or by others."""
-    found: set[str] = set()
-    waiting = [part]
-    while waiting:
-        for name in re.findall(rf'"{REFERENCE}([^"]+)"', json.dumps(waiting.pop())):
-            if name not in found:
-                found.add(name)
-                waiting.append(DOCUMENT["components"]["schemas"][name])
-    return found
-
-
-def type_of(schema: dict[str, Any]) -> Any:
-    """The type of ours that a schema of an answer refers to."""
-    if "anyOf" in schema:
-        first, second = map(type_of, schema["anyOf"])
-        return first | second
-    if schema.get("type") == "array":
-        return list[type_of(schema["items"])]  # type: ignore[misc]
-    return getattr(models, schema["$ref"].removeprefix(REFERENCE))
+API = Described(
+    "api",
+    gateway_api.app.create_app(Settings()),
+    gateway_api.documentation.models,
+    gateway_api.documentation.examples.PROBLEMS,
+    {"NotificationRequest": validate_notification},
+)
+CONSOLE = Described(
+    "console",
+    console.app.create_app(Settings()),
+    console.documentation.models,
+    console.documentation.examples.PROBLEMS,
+    {one.__name__: reads(one) for one in (ArchiveRequest, DiscardRequest, RequeueRequest)},
+)
+each_app = pytest.mark.parametrize("one", [API, CONSOLE], ids=lambda one: one.process)
 
 
 async def test_openapi_document_holds_together() -> None:
@@ -77,62 +113,75 @@ async def test_openapi_document_holds_together() -> None:
     assert "NotificationRequest" in json.dumps(post["requestBody"])
 
 
-def test_every_model_is_used_and_ours() -> None:
-    assert named_in(DOCUMENT["paths"]) == set(DOCUMENT["components"]["schemas"])
-    assert not any("Validation" in name for name in DOCUMENT["components"]["schemas"])
+@each_app
+def test_every_model_is_used_and_ours(one: Described) -> None:
+    assert one.named_in(one.document["paths"]) == set(one.document["components"]["schemas"])
+    assert not any("Validation" in name for name in one.document["components"]["schemas"])
 
 
-def test_every_operation_has_a_name_to_call_it_by() -> None:
-    names = [operation["operationId"] for operation in operations()]
+@each_app
+def test_every_operation_has_a_name_to_call_it_by(one: Described) -> None:
+    names = [operation["operationId"] for operation in one.operations()]
 
     assert len(set(names)) == len(names)
     assert all(re.fullmatch("[a-z]+([A-Z][a-z]+)+", name) for name in names)
-    assert {"sendNotification", "listDeadLetters", "showDeadLetter"} <= set(names)
 
 
-def test_every_answer_has_a_schema_and_examples() -> None:
-    for media_type, content in contents_of_answers():
-        assert media_type in ("application/json", "application/problem+json", "text/plain")
+@each_app
+def test_every_answer_has_a_schema_and_examples(one: Described) -> None:
+    for media_type, content in one.contents_of_answers():
+        assert media_type in (
+            *("application/json", "application/problem+json", "text/plain"),
+            "application/x-ndjson",
+        )
         assert content["schema"]
         assert content.get("examples") or content.get("example")
 
 
-def test_examples_of_answers_are_what_their_models_say() -> None:
-    for media_type, content in contents_of_answers():
-        if media_type == "text/plain":
+@each_app
+def test_examples_of_answers_are_what_their_models_say(one: Described) -> None:
+    for media_type, content in one.contents_of_answers():
+        if media_type in ("text/plain", "application/x-ndjson"):
             continue
-        model: TypeAdapter[Any] = TypeAdapter(type_of(content["schema"]))
+        model: TypeAdapter[Any] = TypeAdapter(one.type_of(content["schema"]))
         for example in content["examples"].values():
             model.validate_json(json.dumps(example["value"]), extra="forbid")
 
 
-def test_examples_of_requests_are_accepted() -> None:
-    bodies = [one["requestBody"] for one in operations() if "requestBody" in one]
+@each_app
+def test_examples_of_requests_are_accepted(one: Described) -> None:
+    bodies = [each["requestBody"] for each in one.operations() if "requestBody" in each]
     for body in bodies:
         content = body["content"]["application/json"]
-        read = READERS[content["schema"]["$ref"].removeprefix(REFERENCE)]
+        read = one.readers[content["schema"]["$ref"].removeprefix(REFERENCE)]
         for example in content["examples"].values():
             read(json.dumps(example["value"]).encode())
-    assert len(bodies) == len(READERS)
+    assert len(bodies) == len(one.readers)
 
 
-def test_every_problem_has_an_example() -> None:
-    assert list(PROBLEMS) == list(CATALOGUE)
-    refused = PROBLEMS["partly_accepted"]
+@each_app
+def test_every_problem_has_an_example(one: Described) -> None:
+    assert list(one.problems) == list(catalogue_of(one.process))
+
+
+def test_example_of_a_partly_accepted_notification_names_each_part() -> None:
+    refused = API.problems["partly_accepted"]
     assert [len(refused["accepted"]), len(refused["not_accepted"])] == [2, 1]
 
 
-def test_arrays_and_objects_that_may_be_left_out_have_defaults() -> None:
+@each_app
+def test_arrays_and_objects_that_may_be_left_out_have_defaults(one: Described) -> None:
     """Generated clients write null for what has none, which is no array."""
-    for name in named_in([one.get("requestBody") for one in operations()]):
-        schema = DOCUMENT["components"]["schemas"][name]
+    for name in one.named_in([each.get("requestBody") for each in one.operations()]):
+        schema = one.document["components"]["schemas"][name]
         for own, field in schema.get("properties", {}).items():
             is_list = field.get("type") in ("array", "object")
             assert not is_list or "default" in field, f"{name}.{own}"
 
 
-def test_metrics_are_text() -> None:
-    answer = DOCUMENT["paths"]["/metrics"]["get"]["responses"]["200"]
+@each_app
+def test_metrics_are_text(one: Described) -> None:
+    answer = one.document["paths"]["/metrics"]["get"]["responses"]["200"]
 
     assert list(answer["content"]) == ["text/plain"]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.http.problems import CATALOGUE
+from common.http.catalogue import API, CONSOLE, catalogue_of
 from common.settings import Settings
 from gateway_api.app import create_app
 from tests.support.api_client import JSON_TYPE, NOTIFICATION, FakeBroker, api, assert_problem
@@ -45,14 +45,11 @@ async def test_body_that_cannot_be_read_is_refused(
     assert_problem(answer, code)
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/notifications", "/v1/dead-letters/requeue", "/v1/dead-letters/discard"]
-)
-async def test_idempotency_key_is_refused_and_not_ignored(path: str) -> None:
+async def test_idempotency_key_is_refused_and_not_ignored() -> None:
     headers = {"Idempotency-Key": "b7f1"}
 
     async with api() as client:
-        answer = await client.post(path, json=NOTIFICATION, headers=headers)
+        answer = await client.post("/v1/notifications", json=NOTIFICATION, headers=headers)
 
     document = assert_problem(answer, "invalid_request")
     assert [fault["path"] for fault in document["errors"]] == [""]
@@ -130,8 +127,6 @@ async def test_unknown_path_and_method() -> None:
     ("path", "allow"),
     [
         ("/v1/notifications", "OPTIONS, POST"),
-        ("/v1/dead-letters", "GET, HEAD, OPTIONS"),
-        ("/v1/dead-letters/requeue", "GET, HEAD, OPTIONS, POST"),
         ("/healthz", "GET, HEAD, OPTIONS"),
         ("/docs", "GET, HEAD, OPTIONS"),
     ],
@@ -228,14 +223,18 @@ async def test_catalogue_can_be_fetched() -> None:
         entries = (await client.get("/problems")).json()
         one = (await client.get("/problems/partly_accepted")).json()
 
-    assert [entry["code"] for entry in entries] == list(CATALOGUE)
+    assert [entry["code"] for entry in entries] == list(catalogue_of(API))
     assert one["status"] == 503
 
 
-def test_documentation_lists_exactly_the_catalogue() -> None:
-    text = (Path(__file__).parents[4] / "docs" / "api.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("process", [API, CONSOLE])
+def test_documentation_lists_exactly_the_catalogue(process: str) -> None:
+    text = (Path(__file__).parents[4] / "docs" / f"{process}.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
 
-    wanted = [(kind.code, str(kind.status), kind.title, kind.remedy) for kind in CATALOGUE.values()]
+    kinds = [
+        kind for kind in catalogue_of(process).values() if process == API or kind.only == CONSOLE
+    ]
+    wanted = [(kind.code, str(kind.status), kind.title, kind.remedy) for kind in kinds]
 
     assert rows == wanted

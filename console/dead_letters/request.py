@@ -1,19 +1,16 @@
 """What a client may ask of `/v1/dead-letters`, checked."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, by_ids, parse_moment
 from common.envelope import utc_now
 from common.http.problems import FieldFault, pointer
-from common.http.validation import invalid_request, problem_of
-
-MOST_AT_ONCE = 10_000
-
-Checked = TypeVar("Checked", bound=BaseModel)
+from common.http.validation import invalid_request
+from console.dead_letters.archives import MOST_LETTERS
 
 
 class LetterFilter(BaseModel):
@@ -74,7 +71,7 @@ class ShowQuery(BaseModel):
     """Recipient and content too."""
 
 
-class DiscardRequest(BaseModel):
+class ArchiveRequest(BaseModel):
     """Which letters: exactly one of `ids`, `filter` and `all`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -84,7 +81,7 @@ class DiscardRequest(BaseModel):
     all: bool = False
     """Every dead letter."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 1000
+    limit: Annotated[int, Field(ge=1, le=MOST_LETTERS)] | None = None
     """At most so many, the oldest first."""
 
     @model_validator(mode="after")
@@ -102,7 +99,7 @@ class DiscardRequest(BaseModel):
         return self.filter.selection() if self.filter else Selection()
 
 
-class RequeueRequest(DiscardRequest):
+class RequeueRequest(ArchiveRequest):
     """Which letters to send again."""
 
     redirect: str | None = None
@@ -115,20 +112,15 @@ class RequeueRequest(DiscardRequest):
         return self
 
 
-def read_query(model: type[Checked], query: dict[str, str]) -> Checked:
-    """Check the parameters of a query. Raises Problem."""
-    try:
-        return model.model_validate(query)
-    except ValidationError as error:
-        raise problem_of(error, model) from None
+class DiscardRequest(BaseModel):
+    """The archive whose letters to discard, as its last line names it."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-def read_body(model: type[Checked], body: bytes) -> Checked:
-    """Check a JSON body. Raises Problem."""
-    try:
-        return model.model_validate_json(body, strict=True)
-    except ValidationError as error:
-        raise problem_of(error, model) from None
+    archive: str
+    letters: Annotated[int, Field(ge=0)]
+    sha256: str
+    """Of the lines before the last, which proves that all of them have arrived."""
 
 
 def _moment(name: str, text: str | None) -> datetime | None:

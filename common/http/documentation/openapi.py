@@ -1,38 +1,46 @@
 """The OpenAPI document: FastAPI's routes, and the parts of it that tell of bodies made by hand."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from common.http.problems import CATALOGUE, PROBLEM_JSON
-from gateway_api.dead_letters.request import DiscardRequest, RequeueRequest
-from gateway_api.documentation import examples, models
-from gateway_api.documentation.examples import Examples
-from gateway_api.notifications.request import NotificationRequest
+from common.http.catalogue import CATALOGUE, catalogue_of
+from common.http.documentation import models
+from common.http.problems import PROBLEM_JSON
 
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"
-_MODELS: tuple[type[BaseModel], ...] = (
-    NotificationRequest,
-    RequeueRequest,
-    DiscardRequest,
-    models.Accepted,
-    models.DeadLetterPage,
-    models.DeadLetterGroups,
-    models.DeadLetterInFull,
-    models.Requeued,
-    models.Discarded,
-    models.Liveness,
-    models.Readiness,
-    models.ErrorCode,
-    models.ProblemDocument,
-)
+
+Examples = dict[str, Any]
+"""Name → value."""
+
+Operation = dict[str, Any]
+"""Arguments of FastAPI's `add_api_route`."""
 
 Responses = dict[int | str, dict[str, Any]]
+
+WITH_BODY: Final = (
+    "malformed_json",
+    "incomplete_body",
+    "body_timeout",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_request",
+)
+"""Codes of what an operation with a JSON body can meet."""
+
+_WITH_RETRY = ("dead_letters_busy",)
+_LIVE: Final[Examples] = {"alive": {"status": "ok"}}
+_METRICS: Final = """\
+# TYPE gateway_requests_refused_total counter
+gateway_requests_refused_total{code="unauthorized"} 42.0
+"""
+_KIND: Final = CATALOGUE["not_found"].document()
 
 _ANY_REQUEST = (
     "malformed_request",
@@ -47,17 +55,17 @@ _ANY_REQUEST = (
 
 
 def answer(
-    *models: type[BaseModel],
+    *answered: type[BaseModel],
     description: str,
     shown: Examples,
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Responses:
-    """An answer in JSON that is one of these models, all of them listed above.
+    """An answer in JSON that is one of these models.
 
     headers: name → what it says.
     """
-    references = [_reference(model) for model in models]
+    references = [_reference(model) for model in answered]
     schema = references[0] if len(references) == 1 else {"anyOf": references}
     described: dict[str, Any] = {
         "description": description,
@@ -78,30 +86,88 @@ def list_answer(model: type[BaseModel], *, description: str, shown: Examples) ->
     return {200: {"description": description, "content": content}}
 
 
-def text_answer(*, description: str, shown: str) -> Responses:
-    """Plain text."""
-    content = {"text/plain": {"schema": {"type": "string"}, "example": shown}}
+def text_answer(*, description: str, shown: str, media_type: str = "text/plain") -> Responses:
+    """Text, plain or of another type."""
+    content = {media_type: {"schema": {"type": "string"}, "example": shown}}
     return {200: {"description": description, "content": content}}
 
 
-def problem_responses(*codes: str) -> Responses:
-    """The problems with these codes, and those that any request can meet."""
-    responses: Responses = {}
-    for kind in CATALOGUE.values():
-        if kind.code not in codes + _ANY_REQUEST:
-            continue
-        line = f"`{kind.code}`: {kind.title}"
-        if kind.status not in responses:
-            content = {"schema": _reference(models.ProblemDocument), "examples": {}}
-            responses[kind.status] = {"description": line, "content": {PROBLEM_JSON: content}}
-        else:
-            responses[kind.status]["description"] += f"; {line}"
-        shown = _examples({kind.code: examples.PROBLEMS[kind.code]})
-        responses[kind.status]["content"][PROBLEM_JSON]["examples"] |= shown
-        if kind.status == 503 or kind.code == "dead_letters_busy":
-            seconds = {"description": "seconds", "schema": {"type": "integer"}}
-            responses[kind.status]["headers"] = {"Retry-After": seconds}
-    return responses
+class ProblemResponses:
+    """The problems that one process answers with, as an operation's answers; `of` picks some.
+
+    shown: an example of each code; document: the model of all of them.
+    """
+
+    def __init__(self, process: str, shown: Examples, document: type[BaseModel]) -> None:
+        self._kinds = catalogue_of(process)
+        self._shown = shown
+        self._document = document
+
+    def of(self, *codes: str) -> Responses:
+        """The problems with these codes, and those that any request can meet."""
+        responses: Responses = {}
+        for kind in self._kinds.values():
+            if kind.code not in codes + _ANY_REQUEST:
+                continue
+            line = f"`{kind.code}`: {kind.title}"
+            if kind.status not in responses:
+                content = {"schema": _reference(self._document), "examples": {}}
+                responses[kind.status] = {"description": line, "content": {PROBLEM_JSON: content}}
+            else:
+                responses[kind.status]["description"] += f"; {line}"
+            shown = _examples({kind.code: self._shown[kind.code]})
+            responses[kind.status]["content"][PROBLEM_JSON]["examples"] |= shown
+            if kind.status == 503 or kind.code in _WITH_RETRY:
+                seconds = {"description": "seconds", "schema": {"type": "integer"}}
+                responses[kind.status]["headers"] = {"Retry-After": seconds}
+        return responses
+
+
+class Shared:
+    """The operations that every application has."""
+
+    def __init__(self, problems: ProblemResponses) -> None:
+        self.check_liveness = operation(
+            "checkLiveness",
+            "Liveness",
+            "health",
+            answer(models.Liveness, description="the process lives", shown=_LIVE) | problems.of(),
+        )
+        self.read_metrics = operation(
+            "readMetrics",
+            "Prometheus metrics",
+            "health",
+            text_answer(description="Prometheus' text format", shown=_METRICS) | problems.of(),
+        )
+        self.list_error_codes = operation(
+            "listErrorCodes",
+            "Every error code",
+            "problems",
+            list_answer(models.ErrorCode, description="the catalogue", shown={"excerpt": [_KIND]})
+            | problems.of(),
+        )
+        self.show_error_code = operation(
+            "showErrorCode",
+            "One error code",
+            "problems",
+            answer(models.ErrorCode, description="what it means", shown={"not_found": _KIND})
+            | problems.of("not_found"),
+            path_parameter("code", "as in a problem document"),
+        )
+
+
+def operation(
+    name: str, summary: str, tag: str, responses: Responses, extra: Operation | None = None
+) -> Operation:
+    """One operation: what a generated client calls it, what it does, and what it answers."""
+    return {
+        "operation_id": name,
+        "summary": summary,
+        "tags": [tag],
+        "response_class": Response,
+        "responses": responses,
+        "openapi_extra": extra,
+    }
 
 
 def together(*parts: Responses) -> Responses:
@@ -118,7 +184,7 @@ def together(*parts: Responses) -> Responses:
 
 
 def json_request(model: type[BaseModel], shown: Examples) -> dict[str, Any]:
-    """OpenAPI of a body that is read by hand; the model is one of those listed above."""
+    """OpenAPI of a body that is read by hand."""
     content = {_JSON: {"schema": _reference(model), "examples": _examples(shown)}}
     return {"security": [{"bearer": []}], "requestBody": {"required": True, "content": content}}
 
@@ -172,8 +238,13 @@ def _unpack_examples(document: dict[str, Any]) -> None:
                     example["value"] = json.loads(example["value"])
 
 
-def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The whole document; made once and kept on the app."""
+def openapi_document(
+    app: FastAPI, *, models: Sequence[type[BaseModel]], key: str
+) -> dict[str, Any]:
+    """The whole document; made once and kept on the app.
+
+    models: all that operations refer to; key: the setting that has the key.
+    """
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -183,7 +254,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         )
         _unpack_examples(document)
         _, definitions = models_json_schema(
-            [(model, "validation") for model in _MODELS], ref_template=_REF
+            [(model, "validation") for model in models], ref_template=_REF
         )
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update(definitions["$defs"])
@@ -191,7 +262,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             "bearer": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "GATEWAY_API_KEY; not asked for when none is set",
+                "description": f"{key}; not asked for when none is set",
             }
         }
         app.openapi_schema = document

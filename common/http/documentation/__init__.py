@@ -1,0 +1,1 @@
+"""The OpenAPI document: what every application says in the same way."""

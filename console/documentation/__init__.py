@@ -1,0 +1,1 @@
+"""The OpenAPI document: operations, models of answers, examples."""
