@@ -39,11 +39,6 @@ class Order(BaseModel):
     as_json: bool = False
     plots: bool = False
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether everything is measured."""
-        return not self.names or set(self.names) == set(Name)
-
 
 def bench(
     names: Annotated[

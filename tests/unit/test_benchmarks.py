@@ -16,9 +16,10 @@ from admin.cli import app
 from common.channels import Channel
 from common.envelope import Delivery
 from common.errors import GatewayError
+from deploy.local.node import Node
 from deploy.local.stack import checkout
 from tests.benchmarks import ingress
-from tests.benchmarks.__main__ import BENCHMARKS
+from tests.benchmarks.__main__ import BENCHMARKS, measure_all
 from tests.benchmarks.reports import kept, machine
 from tests.benchmarks.reports.figures import (
     Benchmark,
@@ -33,7 +34,7 @@ from tests.benchmarks.reports.goals import GOALS, Goal, judge
 from tests.benchmarks.reports.page import BEGIN, END, render, with_report
 from tests.benchmarks.reports.tables import cell, number, tables
 from tests.benchmarks.rig import messages
-from tests.benchmarks.rig.bench import PEERS
+from tests.benchmarks.rig.bench import PEERS, Bench, BenchError, Plan
 
 
 def contender(name: str, *rates: float, is_ours: bool = False) -> Contender:
@@ -107,15 +108,6 @@ def test_every_goal_has_one_bound_and_is_of_a_benchmark(goal: Goal) -> None:
 def test_every_name_has_a_benchmark_and_the_dearest_comes_last() -> None:
     assert list(BENCHMARKS) == list(Name)
     assert list(Name)[-1] == Name.DEEP
-
-
-@pytest.mark.parametrize(
-    ("names", "is_complete"),
-    [((), True), (tuple(Name), True), ((Name.VK,), False)],
-    ids=["none", "all", "one"],
-)
-def test_run_of_everything_is_complete(names: tuple[Name, ...], is_complete: bool) -> None:
-    assert Order(names=names).is_complete is is_complete
 
 
 @pytest.mark.parametrize(
@@ -225,6 +217,21 @@ def test_deliveries_that_fill_a_queue_differ_in_id_and_recipient() -> None:
     assert len({one.id for one in made}) == 3
     assert all(a.notification_id != b.notification_id for a, b in pairwise(made))
     assert all(one.id == f"{one.notification_id}-1" for one in made)
+
+
+def test_benchmark_that_fails_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(bench: Bench, plan: Plan) -> Benchmark:
+        raise BenchError("the sender has ended")
+
+    [measured] = report_of(contender("gateway", 100), name="memory").benchmarks
+    monkeypatch.setitem(BENCHMARKS, Name.VK, fail)
+    monkeypatch.setitem(BENCHMARKS, Name.MEMORY, lambda bench, plan: measured)
+    bench = Bench(tmp_path, None, Node.create(tmp_path / "unused"))
+    found = measure_all((Name.VK, Name.MEMORY), bench, Plan(), lambda _: None)
+    assert found == [measured]
+    assert capsys.readouterr().err == "gateway: vk was not measured: the sender has ended\n"
 
 
 def test_command_hands_its_order_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ class Process:
     def fault(self, what: str) -> BenchError:
         """A sentence about it, with the last lines that it wrote."""
         said = self.log_file.read_text(errors="replace").strip().splitlines()[-8:]
-        return BenchError("\n".join([f"{self.name} {what}; it wrote to {self.log_file}:", *said]))
+        return BenchError("\n".join([f"{self.name} {what}; it wrote last:", *said]))
 
 
 class Bench:
