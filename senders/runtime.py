@@ -96,6 +96,8 @@ class Pipeline:
         """
         channel = self._shared.provider.name
         try:
+            if received.fault is not None:
+                raise UndecodableError(received.fault)
             progress = Progress.from_headers(received.headers)
             delivery = target(Delivery.decode(received.body), progress)
         except UndecodableError as error:

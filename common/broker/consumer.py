@@ -23,7 +23,10 @@ BROKER_HEADER_PREFIXES = ("x-first-death-", "x-last-death-", "x-opt-")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One message in the hand of a lane; it stays in its queue until `ack`."""
+    """One message in the hand of a lane; it stays in its queue until `ack`.
+
+    fault: why its headers cannot be read, and are left out; None where they can.
+    """
 
     body: bytes
     headers: dict[str, Any]
@@ -33,6 +36,7 @@ class Received:
     redelivered: bool
     _tag: int = field(repr=False)
     _channel: "ConsumingChannel" = field(repr=False)
+    fault: str | None = None
 
     @property
     def returns(self) -> int:
@@ -84,6 +88,7 @@ class ConsumingChannel(DirectChannel):
                 redelivered=delivered.redelivered,
                 _tag=delivered.tag,
                 _channel=self,
+                fault=properties.fault,
             )
         )
 

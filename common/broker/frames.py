@@ -33,6 +33,7 @@ OVERHEAD_BYTES: Final = BEGIN.size + 1
 _END: Final = b"\xce"
 
 _METHOD_ID: Final = Struct(">L")
+_TABLE_LENGTH: Final = Struct(">L")
 _ANSWER: Final = Struct(">QB")  # delivery tag, bits
 _CONTENT: Final = Struct(">HHQH")  # class, weight, bytes of the body, flags of the properties
 _BASIC: Final = 60
@@ -67,6 +68,7 @@ class Properties(NamedTuple):
 
     headers: dict[str, Any]
     message_id: str | None
+    fault: str | None = None  # why the headers cannot be read, and are left out
 
 
 def method_of(payload: bytes) -> int:
@@ -138,23 +140,31 @@ def read_close(payload: bytes) -> tuple[int, str]:
 
 
 def read_content(payload: bytes) -> tuple[int, Properties]:
-    """How long the body is, and the properties. Raises ValueError for headers that are no table."""
+    """How long the body is, and the properties.
+
+    The broker has seen to it that they can be taken apart, not that each header has a meaning.
+    """
     _, _, size, flags = _CONTENT.unpack_from(payload)
     at = _CONTENT.size
     for flag in (_CONTENT_TYPE, _CONTENT_ENCODING):
         if flags & flag:
             at = _after_short(payload, at)
     headers: dict[str, Any] = {}
+    fault = None
     if flags & _HEADERS:
-        length, headers = decode.field_table(payload[at:])
-        at += length
+        after = at + _TABLE_LENGTH.size + _TABLE_LENGTH.unpack_from(payload, at)[0]
+        try:
+            _, headers = decode.field_table(payload[at:after])
+        except Exception:  # of many classes: names that are no UTF-8, moments after the last year, …
+            fault = "its AMQP headers cannot be read"
+        at = after
     for flag in (_DELIVERY_MODE, _PRIORITY):
         at += bool(flags & flag)
     for flag in (_CORRELATION_ID, _REPLY_TO, _EXPIRATION):
         if flags & flag:
             at = _after_short(payload, at)
     message_id = _text(payload, at) if flags & _MESSAGE_ID else None
-    return size, Properties(headers, message_id)
+    return size, Properties(headers, message_id, fault)
 
 
 @lru_cache(maxsize=1024)
