@@ -1,45 +1,26 @@
 """Which gateway a command works on: the one that is named, or the one that runs here.
 
-`gateway demo` and `gateway up` keep a file of settings beside their state while they run, written
-like `.env`. A command that no broker is named to takes its settings from there.
+A command that no broker is named to takes its settings from what runs here (`admin.announcing`).
 """
 
-import fcntl
-import os
-import re
 import shlex
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from pydantic import SecretStr
 
+from admin.announcing import ADDRESSES, ANNOUNCED, running
 from broker_topology.connect import mask_url
 from common.broker.urls import split_urls, urls_fault
 from common.channels import channel_of
-from common.errors import ArgumentError, GatewayError, SettingsError
-from common.given import PREFIX
+from common.errors import ArgumentError, GatewayError
 from common.hosts import http_base
 from common.settings import Settings, load_settings
-from deploy.local.stack import checkout
-
-DEMO, UP = "demo", "up"
-_NAMES = {DEMO: "the demo", UP: "`gateway up`"}
-_ADDRESSES = (
-    *("amqp_url", "management_url"),
-    *("api_host", "api_port", "console_host", "console_port"),
-)
-# What belongs together: parts of it from two gateways would show one's secret to the other.
-_ANNOUNCED = (
-    *_ADDRESSES,
-    *("amqp_ca_file", "amqp_cert_file", "amqp_key_file", "api_key", "console_key"),
-)
 
 EnvFile = Annotated[
     Path | None,
@@ -79,52 +60,6 @@ class Place:
     management_url: str | None
 
 
-def env_file_of(name: str, directory: Path | None = None) -> Path:
-    """Where a running demo or `up` keeps its settings; directory: its state, if not the usual."""
-    return (directory or checkout() / ".gateway") / f"{name}.env"
-
-
-def texts_of(settings: Settings) -> dict[str, str]:
-    """Variable → text of what other commands need of the settings that were given."""
-    texts = {}
-    for name in _ANNOUNCED:
-        if name in settings.model_fields_set:
-            value = getattr(settings, name)
-            text = value.get_secret_value() if isinstance(value, SecretStr) else value
-            text = text.absolute() if isinstance(text, Path) else text
-            texts[PREFIX + name.upper()] = "" if text is None else str(text)
-    return texts
-
-
-@contextmanager
-def announced(name: str, file: Path, settings: Mapping[str, str]) -> Iterator[None]:
-    """While the block runs, other commands find this gateway by its settings.
-
-    name: `demo` or `up`; file: of `env_file_of`. Raises SettingsError when it cannot be written.
-    """
-    lines = [f"# Settings of {_NAMES[name]} while it runs; --env-file takes this file.\n"]
-    lines += [f"{variable}={_quoted(value)}\n" for variable, value in settings.items()]
-    draft = file.with_suffix(".new")
-    try:
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        written = os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape")
-        # Whoever is killed outright leaves the file, but not the lock.
-        fcntl.flock(written, fcntl.LOCK_EX)
-        written.writelines(lines)
-        written.flush()
-        draft.replace(file)
-    except OSError as error:
-        raise SettingsError(
-            f"{file} cannot be written ({error.strerror}): make it writable, or remove it"
-        ) from error
-    with written:
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
-
-
 def settings_here(env_file: Path | None = None) -> Settings:
     """The settings of the gateway that a command works on; says on stderr when it has found it.
 
@@ -135,8 +70,8 @@ def settings_here(env_file: Path | None = None) -> Settings:
     if env_file is not None:
         return _read(env_file)
     own = load_settings()
-    named = [name for name in _ADDRESSES if name in own.model_fields_set]
-    found = _running(own.state_directory, must_know=not named)
+    named = [name for name in ADDRESSES if name in own.model_fields_set]
+    found = running(own.state_directory, must_know=not named)
     found = [one for one in found if all(_fits(name, own, one.settings) for name in named)]
     if not found:
         return own
@@ -146,12 +81,6 @@ def settings_here(env_file: Path | None = None) -> Settings:
     [one] = found
     print(f"gateway: using {one.name} that runs here; --env-file names another", file=sys.stderr)
     return _together(one.settings, own)
-
-
-def holder_of(port: int, directory: Path) -> str | None:
-    """Which gateway that runs here has its API at a port; directory: where `up` keeps its state."""
-    found = _running(directory)
-    return next((one.name for one in found if one.settings.api_port == port), None)
 
 
 def place_here(
@@ -193,62 +122,6 @@ def check_management(given: str) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Running:
-    name: str
-    file: Path
-    settings: Settings
-
-
-def _running(directory: Path, *, must_know: bool = False) -> list[_Running]:
-    """The gateways that run here, the demo first; directory: where `up` may keep its state.
-
-    must_know: whether one that this user may not look at is an error (SettingsError).
-    """
-    files = {DEMO: [env_file_of(DEMO)], UP: [env_file_of(UP, directory), env_file_of(UP)]}
-    found = []
-    for name, places in files.items():
-        for file in places:
-            if (settings := _held(file, must_know=must_know)) is not None:
-                found.append(_Running(_NAMES[name], file, settings))
-                break
-    return found
-
-
-def _held(file: Path, *, must_know: bool) -> Settings | None:
-    """The settings of a file whose writer lives; None of one that was left, or is not there."""
-    try:
-        return load_settings(file=file) if _is_locked(file) else None
-    except PermissionError:
-        if not must_know or not _may_be_locked(file.with_suffix(".lock")):
-            return None
-        raise SettingsError(
-            f"{file} belongs to another user, who may run a gateway here: work as that user, "
-            "remove the file, or name a gateway with --env-file"
-        ) from None
-    except (OSError, SettingsError):
-        if file.exists():
-            raise
-        return None  # it has just ended
-
-
-def _is_locked(file: Path) -> bool:
-    """Raises OSError when it is not there or cannot be opened."""
-    with file.open() as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def _may_be_locked(file: Path) -> bool:
-    try:
-        return _is_locked(file)
-    except OSError:
-        return file.exists()  # not ours to open
-
-
 def _fits(name: str, own: Settings, running: Settings) -> bool:
     """Whether an address that the own settings name may be that of a running gateway."""
     is_any_port: bool = name in ("api_port", "console_port") and getattr(own, name) == 0
@@ -261,12 +134,12 @@ def _together(running: Settings, own: Settings) -> Settings:
     Whole are: what was announced, which is the running one's, and each channel, which is the own
     one's if anything of it is set.
     """
-    added = {name for name in own.model_fields_set if name not in _ANNOUNCED}
+    added = {name for name in own.model_fields_set if name not in ANNOUNCED}
     channels = {channel_of(name) for name in added} - {None}
     kept = [
         name
         for name in running.model_fields_set
-        if name in _ANNOUNCED or channel_of(name) not in channels
+        if name in ANNOUNCED or channel_of(name) not in channels
     ]
     chosen = {name: getattr(running, name) for name in kept}
     return Settings().model_copy(update=chosen | {name: getattr(own, name) for name in added})
@@ -291,12 +164,3 @@ def expect_broker(settings: Settings) -> None:
         f"No gateway runs here, and no broker answers at {address[0]}:{address[1]}: start "
         f"`gateway demo` or `gateway up`, or name a broker with GATEWAY_AMQP_URL or --env-file."
     )
-
-
-def _quoted(value: str) -> str:
-    """The value as `.env` and as a shell that sources the file read it."""
-    if not re.search(r"['\\]", value):
-        return f"'{value}'"
-    if not re.search(r"[$`]", value):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"  # for .env alone

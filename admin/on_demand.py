@@ -13,7 +13,7 @@ HOMES = {
     "check": "admin.checks:run_checks",
     "bench": "admin.bench:bench",
     "doctor": "admin.doctor.command:doctor",
-    "send": "admin.send:send",
+    "send": "admin.send.command:send",
     "up": "admin.up.command:up",
     "api": "admin.processes:api",
     "console": "admin.processes:console",

@@ -11,7 +11,8 @@ from common.faults import faults_of
 
 def use() -> None:
     """Let typer use them, in every command."""
-    # It takes no such thing as an argument; tests/unit/test_command_line.py tells when this ends.
+    # It takes no such thing as an argument; tests/unit/admin/test_command_line.py tells when that
+    # ends.
     show: Callable[[TyperOption, Any], str | None] = TyperOption.display_type_rich
     if show is _value_of:
         return

@@ -1,16 +1,23 @@
 """Where a provider is: addresses from settings, checked before anything is sent there."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from pydantic import SecretStr
+
+from common.channels import FACTS, Channel
 from common.errors import SettingsError
 from common.hosts import http_base, is_loopback
+from common.settings import Settings
 
 # What tells a stand-in which delivery a call is for; an SMTP server offers it as an extension.
 DELIVERY_HEADER: Final = "X-Gateway-Delivery"
+CONNECT_TIMEOUT_S: Final = 10.0
+READ_TIMEOUT_S: Final = 25.0
+MOST_ANSWER_BYTES: Final = 1024 * 1024  # an answer repeats the message, in long escapes at worst
 _TELLABLE: Final = re.compile(r"[0-9A-Za-z._-]{1,100}")
 
 
@@ -31,6 +38,27 @@ class ApiUrl:
         To a provider the id would say nothing but that some of its users were told the same thing.
         """
         return urlsplit(self.base).scheme == "http"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAccess:
+    """Where a provider's HTTP API is, and the token of our account there."""
+
+    token: str = field(repr=False)
+    url: ApiUrl
+
+
+def read_access(channel: Channel, settings: Settings) -> ApiAccess:
+    """What a channel of an HTTP API needs. Raises SettingsError that names the variable."""
+    facts = FACTS[channel]
+    token: SecretStr | None = getattr(settings, facts.credential)
+    if token is None:
+        raise SettingsError(
+            f"the {channel} channel needs GATEWAY_{facts.credential.upper()}; set it or see "
+            "docs/settings.md"
+        )
+    url = parse_api_url(f"GATEWAY_{facts.url.upper()}", getattr(settings, facts.url))
+    return ApiAccess(token.get_secret_value(), url)
 
 
 def parse_api_url(variable: str, text: str) -> ApiUrl:

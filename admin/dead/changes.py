@@ -7,28 +7,10 @@ import typer
 from pydantic import JsonValue
 
 from admin.dead import view
-from admin.dead.options import (
-    All,
-    AsJson,
-    ChannelName,
-    Class,
-    Code,
-    DryRun,
-    Ids,
-    Limit,
-    Since,
-    Tag,
-    To,
-    Until,
-    Yes,
-    checked_rate,
-    expect_choice,
-    new_address,
-    selection,
-)
+from admin.dead.options import BrokerOptions, Choice, Manner, checked_rate, new_address
 from admin.dead.progress import progress, reading
 from admin.dead.question import ask, queues_text
-from admin.here import EnvFile, Url, place_here
+from admin.option_groups import grouped
 from broker_topology.dead_letters import archive
 from broker_topology.dead_letters.importing import ImportPlan, import_file, plan_import
 from broker_topology.dead_letters.plan import Plan, plan
@@ -36,27 +18,17 @@ from broker_topology.dead_letters.requeue import Requeued, is_decodable, requeue
 from common.envelope import utc_now
 
 
+@grouped
 def requeue_command(
-    ids: Ids = None,
-    everything: All = False,
-    fail_class: Class = None,
-    code: Code = None,
-    channel: ChannelName = None,
-    since: Since = None,
-    until: Until = None,
-    tag: Tag = None,
-    to: To = None,
-    limit: Limit = None,
+    *,
+    choice: Choice,
     rate: Annotated[str | None, typer.Option(help="At most so many: 50/s, 1000/h.")] = None,
     redirect: Annotated[
         str | None,
         typer.Option(metavar="NEWADDRESS", help="Send the one letter to this address instead."),
     ] = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
-    url: Url = None,
-    env_file: EnvFile = None,
+    manner: Manner,
+    broker: BrokerOptions,
 ) -> None:
     """Send dead letters again, as if they were new; senders may work meanwhile.
 
@@ -65,50 +37,38 @@ def requeue_command(
     1 when an id was not put back. With --dry-run {would_requeue, queues: {name: count}};
     interrupted {requeued, interrupted}, exit code 130.
     """
-    wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
-    expect_choice(wanted, everything)
+    wanted = choice.wanted()
     pace = checked_rate(rate)
-    target = place_here(url, env_file).url
-    address = new_address(target, ids, redirect) if redirect is not None else None
+    target = broker.place().url
+    address = new_address(target, choice.ids, redirect) if redirect is not None else None
     planned = None
-    if dry_run or not (yes or len(wanted.ids) == 1):
+    if manner.dry_run or not (manner.yes or len(wanted.ids) == 1):
         with reading():
-            planned = plan(target, wanted, limit=limit, accepts=is_decodable)
-    if dry_run and planned:
-        _say_plan(as_json, "requeue", "requeued", planned)
-        return
-    if planned and planned.total:
-        ask("Requeue", planned.counts)
+            planned = plan(target, wanted, limit=choice.limit, accepts=is_decodable)
+        _agree(planned, manner, "requeue", "requeued")
     if planned and not planned.total:
         done = Requeued(0, planned.refused, planned.missing)
     else:
-        total = planned.total if planned else limit or len(wanted.ids) or None
-        with progress("requeued", total, as_json=as_json) as advance:
+        total = planned.total if planned else choice.limit or len(wanted.ids) or None
+        with progress("requeued", total, as_json=manner.as_json) as advance:
             done = requeue(
                 target,
                 wanted,
-                limit=limit,
+                limit=choice.limit,
                 rate=pace,
                 redirect=address,
                 on_progress=advance,
                 depths=planned.depths if planned else None,
             )
-    _report_requeued(as_json, done)
+    _report_requeued(manner.as_json, done)
     if done.missing or (wanted.ids and done.undecodable):
         raise typer.Exit(1)
 
 
+@grouped
 def discard_command(
-    ids: Ids = None,
-    everything: All = False,
-    fail_class: Class = None,
-    code: Code = None,
-    channel: ChannelName = None,
-    since: Since = None,
-    until: Until = None,
-    tag: Tag = None,
-    to: To = None,
-    limit: Limit = None,
+    *,
+    choice: Choice,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -116,11 +76,8 @@ def discard_command(
             "checkout's .gateway/, if not given."
         ),
     ] = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
-    url: Url = None,
-    env_file: EnvFile = None,
+    manner: Manner,
+    broker: BrokerOptions,
 ) -> None:
     """Take dead letters out of the broker; a file on this machine keeps them, see `dead import`.
 
@@ -128,49 +85,45 @@ def discard_command(
     --dry-run {would_discard, queues: {name: count}}; interrupted {discarded, interrupted}, exit
     code 130.
     """
-    wanted = selection(ids, channel, fail_class, code, since, until, tag, to)
-    expect_choice(wanted, everything)
-    place = place_here(url, env_file)
+    wanted = choice.wanted()
+    place = broker.place()
     target = place.url
     kept_in = file or archive.new_file(place.settings.state_directory, utc_now())
     planned = None
-    if dry_run or not yes:
+    if manner.dry_run or not manner.yes:
         with reading():
-            planned = plan(target, wanted, limit=limit)
-    if dry_run and planned:
-        _say_plan(as_json, "discard", "discarded", planned)
-        return
-    if planned and planned.total:
-        ask("Discard", planned.counts, f", kept in {kept_in}")
+            planned = plan(target, wanted, limit=choice.limit)
+        _agree(planned, manner, "discard", "discarded", f", kept in {kept_in}")
     if planned and not planned.total:
         done = archive.Discarded(0, planned.missing)
     else:
-        total = planned.total if planned else limit or len(wanted.ids) or None
-        with progress("discarded", total, f", kept in {kept_in}", as_json=as_json) as advance:
+        total = planned.total if planned else choice.limit or len(wanted.ids) or None
+        with progress(
+            "discarded", total, f", kept in {kept_in}", as_json=manner.as_json
+        ) as advance:
             done = archive.discard(
                 target,
                 wanted,
                 kept_in,
-                limit=limit,
+                limit=choice.limit,
                 on_progress=advance,
                 depths=planned.depths if planned else None,
             )
-    _report_discarded(as_json, done, kept_in)
+    _report_discarded(manner.as_json, done, kept_in)
     if done.missing:
         raise typer.Exit(1)
 
 
+@grouped
 def import_command(
+    *,
     file: Annotated[Path, typer.Argument(help="What `dead export` or `dead discard` wrote.")],
     again: Annotated[
         bool,
         typer.Option("--again", help="Also what was imported before and is not there any more."),
     ] = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: AsJson = False,
-    url: Url = None,
-    env_file: EnvFile = None,
+    manner: Manner,
+    broker: BrokerOptions,
 ) -> None:
     """Put the letters of a file back among the dead letters, to be looked at or requeued.
 
@@ -180,34 +133,41 @@ def import_command(
     --dry-run {would_import, …, queues: {name: count}}; interrupted {imported, interrupted}, exit
     code 130.
     """
-    target = place_here(url, env_file).url
+    target = broker.place().url
     planned = None
-    if dry_run or not yes:
+    if manner.dry_run or not manner.yes:
         with reading():
             planned = plan_import(target, file, again=again)
-    if dry_run and planned:
+    if manner.dry_run and planned:
         document: dict[str, JsonValue] = {"queues": {**planned.counts}}
         sentence = f"{queues_text(planned.counts)} would be imported{_left_out(planned)}."
-        view.say(as_json, _import_json("would_import", planned) | document, sentence)
+        view.say(manner.as_json, _import_json("would_import", planned) | document, sentence)
         return
     if planned and planned.total:
         ask("Import", planned.counts, _left_out(planned))
     if planned and not planned.total:
         done = planned
     else:
-        with progress("imported", planned.total if planned else None, as_json=as_json) as advance:
+        with progress(
+            "imported", planned.total if planned else None, as_json=manner.as_json
+        ) as advance:
             done = import_file(target, file, again=again, on_progress=advance)
     sentence = f"{view.letters_text(done.total)} imported{_left_out(done)}."
-    view.say(as_json, _import_json("imported", done), sentence)
+    view.say(manner.as_json, _import_json("imported", done), sentence)
 
 
-def _say_plan(as_json: bool, verb: str, done: str, planned: Plan) -> None:
-    document: dict[str, JsonValue] = {
-        f"would_{verb}": planned.total,
-        "queues": {**planned.counts},
-    }
-    view.say(as_json, document, f"{queues_text(planned.counts)} would be {done}.")
-    view.report_missing(planned.missing)
+def _agree(planned: Plan, manner: Manner, verb: str, done: str, how: str = "") -> None:
+    """Ask before anything is changed; with --dry-run say what would be, and end the command."""
+    if manner.dry_run:
+        document: dict[str, JsonValue] = {
+            f"would_{verb}": planned.total,
+            "queues": {**planned.counts},
+        }
+        view.say(manner.as_json, document, f"{queues_text(planned.counts)} would be {done}.")
+        view.report_missing(planned.missing)
+        raise typer.Exit
+    if planned.total:
+        ask(verb.capitalize(), planned.counts, how)
 
 
 def _report_requeued(as_json: bool, done: Requeued) -> None:

@@ -3,6 +3,7 @@
 import io
 import sys
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -10,19 +11,9 @@ from typing import Annotated
 import typer
 
 from admin.dead import changes, view
-from admin.dead.options import (
-    AsJson,
-    ChannelName,
-    Class,
-    Code,
-    Since,
-    Tag,
-    To,
-    Until,
-    selection,
-)
+from admin.dead.options import AsJson, BrokerOptions, Filters
 from admin.dead.progress import progress, reading
-from admin.here import EnvFile, Url, place_here
+from admin.option_groups import grouped
 from admin.shown import escaped, json_escaped
 from broker_topology.dead_letters import archive, report, walk
 from common.errors import ArgumentError
@@ -38,15 +29,13 @@ app.command("import", short_help="Put the letters of a file back.")(changes.impo
 
 
 @app.command("list", short_help="Which there are, and why.")
+@grouped
 def list_command(
-    channel: Annotated[str | None, typer.Argument(help="Only this channel.")] = None,
-    fail_class: Class = None,
-    code: Code = None,
-    channel_option: ChannelName = None,
-    since: Since = None,
-    until: Until = None,
-    tag: Tag = None,
-    to: To = None,
+    *,
+    only: Annotated[
+        str | None, typer.Argument(metavar="CHANNEL", help="Only this channel.")
+    ] = None,
+    filters: Filters,
     grouped: Annotated[bool, typer.Option("--group", help="Count them by reason.")] = False,
     ids_only: Annotated[bool, typer.Option("--ids", help="Print ids, one in a line.")] = False,
     limit: Annotated[
@@ -54,8 +43,7 @@ def list_command(
         typer.Option(min=0, help="At most so many; 0 for all, as with --json and --ids."),
     ] = None,
     as_json: AsJson = False,
-    url: Url = None,
-    env_file: EnvFile = None,
+    broker: BrokerOptions,
 ) -> None:
     """List dead letters, the oldest first in each queue; recipients are masked. Changes nothing.
 
@@ -63,12 +51,12 @@ def list_command(
     priority, to, class, code, message, failed_at, attempts, requeued, accepted_at, tags, bytes,
     decodable}; with --group list of {queue, class, code, count, first_failed_at, last_failed_at}.
     """
-    if channel and channel_option and channel != channel_option:
-        raise ArgumentError(f"Both {channel} and --channel {channel_option} are given; keep one.")
-    wanted = selection(None, channel or channel_option, fail_class, code, since, until, tag, to)
+    if only and filters.channel and only != filters.channel:
+        raise ArgumentError(f"Both {only} and --channel {filters.channel} are given; keep one.")
+    wanted = replace(filters, channel=only or filters.channel).selection()
     if ids_only and (as_json or grouped):
         raise ArgumentError("--ids goes neither with --json nor with --group.")
-    place = place_here(url, env_file)
+    place = broker.place()
     with reading(), closing(walk.iterate(place.url, wanted)) as found:
         if grouped:
             view.print_groups(found, limit, as_json)
@@ -82,15 +70,16 @@ def list_command(
 
 
 @app.command("show", short_help="One of them in full.")
+@grouped
 def show_command(
+    *,
     letter_id: Annotated[str, typer.Argument(metavar="ID")],
     content: Annotated[bool, typer.Option("--content", help="Also recipient and content.")] = False,
     as_json: AsJson = False,
-    url: Url = None,
-    env_file: EnvFile = None,
+    broker: BrokerOptions,
 ) -> None:
     """Show one dead letter: its failure in full, its history and headers. Changes nothing."""
-    place = place_here(url, env_file)
+    place = broker.place()
     with reading():
         specimen = walk.find(place.url, letter_id)
         if as_json:
@@ -100,21 +89,16 @@ def show_command(
 
 
 @app.command("export", short_help="Write them into a file.")
+@grouped
 def export_command(
+    *,
     file: Annotated[Path, typer.Argument(help="File to write; - is standard output.")],
-    fail_class: Class = None,
-    code: Code = None,
-    channel: ChannelName = None,
-    since: Since = None,
-    until: Until = None,
-    tag: Tag = None,
-    to: To = None,
-    url: Url = None,
-    env_file: EnvFile = None,
+    filters: Filters,
+    broker: BrokerOptions,
 ) -> None:
     """Write dead letters, contents and recipients included, as lines of JSON. Changes nothing."""
-    wanted = selection(None, channel, fail_class, code, since, until, tag, to)
-    place = place_here(url, env_file)
+    wanted = filters.selection()
+    place = broker.place()
     goal = "standard output" if str(file) == "-" else str(file)
     with progress("written", None, f" to {goal}") as advance:
         if str(file) == "-":

@@ -1,9 +1,12 @@
 """The options of `gateway dead`: which letters are meant, how fast, to whom."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from admin.here import EnvFile, Place, Url, place_here
 from broker_topology.dead_letters import walk
 from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, parse_moment
@@ -15,64 +18,94 @@ from common.recipients import parse_recipient
 from common.settings import Rate, parse_rate
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Only these letters.")]
-ChannelName = Annotated[
-    str | None, typer.Option("--channel", help=f"{', '.join(CHANNELS)} or {UNROUTED}.")
-]
-Class = Annotated[FailedAs | None, typer.Option("--class", help="Why they are dead.")]
-Code = Annotated[str | None, typer.Option(help="Code of the failure; * is any text.")]
-Since = Annotated[
-    str | None, typer.Option(help="Failed since: 2026-05-01, 2026-05-01T12:30, or 2h (ago).")
-]
-Until = Annotated[str | None, typer.Option(help="Failed before; written like --since.")]
-Tag = Annotated[str | None, typer.Option(help="A tag of the notification.")]
-To = Annotated[
-    str | None, typer.Option(help="Recipient, address or channel:address; * is any text.")
-]
-All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, the oldest first.")]
 
 
-def selection(
-    ids: list[str] | None,
-    channel: str | None,
-    fail_class: FailedAs | None,
-    code: str | None,
-    since: str | None,
-    until: str | None,
-    tag: str | None,
-    to: str | None,
-) -> Selection:
-    """The filters as they were given. Raises ArgumentError for one that makes no sense."""
-    if channel not in (None, *CHANNELS, UNROUTED):
-        known = ", ".join((*CHANNELS, UNROUTED))
-        raise ArgumentError(f"{channel!r} is no channel: write one of {known}.")
-    now = utc_now()
-    try:
-        return Selection(
-            ids=frozenset(ids or ()),
-            channel=channel,
-            failed_as=fail_class.value if fail_class else None,
-            code=code,
-            since=parse_moment(since, now) if since else None,
-            until=parse_moment(until, now) if until else None,
-            tag=tag,
-            to=to,
-        )
-    except ValueError as error:
-        raise ArgumentError(f"{error}.") from error
+@dataclass(frozen=True)
+class Filters:
+    """Which letters are meant, by what is known of them."""
+
+    fail_class: Annotated[FailedAs | None, typer.Option("--class", help="Why they are dead.")] = (
+        None
+    )
+    code: Annotated[str | None, typer.Option(help="Code of the failure; * is any text.")] = None
+    channel: Annotated[str | None, typer.Option(help=f"{', '.join(CHANNELS)} or {UNROUTED}.")] = (
+        None
+    )
+    since: Annotated[
+        str | None, typer.Option(help="Failed since: 2026-05-01, 2026-05-01T12:30, or 2h (ago).")
+    ] = None
+    until: Annotated[str | None, typer.Option(help="Failed before; written like --since.")] = None
+    tag: Annotated[str | None, typer.Option(help="A tag of the notification.")] = None
+    to: Annotated[
+        str | None, typer.Option(help="Recipient, address or channel:address; * is any text.")
+    ] = None
+
+    def selection(self, ids: Collection[str] = ()) -> Selection:
+        """The same as a predicate. Raises ArgumentError for a filter that makes no sense."""
+        if self.channel not in (None, *CHANNELS, UNROUTED):
+            known = ", ".join((*CHANNELS, UNROUTED))
+            raise ArgumentError(f"{self.channel!r} is no channel: write one of {known}.")
+        now = utc_now()
+        try:
+            return Selection(
+                ids=frozenset(ids),
+                channel=self.channel,
+                failed_as=self.fail_class.value if self.fail_class else None,
+                code=self.code,
+                since=parse_moment(self.since, now) if self.since else None,
+                until=parse_moment(self.until, now) if self.until else None,
+                tag=self.tag,
+                to=self.to,
+            )
+        except ValueError as error:
+            raise ArgumentError(f"{error}.") from error
 
 
-def expect_choice(wanted: Selection, everything: bool) -> None:
-    """Nobody means everything by saying nothing. Raises ArgumentError."""
-    if everything and not wanted.is_everything:
-        raise ArgumentError("--all goes with no ids and no filter but --channel.")
-    if wanted == Selection() and not everything:
-        raise ArgumentError(
-            "Say which letters: ids, filters such as --channel or --code, or --all."
-        )
+@dataclass(frozen=True)
+class Choice(Filters):
+    """Which letters are changed, and at most how many."""
+
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Only these letters.")] = (
+        None
+    )
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the oldest first.")] = (
+        None
+    )
+
+    def wanted(self) -> Selection:
+        """The letters meant; nobody means everything by saying nothing. Raises ArgumentError."""
+        wanted = self.selection(self.ids or ())
+        if self.everything and not wanted.is_everything:
+            raise ArgumentError("--all goes with no ids and no filter but --channel.")
+        if wanted == Selection() and not self.everything:
+            raise ArgumentError(
+                "Say which letters: ids, filters such as --channel or --code, or --all."
+            )
+        return wanted
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a change is made: tried only, asked about, told as JSON."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be.")] = (
+        False
+    )
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True)
+class BrokerOptions:
+    """Whose dead letters."""
+
+    url: Url = None
+    env_file: EnvFile = None
+
+    def place(self) -> Place:
+        """The broker, as its operator. Raises GatewayError when there is none to work on."""
+        return place_here(self.url, self.env_file)
 
 
 def checked_rate(text: str | None) -> Rate | None:

@@ -14,10 +14,10 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from admin.announcing import DEMO, announced, env_file_of
 from admin.demo.board import DemoBoard, Example
 from admin.demo.closing import places, print_closing
 from admin.demo.live import show_live
-from admin.here import DEMO, announced, env_file_of
 from admin.live.following import Following
 from admin.live.screen import is_painted
 from admin.one_machine import (

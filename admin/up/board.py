@@ -9,7 +9,7 @@ from time import monotonic
 from rich.console import RenderableType
 from rich.text import Text
 
-from admin.here import UP, env_file_of
+from admin.announcing import UP, env_file_of
 from admin.live.following import Following
 from admin.live.screen import cannot_be_shown
 from admin.one_machine import last_word

@@ -14,9 +14,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from admin.announcing import UP, announced, env_file_of, holder_of, texts_of
 from admin.api_client import api_url, console_url
 from admin.doctor.settings import configured_channels, configured_roles, settings_faults
-from admin.here import UP, announced, env_file_of, holder_of, texts_of
 from admin.live.following import Following
 from admin.live.screen import Guarded, fold, is_painted
 from admin.one_machine import (

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import math
 import signal
 import socket
@@ -49,6 +50,7 @@ def server_config(app: FastAPI, limits: Limits, stop_timeout_s: float) -> uvicor
 
 def run_server(server: uvicorn.Server, sockets: Sequence[socket.socket]) -> None:
     """Run it until a signal, and let that end in a normal exit."""
+    _leave_what_stays_to_itself()
     with _stopping(server):
         server.run(list(sockets))
 
@@ -63,6 +65,12 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()
         await super().shutdown(sockets)
+
+
+def _leave_what_stays_to_itself() -> None:
+    """Keep code and application out of the garbage collector's full rounds: 0.15 s each."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextlib.contextmanager

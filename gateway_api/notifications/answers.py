@@ -29,22 +29,24 @@ _CODES: dict[type[PublishError], str] = {
     NotConnected: "broker_unreachable",
 }
 
+_HREF = "/v1/notifications/"
+
 Result = PublishError | None
 
 
 def accepted_response(deliveries: Sequence[Delivery]) -> Response:
     """The 202 with its Location."""
-    notification_id = deliveries[0].notification_id
-    document = accepted_document(notification_id, deliveries)
-    headers = {"Location": _href(notification_id)}
+    document = accepted_document(deliveries[0].notification_id, deliveries)
+    headers = {"Location": _HREF + document["id"]}
     return Response(to_json(document), 202, headers, "application/json")
 
 
 def accepted_document(notification_id: UUID, deliveries: Sequence[Delivery]) -> dict[str, Any]:
     """The members of that answer."""
-    href = _href(notification_id)
+    name = str(notification_id)
+    href = _HREF + name
     return {
-        "id": str(notification_id),
+        "id": name,
         "status": "queued",
         "deliveries": [_accepted(delivery, href) for delivery in deliveries],
     }
@@ -55,7 +57,8 @@ def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -
 
     results: per delivery the error, or None for a confirmed one; at least one is an error.
     """
-    href = _href(deliveries[0].notification_id)
+    name = str(deliveries[0].notification_id)
+    href = _HREF + name
     accepted = [
         _accepted(delivery, href)
         for delivery, result in zip(deliveries, results, strict=True)
@@ -67,7 +70,7 @@ def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -
         if result is not None
     ]
     members = {
-        "id": str(deliveries[0].notification_id),
+        "id": name,
         "accepted": accepted,
         "not_accepted": not_accepted,
     }
@@ -108,7 +111,3 @@ def _not_accepted(delivery: Delivery, error: PublishError) -> dict[str, Any]:
         "code": _CODES[type(error)],
         "unknown": error.may_have_arrived,
     }
-
-
-def _href(notification_id: UUID) -> str:
-    return f"/v1/notifications/{notification_id}"

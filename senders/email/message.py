@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -84,6 +85,7 @@ def write_email(delivery: Delivery, sender: Sender) -> Email:
     return Email(sender_address, recipient, delivery.id, message_id, content, needs_smtputf8)
 
 
+@lru_cache(maxsize=1024)  # the sender and the recipient are written several times in each mail
 def wire_address(address: str) -> str:
     """The address with its domain in ASCII. Raises UnsendableAddressError.
 

@@ -19,9 +19,15 @@ from telegram.request import HTTPXRequest
 
 from common.channels import Channel
 from common.envelope import Delivery, WireTelegram
-from common.errors import SettingsError
 from common.settings import Rate, Settings
-from senders.endpoint import DELIVERY_HEADER, is_tellable, parse_api_url
+from senders.endpoint import (
+    CONNECT_TIMEOUT_S,
+    DELIVERY_HEADER,
+    MOST_ANSWER_BYTES,
+    READ_TIMEOUT_S,
+    is_tellable,
+    read_access,
+)
 from senders.outcome import Reply, Scope, Sent, Unknown
 from senders.provider import Limits, Provider
 from senders.redaction import redact
@@ -34,9 +40,6 @@ from senders.telegram.codes import (
     read_answer,
 )
 
-CONNECT_TIMEOUT_S: Final = 10.0
-READ_TIMEOUT_S: Final = 25.0
-MOST_ANSWER_BYTES: Final = 1024 * 1024  # an answer repeats the message, in long escapes at worst
 _REMEMBERED_CHATS: Final = 10_000
 
 _delivery_id: ContextVar[str] = ContextVar("delivery_id")  # of the call that this task makes
@@ -122,12 +125,8 @@ class TelegramProvider:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
-        if settings.telegram_token is None:
-            raise SettingsError(
-                "the telegram channel needs GATEWAY_TELEGRAM_TOKEN; set it or see docs/settings.md"
-            )
-        self._token = settings.telegram_token.get_secret_value()
-        url = parse_api_url("GATEWAY_TELEGRAM_API_URL", settings.telegram_api_url)
+        access = read_access(self.name, settings)
+        self._token, url = access.token, access.url
         lanes = sum(settings.lanes(self.name).values())
         self._request = _Request(
             connection_pool_size=max(lanes, 1),

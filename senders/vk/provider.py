@@ -6,7 +6,6 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from io import BytesIO
 from socket import SHUT_RDWR
 from typing import Any, Final
@@ -21,10 +20,17 @@ from urllib3.exceptions import HTTPError
 
 from common.channels import Channel
 from common.envelope import Delivery
-from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
-from senders.endpoint import DELIVERY_HEADER, ApiUrl, is_tellable, parse_api_url
+from senders.endpoint import (
+    CONNECT_TIMEOUT_S,
+    DELIVERY_HEADER,
+    MOST_ANSWER_BYTES,
+    READ_TIMEOUT_S,
+    ApiAccess,
+    is_tellable,
+    read_access,
+)
 from senders.outcome import Outcome, Sent
 from senders.provider import Limits, Provider
 from senders.redaction import redact
@@ -33,10 +39,7 @@ from senders.vk.codes import ALARMING, UnreadError, classify_exception, read_ans
 log = get_logger(__name__)
 
 API_VERSION: Final = "5.199"
-CONNECT_TIMEOUT_S: Final = 10.0
-READ_TIMEOUT_S: Final = 25.0
 REPEAT_SAFE_S: Final = 3000.0  # VK knows a random_id for an hour; waiting for a turn takes time
-MOST_ANSWER_BYTES: Final = 1024 * 1024
 
 _CHUNK_BYTES: Final = 64 * 1024
 _LIBRARY_URL: Final = "https://api.vk.ru"
@@ -63,15 +66,6 @@ def write_fields(delivery: Delivery) -> dict[str, Any]:
     return fields
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What the lanes share: where to go, and with what credentials."""
-
-    token: str
-    url: ApiUrl
-    timeouts_s: tuple[float, float]
-
-
 class VkProvider:
     """Sends as the community of GATEWAY_VK_TOKEN. Raises SettingsError when it cannot."""
 
@@ -84,18 +78,13 @@ class VkProvider:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
-        if settings.vk_token is None:
-            raise SettingsError(
-                "the vk channel needs GATEWAY_VK_TOKEN; set it or see docs/settings.md"
-            )
-        url = parse_api_url("GATEWAY_VK_API_URL", settings.vk_api_url)
-        timeouts_s = (connect_timeout_s, read_timeout_s)
-        self._access = Access(settings.vk_token.get_secret_value(), url, timeouts_s)
+        self._access = read_access(self.name, settings)
+        self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self.rate = settings.vk_rate
 
     def transmitter(self) -> "VkTransmitter":
         """A new transmitter; its thread starts with the first send."""
-        return VkTransmitter(self._access)
+        return VkTransmitter(self._access, self._timeouts_s)
 
     def limits(self, delivery: Delivery) -> Limits:
         """VK has no rate for a single peer."""
@@ -113,13 +102,14 @@ def make_provider(settings: Settings) -> Provider:
 class VkTransmitter:
     """One lane's VkApi and thread, abandoned when a call is cancelled, which ends in the thread."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ApiAccess, timeouts_s: tuple[float, float]) -> None:
         self._access = access
+        self._timeouts_s = timeouts_s
         self._line: _Line | None = None
 
     async def send(self, delivery: Delivery) -> Outcome:
         """Send one message."""
-        line = self._line = self._line or _Line(self._access)
+        line = self._line = self._line or _Line(self._access, self._timeouts_s)
         fields = write_fields(delivery)
         try:
             answer = await line.call("messages.send", fields, delivery.id)
@@ -144,12 +134,12 @@ class VkTransmitter:
 class _Line:
     """A session and the one thread that uses it: vk_api holds a lock over each call."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ApiAccess, timeouts_s: tuple[float, float]) -> None:
         self._session = requests.Session()
         self._session.trust_env = access.url.may_use_proxy
         self._is_told_ids = access.url.is_told_ids
         self._session.max_redirects = 0
-        self._adapter = _Adapter(access.url.base, access.timeouts_s)
+        self._adapter = _Adapter(access.url.base, timeouts_s)
         self._session.mount(_LIBRARY_URL, self._adapter)
         # MemoryConfig: the default one keeps a file in the working directory
         self._api = vk_api.VkApi(

@@ -1,12 +1,14 @@
 """`python -m tests.benchmarks ORDER`: what `./gateway bench` runs, its order as JSON."""
 
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pika.exceptions import AMQPError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -17,11 +19,11 @@ from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.stack import checkout
 from tests.benchmarks import deep, ingress, latency, memory, senders, slow_domain
-from tests.benchmarks.bench import Bench, Plan
-from tests.benchmarks.figures import Benchmark, Report
-from tests.benchmarks.kept import DOCS, draw, keep, write_docs
-from tests.benchmarks.machine import describe, now, peers_python, substitutes, versions
-from tests.benchmarks.tables import tables
+from tests.benchmarks.reports.figures import Benchmark, Report
+from tests.benchmarks.reports.kept import DOCS, draw, keep, write_docs
+from tests.benchmarks.reports.machine import describe, now, peers_python, substitutes, versions
+from tests.benchmarks.reports.tables import tables
+from tests.benchmarks.rig.bench import Bench, Plan
 
 BENCHMARKS: dict[Name, Callable[[Bench, Plan], Benchmark]] = {
     Name.INGRESS: ingress.run,
@@ -45,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         report = measure(order)
         _tell(order, report)
-    except GatewayError as error:
+    except (GatewayError, AMQPError, subprocess.TimeoutExpired) as error:
         print(f"gateway: {error}", file=sys.stderr)
         if order.as_json:
             print(json_text({"error": str(error)}))
@@ -64,7 +66,7 @@ def measure(order: Order) -> Report:
     with (
         _progress() as tell,
         tempfile.TemporaryDirectory(prefix="gateway-bench-", ignore_cleanup_errors=True) as place,
-        Bench(Path(place), python) as bench,
+        Bench.started(Path(place), python) as bench,
     ):
         found = []
         for name in order.names or BENCHMARKS:

@@ -4,13 +4,14 @@ import time
 from contextlib import ExitStack
 
 from common.channels import Channel
-from tests.benchmarks import ingress, messages, senders
-from tests.benchmarks.bench import OURS, Bench, Plan, wait_for
-from tests.benchmarks.figures import Benchmark, Contender, Round
+from tests.benchmarks import ingress, senders, workers
 from tests.benchmarks.ingress import Door
-from tests.benchmarks.load import body_to
-from tests.benchmarks.queues import await_count, empty, fill, ready
-from tests.benchmarks.senders import Worker
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round
+from tests.benchmarks.rig import messages
+from tests.benchmarks.rig.bench import OURS, Bench, Plan, wait_for
+from tests.benchmarks.rig.load import body_to
+from tests.benchmarks.rig.queues import await_count, empty, fill, ready
+from tests.benchmarks.workers import Worker
 from tests.support.queues import amqp_channel
 
 NAME = "deep"
@@ -48,11 +49,11 @@ def _start(bench: Bench, stack: ExitStack, use: str, waiting: int) -> tuple[Door
     door = stack.enter_context(ingress.door(bench, ingress.OWN, use))
     ingress.await_accepted(door.process, door.port)
     with amqp_channel(bench.node.amqp_url(door.vhost), confirm=False) as channel:
-        queue = senders.queue_of(Channel.TELEGRAM)
+        queue = workers.queue_of(Channel.TELEGRAM)
         fill(channel, queue, messages.ours(Channel.TELEGRAM, waiting))
         wait_for(lambda: ready(channel, queue) >= waiting, FILL_TIMEOUT_S, f"{waiting} messages")
-    command = [*OURS, "tests.benchmarks.null_sender"]
-    own = senders.own(bench, use, Channel.TELEGRAM, senders.NO_PORT, door.vhost, command)
+    command = [*OURS, "tests.benchmarks.rig.null_sender"]
+    own = workers.own(bench, use, Channel.TELEGRAM, workers.NO_PORT, door.vhost, command)
     worker = stack.enter_context(own)
     worker.process.pause()
     return door, worker
@@ -68,7 +69,7 @@ def _take(worker: Worker, count: int) -> Round:
     worker.channel.queue_purge(worker.events)
     cpu_before, began = worker.process.cpu_s(), time.perf_counter()
     worker.process.go_on()
-    ended = await_count(worker.channel, worker.events, count, worker.process, senders.TIMEOUT_S)
+    ended = await_count(worker.channel, worker.events, count, worker.process, workers.TIMEOUT_S)
     worker.process.pause()
     cpu_s = worker.process.cpu_s() - cpu_before
     return Round(rate=count / (ended - began), cpu_ms=cpu_s * 1000 / count)

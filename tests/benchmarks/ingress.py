@@ -10,11 +10,14 @@ import httpx
 
 from admin.processes import api
 from broker_topology.apply import apply
-from tests.benchmarks.bench import OURS, Bench, BenchError, Plan, Process, free_port, wait_for
-from tests.benchmarks.figures import Benchmark, Contender, Round
-from tests.benchmarks.load import BODY, PATH, has_wrk, post_for
-from tests.benchmarks.queues import empty
-from tests.benchmarks.usage import PeakMemory
+from broker_topology.topology import queue_name
+from common.channels import Channel, Priority
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round
+from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, Process, free_port, wait_for
+from tests.benchmarks.rig.load import BODY, PATH, has_wrk, post_for
+from tests.benchmarks.rig.queues import empty, ready
+from tests.benchmarks.rig.usage import PeakMemory
+from tests.support.queues import amqp_channel
 
 NAME = "ingress"
 OWN, OWN_WORKERS = "gateway", "gateway, 2 workers"
@@ -52,6 +55,7 @@ def run(bench: Bench, plan: Plan) -> Benchmark:
             for one in doors:
                 empty(bench.node, one.vhost)
                 found[one.name].append(measure(one, plan.seconds, bench.directory))
+                _check_kept(bench, one, found[one.name][-1], plan.seconds)
     return Benchmark(
         name=NAME,
         title="202 for one email, 32 kept connections",
@@ -93,6 +97,20 @@ def measure(one: Door, seconds: float, directory: Path, body: str = BODY) -> Rou
         cpu_ms=cpu_s * 1000 / answered.requests,
         memory_mb=memory.mb,
     )
+
+
+def _check_kept(bench: Bench, one: Door, measured: Round, seconds: float) -> None:
+    """Raise BenchError unless about as much is in the queue as was answered 202."""
+    if one.name == BARE:
+        return
+    answered = (measured.rate or 0) * seconds
+    queue = "email" if one.name in PEERS else queue_name(Channel.EMAIL, Priority.NORMAL)
+    with amqp_channel(bench.node.amqp_url(one.vhost)) as channel:
+        held = ready(channel, queue)
+    if held < answered * 0.9:
+        raise BenchError(
+            f"{one.name} answered 202 {answered:.0f} times, and its queue holds {held}"
+        )
 
 
 @contextmanager

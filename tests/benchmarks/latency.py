@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import uvloop
 
 from common.channels import Channel
-from tests.benchmarks import ingress, senders
-from tests.benchmarks.bench import Bench, BenchError, Plan, free_port
-from tests.benchmarks.figures import Benchmark, Contender, Round, percentile
-from tests.benchmarks.load import CONNECTIONS, post, request_bytes
-from tests.benchmarks.sinks import SmtpSink, serving
+from tests.benchmarks import ingress, workers
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round, percentile
+from tests.benchmarks.rig.bench import Bench, BenchError, Plan, free_port
+from tests.benchmarks.rig.load import CONNECTIONS, post, request_bytes
+from tests.benchmarks.rig.sinks import SmtpSink, serving
 
 NAME = "latency"
 RATE = 200
 DRAIN_S = 20
-PEERS = {ingress.FASTSTREAM: senders.FASTSTREAM, ingress.CELERY: senders.CELERY}
+PEERS = {ingress.FASTSTREAM: workers.FASTSTREAM, ingress.CELERY: workers.CELERY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def _way(bench: Bench, name: str) -> Iterator[Way]:
     ):
         if name in PEERS:
             environment = {"PEER_SMTP_PORT": str(smtp_port)}
-            worker = senders.peer(bench, PEERS[name], NAME, door.vhost, environment)
+            worker = workers.peer(bench, PEERS[name], NAME, door.vhost, environment)
         else:
-            worker = senders.own(bench, NAME, Channel.EMAIL, smtp_port, door.vhost)
+            worker = workers.own(bench, NAME, Channel.EMAIL, smtp_port, door.vhost)
         stack.enter_context(worker)
         ingress.await_accepted(door.process, door.port)
         yield Way(name, door.port, taken)

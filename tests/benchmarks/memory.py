@@ -8,11 +8,11 @@ from admin.on_demand import HOMES
 from broker_topology.apply import apply
 from common.channels import Channel
 from deploy.local.stack import sandbox_settings
-from tests.benchmarks.bench import OURS, Bench, Plan, Process, free_port
-from tests.benchmarks.figures import Benchmark, Contender, Round
-from tests.benchmarks.queues import await_consumer
-from tests.benchmarks.senders import queue_of
-from tests.benchmarks.usage import memory_mb
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round
+from tests.benchmarks.rig.bench import OURS, Bench, Plan, Process, free_port
+from tests.benchmarks.rig.queues import await_consumer
+from tests.benchmarks.rig.usage import memory_mb
+from tests.benchmarks.workers import queue_of
 from tests.support.queues import amqp_channel
 
 NAME = "memory"
@@ -52,7 +52,7 @@ def run(bench: Bench, plan: Plan) -> Benchmark:
             Contender(
                 name=f"gateway {name}",
                 is_ours=True,
-                rounds=(Round(memory_mb=memory_mb(one.pid), rss_mb=memory_mb(one.pid, "Rss")),),
+                rounds=(Round(pss_mb=memory_mb(one.pid), rss_mb=memory_mb(one.pid, "Rss")),),
             )
             for name, one in processes.items()
         )

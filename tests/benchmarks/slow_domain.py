@@ -15,9 +15,10 @@ from common.broker.publisher import Publisher
 from common.envelope import Delivery
 from senders.outcome import Scope, Throttled
 from senders.provider import Limits
-from tests.benchmarks.bench import Bench, Plan
-from tests.benchmarks.figures import Benchmark, Contender, Round, percentile
-from tests.support.queues import eventually, make_delivery
+from tests.benchmarks.reports.figures import Benchmark, Contender, Round, percentile
+from tests.benchmarks.rig.bench import Bench, Plan
+from tests.support.polling import eventually
+from tests.support.queues import make_delivery
 from tests.support.scripted import ScriptedProvider, running_sender
 
 NAME = "slow-domain"

@@ -11,8 +11,8 @@ from broker_topology.dead_letters.queue import opened
 from tests.support.console_client import assert_problem, sealed
 from tests.support.consoles import Console, running_console
 from tests.support.dead_letters import bury_many, ids_in
+from tests.support.polling import until
 from tests.support.queues import count
-from tests.support.running import until
 
 QUEUE, DEAD = "telegram.normal", "telegram.dead"
 STOP_S = 10.0  # a small part of what compose, systemd and Kubernetes grant

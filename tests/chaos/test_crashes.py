@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from deploy.local.node import Node
+from tests.support.polling import until
 from tests.support.queues import count
-from tests.support.running import Gateway, running_gateway, until
+from tests.support.running import Gateway, running_gateway
 
 
 @pytest.fixture(scope="module")

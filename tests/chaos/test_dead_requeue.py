@@ -20,8 +20,8 @@ from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection
 from deploy.local.node import Node
 from tests.support.dead_letters import bury_many, ids_in
+from tests.support.polling import until
 from tests.support.queues import EventLog, count
-from tests.support.running import until
 
 EVERYTHING = Selection()
 QUEUE, DEAD = "telegram.normal", "telegram.dead"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.containers.debian import fetch_package
 from tests.containers.places import CGROUP, KEPT, PRIVATE, RUN
-from tests.support.running import until
+from tests.support.polling import until
 
 LEAST_COMPOSE = (2, 24)
 

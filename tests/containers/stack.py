@@ -17,7 +17,8 @@ from tests.containers.pip_settings import build_secrets
 from tests.containers.places import OVERRIDE, PRIVATE, ROOT
 from tests.support.deployments import DEPLOY, compose
 from tests.support.load import Load
-from tests.support.running import Client, answers, until
+from tests.support.polling import until
+from tests.support.running import Client, answers
 
 FILE = "deploy/compose.yaml"
 SENDERS = [f"sender-{channel}" for channel in Channel]

@@ -8,7 +8,7 @@ import pytest
 from tests.containers.engine import docker
 from tests.containers.stack import IMAGE, LASTING, OURS, Stack, kept_files, run_compose
 from tests.support.deployments import compose
-from tests.support.running import until
+from tests.support.polling import until
 
 STATE = {"broker": ["/var/lib/rabbitmq"]}
 """The volume, in which more than temporary files are written."""

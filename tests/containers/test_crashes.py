@@ -7,7 +7,7 @@ import pytest
 
 from tests.containers.stack import LASTING, REFUSALS, Stack
 from tests.support.load import Load
-from tests.support.running import until
+from tests.support.polling import until
 
 
 @pytest.mark.parametrize("service", LASTING)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.places import ROOT, RUN
-from tests.support.running import until
+from tests.support.polling import until
 
 STATE = RUN / "within"
 

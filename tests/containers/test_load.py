@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.containers.engine import docker
 from tests.containers.stack import LASTING, Stack, run_compose
 from tests.support.load import Load
-from tests.support.running import until
+from tests.support.polling import until
 
 NOTIFICATIONS = 4000
 _SHOW_METRICS = "from urllib.request import urlopen;print(urlopen('http://127.0.0.1:9464/metrics').read().decode())"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.containers.machine import INTERNET, MACHINE_IN_THE_INTERNET
 from tests.containers.stack import LASTING, PROVIDERS, SENDERS, Stack, secret
-from tests.support.running import until
+from tests.support.polling import until
 
 PORT = 8000  # of the host in the internet
 TARGETS = {

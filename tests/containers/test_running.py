@@ -14,7 +14,7 @@ from tests.containers.stack import (
 )
 from tests.support.console_client import sealed
 from tests.support.deployments import DEPLOY
-from tests.support.running import until
+from tests.support.polling import until
 
 
 def test_every_service_becomes_healthy(stack: Stack) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.node import free_port
 from deploy.local.stack import plain_environment, sandbox_settings
-from tests.support.running import until
+from tests.support.polling import until
 
 GATEWAY = Path(sys.executable).with_name("gateway")  # as containers and units start it
 

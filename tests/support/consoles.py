@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from deploy.local.node import free_port
-from tests.support.running import answers, until
+from tests.support.polling import until
+from tests.support.running import answers
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
 

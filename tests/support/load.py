@@ -8,7 +8,8 @@ from typing import Self
 import httpx
 
 from common.channels import CHANNELS
-from tests.support.running import Client, until
+from tests.support.polling import until
+from tests.support.running import Client
 
 _numbers = itertools.count(1)
 

@@ -1,35 +1,22 @@
-"""What several tests do: wait with a deadline, look into queues, make deliveries."""
+"""What several tests do with queues: look into them, and put deliveries there."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPConnectionError, AMQPError
 
+from common.broker.urls import with_query
 from common.channels import Channel, Priority
 from common.envelope import Delivery, Event, utc_now
 
-
-async def eventually(
-    condition: Callable[[], Any] | Callable[[], Awaitable[Any]],
-    timeout_s: float = 20,
-    what: str = "",
-) -> Any:
-    """Poll until `condition` is truthy and return its value; fails after `timeout_s` seconds."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        value = condition()
-        if isinstance(value, Awaitable):
-            value = await value
-        if value:
-            return value
-        assert time.monotonic() < deadline, what or f"not within {timeout_s} s; last was {value!r}"
-        await asyncio.sleep(0.05)
+Seen = TypeVar("Seen")
 
 
 def make_delivery(**changes: Any) -> Delivery:
@@ -84,19 +71,58 @@ def put(
 
 def count(url: str, queue: str) -> int:
     """How many messages of a queue are ready."""
-    with amqp_channel(url) as channel:
-        return int(channel.queue_declare(queue, passive=True).method.message_count)
+    return _look(
+        url, lambda channel: int(channel.queue_declare(queue, passive=True).method.message_count)
+    )
 
 
 def take(url: str, queue: str) -> list[tuple[dict[str, Any], bytes]]:
     """Take everything out of a queue: headers and body of each."""
-    taken: list[tuple[dict[str, Any], bytes]] = []
-    with amqp_channel(url) as channel:
-        while True:
-            method, properties, body = channel.basic_get(queue, auto_ack=True)
-            if method is None:
-                return taken
-            taken.append((dict(properties.headers or {}), body))
+    return _look(url, lambda channel: [*_taken(channel, queue)])
+
+
+def _taken(channel: BlockingChannel, queue: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    while True:
+        method, properties, body = channel.basic_get(queue, auto_ack=True)
+        if method is None:
+            return
+        yield dict(properties.headers or {}), body
+
+
+_kept = threading.local()
+
+
+def _look(url: str, see: Callable[[BlockingChannel], Seen]) -> Seen:
+    """Look at a broker over a connection that is kept for the next look, until the URL changes.
+
+    One look after another is what a poll does; a connection of its own would cost each 10 ms.
+    """
+    if getattr(_kept, "url", None) == url and _kept.connection.is_open:
+        try:
+            return _see(see)
+        except AMQPConnectionError:
+            pass  # the broker was away since, or the virtual host is a new one
+    _let_go()
+    silent = with_query(url, {"heartbeat": "0"})  # nobody serves it between two looks
+    _kept.connection = pika.BlockingConnection(pika.URLParameters(silent))
+    _kept.url = url
+    return _see(see)
+
+
+def _see(see: Callable[[BlockingChannel], Seen]) -> Seen:
+    channel = _kept.connection.channel()
+    try:
+        return see(channel)
+    finally:
+        if channel.is_open:
+            channel.close()
+
+
+def _let_go() -> None:
+    if getattr(_kept, "url", None) is not None and _kept.connection.is_open:
+        with contextlib.suppress(AMQPError):
+            _kept.connection.close()
+    _kept.url = None
 
 
 class EventLog:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from common.http.connections import Door, Limits
 from common.http.protocol import HttpConnection
-from tests.support.running import until
+from tests.support.polling import until
 
 LIMITS = Limits(connections=100, per_client=100, header_timeout_s=0.5, idle_timeout_s=1.0)
 

@@ -1,8 +1,7 @@
 """The whole gateway as real processes, for tests that use or break it from outside."""
 
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from broker_topology.users import provide_users
 from deploy.local.cluster import Cluster
 from deploy.local.node import Node, free_port
 from deploy.local.stack import Stack, gateway_services, sandbox_service, sandbox_settings
+from tests.support.polling import until
 
 _numbers = itertools.count(1)
 
@@ -82,15 +82,6 @@ class Gateway(Client):
         self.stack = stack
         self.vhost = vhost
         self.amqp_url = amqp_url
-
-
-def until(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
-    """Poll until `condition` is truthy and return its value; fails after `timeout_s` seconds."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {timeout_s} s; last was {value!r}"
-        time.sleep(0.05)
-    return value
 
 
 @contextmanager

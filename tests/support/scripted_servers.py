@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Endless:
 Answer = str | bytes | Closing | Endless | Deed
 
 
-class ScriptedServer:
+class ScriptedServer(ABC):
     """Counts connections and keeps what clients said; subclasses speak a protocol."""
 
     end = b""  # after each answer
@@ -86,9 +87,9 @@ class ScriptedServer:
         self._writers.discard(writer)
         writer.transport.abort()
 
+    @abstractmethod
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection; returning closes it."""
-        raise NotImplementedError
 
     async def act(
         self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -1,0 +1,1 @@
+"""`gateway send`: one notification through the HTTP API, its fate as the exit code."""

@@ -1,0 +1,1 @@
+"""What becomes of what was measured: figures, goals, tables, plots, the page of the docs."""

@@ -1,0 +1,82 @@
+"""The goals, once: docs/performance.md and the tables show each beside what was measured."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tests.benchmarks import deep, ingress, senders, workers
+from tests.benchmarks.reports.figures import Report, ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A bound on one measure of ours: beside a peer's in the same rounds, or by itself.
+
+    least, most: of the ratio ours / theirs where there is a peer, else of the figure.
+    """
+
+    benchmark: str
+    measure: str
+    words: str
+    than: str | None = None
+    least: float | None = None
+    most: float | None = None
+    of: str = "gateway"
+    obstacle: str = ""
+    """What stands in the way, where it is not reached."""
+
+    @property
+    def bound(self) -> str:
+        """The bound as a table shows it."""
+        sign, value = ("≥", self.least) if self.least is not None else ("≤", self.most)
+        return f"{sign} {value:,.6g}{' ×' if self.than else ''}"
+
+
+GOALS: Final = (
+    Goal("ingress", "rate", "rate beside FastAPI + FastStream", ingress.FASTSTREAM, least=2.5),
+    Goal("ingress", "rate", "rate beside FastAPI + Celery", ingress.CELERY, least=8),
+    Goal("ingress", "rate", "rate beside the route that publishes nothing", ingress.BARE, 0.8),
+    Goal("ingress", "p99_ms", "p99 beside FastAPI + aio-pika", ingress.AIO_PIKA, most=1),
+    Goal("sender", "cpu_ms", "CPU of a delivery without a provider, ms", most=0.35),
+    Goal("sender", "rate", "deliveries per second of a process", least=3000),
+    Goal("email", "rate", "emails beside the FastStream worker", workers.FASTSTREAM, least=1.1),
+    Goal("email", "per_cpu_s", "emails per core beside Celery", workers.CELERY, least=3),
+    Goal("telegram", "rate", "messages beside python-telegram-bot alone", senders.BOT, least=0.8),
+    Goal("vk", "rate", "messages beside vk_api alone", senders.VK_API, least=0.8),
+    Goal("latency", "p99_ms", "p99 from POST to acceptance, ms", most=25),
+    Goal("deep", "rate", "ingress beside empty queues", deep.IDLE_API, least=0.9, of=deep.API),
+    Goal("deep", "rate", "sender beside empty queues", deep.IDLE_SENDER, least=0.9, of=deep.SENDER),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A goal and what was measured of it in one report."""
+
+    goal: Goal
+    value: float
+    is_reached: bool
+
+
+def judge(report: Report) -> list[Verdict]:
+    """A verdict on every goal whose contenders took part."""
+    found = ((goal, _measured(goal, report)) for goal in GOALS)
+    return [Verdict(goal, value, _holds(goal, value)) for goal, value in found if value is not None]
+
+
+def _measured(goal: Goal, report: Report) -> float | None:
+    benchmark = report.benchmark(goal.benchmark)
+    ours = benchmark.contender(goal.of) if benchmark else None
+    if benchmark is None or ours is None:
+        return None
+    if goal.than is None:
+        spread = ours.spread(goal.measure)
+    else:
+        theirs = benchmark.contender(goal.than)
+        spread = ratio(ours, theirs, goal.measure) if theirs else None
+    return spread.median if spread else None
+
+
+def _holds(goal: Goal, value: float) -> bool:
+    if goal.least is not None:
+        return value >= goal.least
+    return goal.most is not None and value <= goal.most

@@ -1,0 +1,1 @@
+"""What measures: the broker, processes, load, queues, stand-ins, CPU and memory."""

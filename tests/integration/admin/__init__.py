@@ -1,0 +1,1 @@
+"""Commands as an operator types them."""

@@ -1,0 +1,1 @@
+"""Topology, users and dead letters on a real broker."""

@@ -1,0 +1,1 @@
+"""The broker client on a real broker."""

@@ -1,0 +1,192 @@
+"""Consuming in batches with one ack for each, on a real broker: nothing lost, little repeated."""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pika
+import pytest
+
+from common.broker.batches import Batches
+from common.broker.connection import Broker
+from common.broker.consumer import Received
+from tests.support.polling import eventually, until
+from tests.support.proxy import Proxy
+from tests.support.queues import amqp_channel, count
+
+QUEUE = "telegram.normal"
+SIZE = 20
+
+
+def fill(url: str, numbers: range) -> set[str]:
+    """Put numbered messages into the queue; their bodies."""
+    bodies = [str(number) for number in numbers]
+    with amqp_channel(url) as channel:
+        for body in bodies:
+            properties = pika.BasicProperties(delivery_mode=2, message_id=body)
+            channel.basic_publish("notifications", QUEUE, body.encode(), properties)
+    return set(bodies)
+
+
+class Committed:
+    """A handler that keeps what it was given; `hold` makes it wait before it returns."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[bytes]] = []
+        self.begun = asyncio.Event()
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.errors: list[Exception] = []
+
+    async def __call__(self, batch: Sequence[Received]) -> None:
+        self.begun.set()
+        if self.errors:
+            raise self.errors.pop()
+        self.batches.append([one.body for one in batch])
+        await self.hold.wait()
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(body.decode() for batch in self.batches for body in batch)
+
+
+@asynccontextmanager
+async def consuming(
+    url: str, handler: Committed, *, within_s: float = 0.2
+) -> AsyncIterator[asyncio.Task[None]]:
+    async with Broker(url, name="test") as broker:
+        batches = Batches(broker, QUEUE, handler, size=SIZE, within_s=within_s)
+        task = asyncio.create_task(batches.run())
+        try:
+            yield task
+        finally:
+            batches.stop()
+            handler.hold.set()
+            await asyncio.wait([task], timeout=10)
+
+
+async def is_empty(url: str) -> bool:
+    """Whether nothing is ready and nothing comes back."""
+    return await asyncio.to_thread(count, url, QUEUE) == 0
+
+
+async def test_full_batches_come_at_once_and_a_part_of_one_in_time(gateway_url: str) -> None:
+    bodies, handler = fill(gateway_url, range(3 * SIZE + 5)), Committed()
+    async with consuming(gateway_url, handler):
+        await eventually(lambda: len(handler.batches) == 4)
+    assert [len(batch) for batch in handler.batches] == [SIZE, SIZE, SIZE, 5]
+    assert [body for batch in handler.batches for body in batch] == sorted(
+        (body.encode() for body in bodies), key=int
+    )
+    assert await is_empty(gateway_url)
+
+
+async def test_nothing_is_acked_before_the_handler_returns(gateway_url: str) -> None:
+    fill(gateway_url, range(SIZE))
+    handler = Committed()
+    handler.hold.clear()
+    async with consuming(gateway_url, handler) as task:
+        await eventually(handler.begun.is_set)
+        task.cancel()
+        await asyncio.wait([task])
+    await eventually(lambda: count(gateway_url, QUEUE) == SIZE)
+
+
+async def test_lost_channel_brings_the_batch_back(gateway_url: str) -> None:
+    bodies, handler = fill(gateway_url, range(2 * SIZE)), Committed()
+    handler.hold.clear()
+    async with Proxy.to(gateway_url) as proxy, consuming(proxy.url, handler):
+        await eventually(handler.begun.is_set)
+        proxy.cut()
+        await asyncio.sleep(0)
+        handler.hold.set()
+        await eventually(lambda: handler.counts.keys() == bodies)
+        await eventually(lambda: is_empty(gateway_url))
+    assert sum(handler.counts.values()) == 3 * SIZE, "the one batch twice"
+    assert await is_empty(gateway_url)
+
+
+async def test_batch_whose_work_fails_comes_again(gateway_url: str) -> None:
+    bodies, handler = fill(gateway_url, range(SIZE)), Committed()
+    handler.errors.append(OSError("the store is away"))
+    async with consuming(gateway_url, handler):
+        await eventually(lambda: handler.counts.keys() == bodies)
+    assert set(handler.counts.values()) == {1}
+    assert await is_empty(gateway_url)
+
+
+async def test_several_share_a_queue(gateway_url: str) -> None:
+    handlers = [Committed(), Committed()]
+    bodies = fill(gateway_url, range(10 * SIZE))
+    async with consuming(gateway_url, handlers[0]), consuming(gateway_url, handlers[1]):
+        await eventually(lambda: (handlers[0].counts + handlers[1].counts).keys() == bodies)
+    assert set((handlers[0].counts + handlers[1].counts).values()) == {1}
+    assert await is_empty(gateway_url)
+
+
+async def test_any_bytes_are_handed_over_as_they_are(gateway_url: str) -> None:
+    poison = [b"\xff\x00 not json", b"", b"{" * 100_000]
+    with amqp_channel(gateway_url) as channel:
+        for body in poison:
+            channel.basic_publish("notifications", QUEUE, body)
+    handler = Committed()
+    async with consuming(gateway_url, handler):
+        await eventually(lambda: handler.batches)
+    assert handler.batches == [poison]
+    assert await is_empty(gateway_url)
+
+
+COMMITTER = """
+import asyncio, os, sys
+from common.broker.batches import Batches
+from common.broker.connection import Broker
+
+url, file, dies = sys.argv[1], sys.argv[2], sys.argv[3] == "dies"
+done = 0
+
+async def commit(batch):
+    global done
+    with open(file, "a") as store:
+        store.writelines(one.body.decode() + "\\n" for one in batch)
+        store.flush()
+        os.fsync(store.fileno())
+    done += 1
+    if dies and done == 3:
+        print("committed", flush=True)
+        await asyncio.Event().wait()
+
+async def main():
+    async with Broker(url, name="committer") as broker:
+        await Batches(broker, "telegram.normal", commit, size=20, within_s=0.2).run()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.timeout(120)
+def test_killed_between_commit_and_ack_repeats_that_batch_only(
+    gateway_url: str, tmp_path: Path
+) -> None:
+    bodies, store = fill(gateway_url, range(10 * SIZE)), tmp_path / "store"
+
+    def commit(ending: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", COMMITTER, gateway_url, str(store), ending]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    for _ in range(2):
+        with commit("dies") as committer:
+            assert committer.stdout
+            assert any(line == "committed\n" for line in committer.stdout)
+            committer.kill()
+    with commit("lives") as committer:
+        until(lambda: set(store.read_text().split()) == bodies)
+        until(lambda: count(gateway_url, QUEUE) == 0)
+        committer.kill()
+    found = Counter(store.read_text().split())
+    assert found.keys() == bodies
+    assert found.total() == len(bodies) + 2 * SIZE, "one batch for each kill"
+    assert count(gateway_url, QUEUE) == 0

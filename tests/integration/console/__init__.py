@@ -1,0 +1,1 @@
+"""The console over HTTP, on a real broker."""

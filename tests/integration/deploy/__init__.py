@@ -1,0 +1,1 @@
+"""The private broker, the processes on one machine, the units."""

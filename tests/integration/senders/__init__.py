@@ -1,0 +1,1 @@
+"""Senders on a real broker, against providers that misbehave."""

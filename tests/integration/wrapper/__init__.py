@@ -1,0 +1,1 @@
+"""The wrapper ./gateway, on checkouts of the tests' own."""

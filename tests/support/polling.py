@@ -1,0 +1,46 @@
+"""Waiting for what comes to pass: polled, with a deadline, and told when it did not come."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+_PAUSE_S = 0.05
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 30, what: str = "") -> Any:
+    """Poll until `condition` is truthy and return its value; fails after `timeout_s` seconds."""
+    deadline = _Deadline(timeout_s, what)
+    while not (value := condition()):
+        deadline.check(value)
+        time.sleep(_PAUSE_S)
+    return value
+
+
+async def eventually(
+    condition: Callable[[], Any] | Callable[[], Awaitable[Any]],
+    timeout_s: float = 20,
+    what: str = "",
+) -> Any:
+    """The same in a running loop, of a condition that may be awaited."""
+    deadline = _Deadline(timeout_s, what)
+    while not (value := await _value_of(condition)):
+        deadline.check(value)
+        await asyncio.sleep(_PAUSE_S)
+    return value
+
+
+async def _value_of(condition: Callable[[], Any]) -> Any:
+    value = condition()
+    return await value if isinstance(value, Awaitable) else value
+
+
+class _Deadline:
+    def __init__(self, timeout_s: float, what: str) -> None:
+        self._timeout_s, self._what = timeout_s, what
+        self._at = time.monotonic() + timeout_s
+
+    def check(self, value: object) -> None:
+        """Raise AssertionError when it is past."""
+        late = f"not within {self._timeout_s} s; last was {value!r}"
+        assert time.monotonic() < self._at, self._what or late

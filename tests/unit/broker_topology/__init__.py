@@ -1,0 +1,1 @@
+"""Exchanges, queues, rights and dead letters, as data."""

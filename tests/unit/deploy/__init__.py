@@ -1,0 +1,1 @@
+"""The files that containers, Kubernetes, units and dashboards are made of."""

@@ -1,0 +1,1 @@
+"""The door: what is let in, and what is answered."""
