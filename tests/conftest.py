@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from broker_topology.apply import apply
@@ -12,6 +13,8 @@ from deploy.local.node import Node
 from tests.support.forecast import Forecast
 
 _numbers = itertools.count(1)
+hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine fails no test
+hypothesis.settings.load_profile("gateway")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -114,13 +114,15 @@ class Publisher:
         One publish of a message id at a time, also after somebody gave up waiting for the first:
         a message that comes back is known by its id alone.
         """
+        has_waited = False
         while True:
             channel = self._channels.get(exchange)
             if channel is None or channel.is_closed:
                 channel = await self._opened(exchange)
             elif channel.awaits(message_id):
                 await asyncio.sleep(_SAME_AGAIN_S)
-            elif channel.wire.is_full:
+            elif channel.wire.is_full and not has_waited:
+                has_waited = True  # once: TLS counts as full what it has room for
                 with losses(NotConnected, _BROKEN):
                     await channel.wire.drained()
             else:

@@ -60,7 +60,7 @@ class Wire(Connection):
 
     @property
     def is_full(self) -> bool:
-        """Whether the socket takes less than is written."""
+        """Whether so much is written and not taken by the socket that who can wait should."""
         writer = self._transports.writer
         return writer is not None and writer.transport.get_write_buffer_size() > FULL_BYTES
 

@@ -37,6 +37,8 @@ BENCHMARKS: dict[Name, Callable[[Bench, Plan], Benchmark]] = {
     Name.DEEP: deep.run,
 }
 
+UNBOUND_WIDTH = 160  # of a file or a pipe
+
 
 def main(argv: Sequence[str]) -> int:
     """Carry out an order; returns the exit code."""
@@ -87,8 +89,8 @@ def _tell(order: Order, report: Report) -> None:
     if order.as_json:
         print(report.model_dump_json(indent=2, exclude_none=True))
     else:
-        console = Console()
-        for table in tables(report):
+        console = Console(width=None if sys.stdout.isatty() else UNBOUND_WIDTH)
+        for table in tables(report, console.width):
             console.print(table)
     if order.plots:
         place = write_docs(report) if report.is_complete else draw(report)

@@ -14,7 +14,7 @@ PYTEST += [str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}"]
 
 
 def test_tests_of_ctrl_c_pass_under_a_parent_that_ignores_it(tmp_path: Path) -> None:
-    test = "test_wrapper.py::test_ctrl_c_leaves_nothing_and_the_next_run_repairs"
+    test = "wrapper/test_wrapper.py::test_ctrl_c_leaves_nothing_and_the_next_run_repairs"
     done = subprocess.run(
         [*DEAF, *PYTEST, ROOT / "tests" / "integration" / test],
         cwd=tmp_path,

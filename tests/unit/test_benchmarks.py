@@ -132,12 +132,26 @@ def test_cell_shows_the_range_where_there_is_one() -> None:
     assert cell(None) == ""
 
 
+def printed(report: Report, width: int) -> str:
+    console = Console(width=width, file=(written := StringIO()))
+    for table in tables(report, width):
+        console.print(table)
+    return written.getvalue()
+
+
+def test_narrow_terminal_shows_names_and_medians_and_a_wide_one_the_ranges() -> None:
+    rounds = tuple(Round(rate=rate, p50_ms=rate, p99_ms=rate, cpu_ms=rate, memory_mb=rate)
+                   for rate in (1111.0, 2222.0, 3333.0))  # fmt: skip
+    report = report_of(Contender(name="gateway, 2 workers", is_ours=True, rounds=rounds))
+    assert "2,222 (1,111–3,333)" in printed(report, 160)
+    narrow = printed(report, 80)
+    assert re.search(r"│ gateway, 2 +│ +2,222 │", narrow)
+    assert "1,111" not in narrow
+
+
 def test_tables_show_each_contender_and_each_goal() -> None:
     report = report_of(contender("gateway", 100, is_ours=True), contender(ingress.FASTSTREAM, 100))
-    console = Console(width=120, file=(written := StringIO()))
-    for table in tables(report):
-        console.print(table)
-    text = written.getvalue()
+    text = printed(report, 120)
     assert "per second" in text
     assert re.search(r"FastAPI \+ FastStream │ +100 │", text)
     assert re.search(r"ingress: rate beside FastAPI \+ FastStream │ ≥ 2.5 × │ 1 × +│ not", text)

@@ -7,23 +7,31 @@ from rich.table import Table
 from tests.benchmarks.reports.figures import MEASURES, Benchmark, Report, Spread
 from tests.benchmarks.reports.goals import Verdict, judge
 
+WIDE = 130
+"""Columns of a terminal that has room for the ranges."""
 
-def tables(report: Report) -> Iterator[Table]:
-    """Everything of a report, in its order."""
+
+def tables(report: Report, width: int) -> Iterator[Table]:
+    """Everything of a report, in its order; on a narrow terminal without the ranges."""
     for benchmark in report.benchmarks:
-        table = Table(title=f"{benchmark.name}: {benchmark.title}", title_justify="left")
-        for name in header(benchmark):
-            table.add_column(name, justify="left" if name == "" else "right", no_wrap=name != "")
-        for row in rows(benchmark):
-            # The range below its median: six columns then fit a terminal.
-            table.add_row(*(text.replace(" (", "\n(") for text in row))
-        yield table
+        yield _table(benchmark, width >= WIDE)
     verdicts = goal_rows(report)
     if verdicts:
         table = Table(*GOAL_HEADER, title="goals", title_justify="left")
         for row in verdicts:
             table.add_row(*row)
         yield table
+
+
+def _table(benchmark: Benchmark, has_ranges: bool) -> Table:
+    caption = None if has_ranges else f"medians; {WIDE} columns show the ranges, --json all rounds"
+    title = f"{benchmark.name}: {benchmark.title}"
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    for name in header(benchmark):
+        table.add_column(name, justify="right" if name else "left")
+    for name, *cells in rows(benchmark):
+        table.add_row(name, *(text if has_ranges else text.partition(" (")[0] for text in cells))
+    return table
 
 
 GOAL_HEADER = ("goal", "bound", "measured", "")

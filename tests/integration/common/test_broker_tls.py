@@ -132,6 +132,22 @@ async def test_delivery_is_published_consumed_and_acked_over_tls(tls: TlsBroker)
         await running
 
 
+async def test_more_is_published_at_once_than_the_socket_takes(tls: TlsBroker) -> None:
+    async with Broker(tls.url(), name="test") as broker:
+        await broker.connected(10)
+        publisher = Publisher(broker)
+        async with asyncio.timeout(60):
+            await asyncio.gather(
+                *(
+                    publisher.publish(
+                        "events", "email.sent", b"x" * 100_000, message_id=f"m-{number}",
+                        mandatory=False,
+                    )
+                    for number in range(200)
+                )
+            )  # fmt: skip
+
+
 async def test_api_process_accepts_over_tls(tls: TlsBroker) -> None:
     settings = tls.settings()
     async with api(settings.pop("GATEWAY_AMQP_URL"), **settings) as client:

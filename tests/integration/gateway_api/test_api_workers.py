@@ -120,7 +120,7 @@ class Load:
     async def _post(self) -> None:
         while True:
             async with httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{self.port}", timeout=10
+                base_url=f"http://127.0.0.1:{self.port}", timeout=30
             ) as client:
                 try:
                     while True:

@@ -25,6 +25,7 @@ from admin.doctor.start import start_faults
 from admin.up.env_file import env_text
 from broker_topology.rights import API
 from broker_topology.state import Greeting, ManagedState, NodeState, QueueMembers
+from common.channels import FACTS
 from common.settings import Settings, load_settings
 from deploy.local.stack import BACKOFF_S, checkout, restart_pause_s
 
@@ -229,10 +230,7 @@ def test_written_env_file_starts_with_the_credentials() -> None:
         "GATEWAY_API_KEY",
         "GATEWAY_CONSOLE_KEY",
         "GATEWAY_AMQP_URL",
-        "GATEWAY_EMAIL_URL",
-        "GATEWAY_EMAIL_FROM",
-        "GATEWAY_TELEGRAM_TOKEN",
-        "GATEWAY_VK_TOKEN",
+        *(f"GATEWAY_{name.upper()}" for facts in FACTS.values() for name in facts.needs),
     ]
     assert "# bot token from @BotFather\n#GATEWAY_TELEGRAM_TOKEN=\n" in credentials
     assert set(names).isdisjoint(re.findall("^#?(GATEWAY_[A-Z_]+)=", rest, re.MULTILINE))

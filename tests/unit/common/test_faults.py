@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from common.channels import CHANNELS
 from common.errors import SettingsError
 from common.faults import UNNAMED
 from common.given import PREFIX
@@ -100,7 +101,7 @@ def test_no_sentence_about_a_query_is_a_librarys(model: type[BaseModel]) -> None
         ({"limit": "0"}, "must be at least 1"),
         ({"limit": "1001"}, "must be at most 1000"),
         ({"group": "perhaps"}, "must be true or false"),
-        ({"channel": "fax"}, "must be 'email', 'telegram', 'vk' or 'unrouted'"),
+        ({"channel": "fax"}, f"must be {', '.join(map(repr, CHANNELS))} or 'unrouted'"),
         ({"clas": "poison"}, "is not a known field; did you mean class?"),
     ],
 )
