@@ -11,6 +11,7 @@ import pytest
 from broker_topology.apply import apply
 from deploy.local.node import Node
 from tests.support.forecast import Forecast
+from tests.support.queues import look_no_more
 
 _numbers = itertools.count(1)
 hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine fails no test
@@ -34,6 +35,13 @@ def _interruptible() -> None:
     """A shell starts what runs in the background deaf to Ctrl-C; what tests start must hear it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _looks() -> Iterator[None]:
+    """What a test looked at queues with ends with it."""
+    yield
+    look_no_more()
 
 
 @pytest.fixture(scope="session")

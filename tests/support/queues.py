@@ -89,7 +89,8 @@ def _taken(channel: BlockingChannel, queue: str) -> Iterator[tuple[dict[str, Any
         yield dict(properties.headers or {}), body
 
 
-_kept = threading.local()
+_looking = threading.Lock()
+_kept: dict[str, pika.BlockingConnection] = {}  # by URL; one at most
 
 
 def _look(url: str, see: Callable[[BlockingChannel], Seen]) -> Seen:
@@ -97,20 +98,20 @@ def _look(url: str, see: Callable[[BlockingChannel], Seen]) -> Seen:
 
     One look after another is what a poll does; a connection of its own would cost each 10 ms.
     """
-    if getattr(_kept, "url", None) == url and _kept.connection.is_open:
-        try:
-            return _see(see)
-        except AMQPConnectionError:
-            pass  # the broker was away since, or the virtual host is a new one
-    _let_go()
-    silent = with_query(url, {"heartbeat": "0"})  # nobody serves it between two looks
-    _kept.connection = pika.BlockingConnection(pika.URLParameters(silent))
-    _kept.url = url
-    return _see(see)
+    with _looking:
+        if url in _kept and _kept[url].is_open:
+            try:
+                return _see(_kept[url], see)
+            except AMQPConnectionError:
+                pass  # the broker was away since, or the virtual host is a new one
+        _let_go()
+        silent = with_query(url, {"heartbeat": "0"})  # nobody serves it between two looks
+        _kept[url] = pika.BlockingConnection(pika.URLParameters(silent))
+        return _see(_kept[url], see)
 
 
-def _see(see: Callable[[BlockingChannel], Seen]) -> Seen:
-    channel = _kept.connection.channel()
+def _see(connection: pika.BlockingConnection, see: Callable[[BlockingChannel], Seen]) -> Seen:
+    channel = connection.channel()
     try:
         return see(channel)
     finally:
@@ -118,11 +119,17 @@ def _see(see: Callable[[BlockingChannel], Seen]) -> Seen:
             channel.close()
 
 
+def look_no_more() -> None:
+    """Close the connection that is kept."""
+    with _looking:
+        _let_go()
+
+
 def _let_go() -> None:
-    if getattr(_kept, "url", None) is not None and _kept.connection.is_open:
+    while _kept:
+        _, connection = _kept.popitem()
         with contextlib.suppress(AMQPError):
-            _kept.connection.close()
-    _kept.url = None
+            connection.close()
 
 
 class EventLog:

@@ -11,8 +11,11 @@ import pytest
 from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.facts import Fact, read_fact
+from common.broker import frames
+from common.broker.connection import Broker
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
+from common.broker.publisher import Publisher
 from common.channels import Priority
 from common.envelope import epoch_ms, utc_now
 from common.settings import Rate
@@ -150,6 +153,31 @@ async def test_what_expires_while_its_lane_waits_for_a_turn_is_not_sent(
         await eventually(lambda: len(events.types()) == 2)
     assert events.types() == ["sent", "expired"]
     assert not channel.times("late")
+
+
+async def test_headers_that_cannot_be_read_cost_no_other_delivery_anything(
+    channel: ScriptedProvider,
+    gateway_url: str,
+    events: EventLog,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    no_text = b"\x00\x00\x00\x09\x03\xff\xfe\xfdI\x00\x00\x00\x01"
+    strange, other = make_delivery(), make_delivery()
+    async with Broker(gateway_url, name="stranger") as broker:
+        await broker.connected(10)
+        monkeypatch.setattr(frames.encode, "field_table", lambda _: no_text)
+        await Publisher(broker).publish(
+            "notifications", strange.routing_key, strange.encode(), message_id=strange.id
+        )
+        monkeypatch.undo()
+    put(gateway_url, other)
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: sorted(events.types()) == ["failed", "sent"])
+    assert len(channel.calls) == 1
+    [(headers, body)] = take(gateway_url, "telegram.dead")
+    assert body == strange.encode()
+    assert headers["gw-fail-code"] == "undecodable"
+    assert headers["gw-fail-message"] == "its AMQP headers cannot be read"
 
 
 async def test_default_lifetime_ends_in_a_dead_letter_that_can_be_put_back(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pamqp import commands, frame
+from pamqp import commands, encode, frame
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
@@ -128,8 +128,37 @@ def test_content_is_read_with_whatever_properties_it_has(
 ) -> None:
     written = ContentHeader(body_size=size, properties=commands.Basic.Properties(**properties))
     read = frames.read_content(payload_of(frame.marshal(written, 1)))
-    expected = Properties(properties.get("headers", {}), properties.get("message_id") or None)
-    assert (read[0], read[1].headers, read[1].message_id or None) == (size, *expected)
+    assert read[0] == size
+    assert read[1].headers == properties.get("headers", {})
+    assert (read[1].message_id or None) == (properties.get("message_id") or None)
+
+
+@given(st.binary(max_size=80))
+def test_headers_of_any_bytes_are_read_or_left_out_and_cost_not_the_rest(table: bytes) -> None:
+    written = ContentHeader(
+        body_size=7,
+        properties=commands.Basic.Properties(headers={"a": 1}, message_id="its id"),
+    )
+    known, octets = encode.field_table({"a": 1}), payload_of(frame.marshal(written, 1))
+    assert octets.count(known) == 1
+    size, properties = frames.read_content(
+        octets.replace(known, len(table).to_bytes(4, "big") + table)
+    )
+    assert (size, properties.message_id) == (7, "its id")
+    assert properties.headers == {} or properties.fault is None
+
+
+def test_headers_that_no_library_reads_are_a_fault() -> None:
+    name_of_no_text = b"\x03\xff\xfe\xfdI\x00\x00\x00\x01"
+    content = frames.publish(
+        1, "e", "k", mandatory=True, message_id="m", headers={"abc": 1}, body=b"", frame_max=4096
+    )
+    begun = content.index(b"\x03abc") - 4
+    table = len(name_of_no_text).to_bytes(4, "big") + name_of_no_text
+    end = begun + 4 + int.from_bytes(content[begun : begun + 4], "big")
+    header_begins = content.index(b"\x00\x3c\x00\x00")
+    payload = content[header_begins:begun] + table + content[end:-1]
+    assert frames.read_content(payload)[1] == Properties({}, "m", "its AMQP headers cannot be read")
 
 
 def test_id_that_is_too_long_for_a_frame_is_refused() -> None:
