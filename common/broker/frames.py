@@ -155,9 +155,7 @@ def read_content(payload: bytes) -> tuple[int, Properties]:
         after = at + _TABLE_LENGTH.size + _TABLE_LENGTH.unpack_from(payload, at)[0]
         try:
             _, headers = decode.field_table(payload[at:after])
-        except (
-            Exception
-        ):  # of many classes: names that are no UTF-8, moments after the last year, …
+        except Exception:  # many classes: no UTF-8, a moment after the last year, …
             fault = "its AMQP headers cannot be read"
         at = after
     for flag in (_DELIVERY_MODE, _PRIORITY):

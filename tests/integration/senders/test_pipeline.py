@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pika
 import pytest
+from pamqp import encode
 
 from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.facts import Fact, read_fact
-from common.broker import frames
 from common.broker.connection import Broker
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
@@ -165,7 +165,7 @@ async def test_headers_that_cannot_be_read_cost_no_other_delivery_anything(
     strange, other = make_delivery(), make_delivery()
     async with Broker(gateway_url, name="stranger") as broker:
         await broker.connected(10)
-        monkeypatch.setattr(frames.encode, "field_table", lambda _: no_text)
+        monkeypatch.setattr(encode, "field_table", lambda _: no_text)
         await Publisher(broker).publish(
             "notifications", strange.routing_key, strange.encode(), message_id=strange.id
         )
