@@ -18,8 +18,8 @@ from senders.provider import Limits
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round, percentile
 from tests.benchmarks.rig.bench import Bench, Plan
 from tests.support.polling import eventually
+from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.queues import make_delivery
-from tests.support.scripted import ScriptedProvider, running_sender
 
 NAME = "slow-domain"
 SLOW = 5000

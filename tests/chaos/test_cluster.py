@@ -21,9 +21,9 @@ from common.errors import GatewayError
 from deploy.local.cluster import Cluster
 from deploy.local.node import Node
 from deploy.local.server import find_scripts
-from tests.support.load import Load
+from tests.support.clients.load import Load
 from tests.support.polling import until
-from tests.support.running import Gateway, running_gateway
+from tests.support.processes.running import Gateway, running_gateway
 
 pytestmark = [
     pytest.mark.skipif(find_scripts() is None, reason="needs rabbitmq-server on this machine"),

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from broker_topology.dead_letters.queue import opened
-from tests.support.console_client import assert_problem, sealed
-from tests.support.consoles import Console, running_console
+from tests.support.clients.console_client import assert_problem, sealed
 from tests.support.dead_letters import bury_many, ids_in
 from tests.support.polling import until
+from tests.support.processes.consoles import Console, running_console
 from tests.support.queues import count
 
 QUEUE, DEAD = "telegram.normal", "telegram.dead"

@@ -11,8 +11,8 @@ import pytest
 
 from deploy.local.node import Node
 from tests.support.polling import until
+from tests.support.processes.running import Gateway, running_gateway
 from tests.support.queues import count
-from tests.support.running import Gateway, running_gateway
 
 
 @pytest.fixture(scope="module")

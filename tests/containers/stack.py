@@ -15,10 +15,10 @@ from common.channels import Channel
 from tests.containers.engine import docker
 from tests.containers.pip_settings import build_secrets
 from tests.containers.places import OVERRIDE, PRIVATE, ROOT
+from tests.support.clients.load import Load
 from tests.support.deployments import DEPLOY, compose
-from tests.support.load import Load
 from tests.support.polling import until
-from tests.support.running import Client, answers
+from tests.support.processes.running import Client, answers
 
 FILE = "deploy/compose.yaml"
 SENDERS = [f"sender-{channel}" for channel in Channel]

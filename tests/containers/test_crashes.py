@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from tests.containers.stack import LASTING, REFUSALS, Stack
-from tests.support.load import Load
+from tests.support.clients.load import Load
 from tests.support.polling import until
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.containers.engine import docker
 from tests.containers.stack import LASTING, Stack, run_compose
-from tests.support.load import Load
+from tests.support.clients.load import Load
 from tests.support.polling import until
 
 NOTIFICATIONS = 4000

@@ -7,7 +7,7 @@ import pytest
 
 from tests.containers.places import ROOT
 from tests.containers.stack import FILE, IMAGE, OURS, REFUSALS, Stack, document_commands, shell
-from tests.support.load import Load
+from tests.support.clients.load import Load
 from tests.support.polling import until
 
 NEW_IMAGE = "message-gateway:99.0.0"

@@ -12,7 +12,7 @@ from tests.containers.stack import (
     run_compose,
     shell,
 )
-from tests.support.console_client import sealed
+from tests.support.clients.console_client import sealed
 from tests.support.deployments import DEPLOY
 from tests.support.polling import until
 

@@ -15,7 +15,7 @@ from tests.benchmarks.rig import load
 from tests.benchmarks.rig.bench import Bench, Plan
 from tests.benchmarks.rig.sinks import SmtpSink, serving
 from tests.support.polling import until
-from tests.support.processes import working_for
+from tests.support.processes.working import working_for
 
 
 def test_ingress_is_measured_and_nothing_is_left_running(broker: Node, tmp_path: Path) -> None:

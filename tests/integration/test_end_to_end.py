@@ -9,8 +9,8 @@ import pytest
 from common.channels import Channel
 from deploy.local.node import Node
 from tests.support.polling import until
+from tests.support.processes.running import Gateway, running_gateway
 from tests.support.queues import count, take
-from tests.support.running import Gateway, running_gateway
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.support.polling import until
-from tests.support.processes import DEAF, working_for
+from tests.support.processes.working import DEAF, working_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c"]

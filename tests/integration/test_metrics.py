@@ -11,10 +11,10 @@ from broker_topology.apply import apply
 from deploy.local.node import Node, free_port
 from senders.outcome import Misconfigured, Sent
 from tests.support.polling import eventually, until
+from tests.support.processes.running import Gateway, running_gateway
+from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.proxy import Proxy
 from tests.support.queues import count, make_delivery, put
-from tests.support.running import Gateway, running_gateway
-from tests.support.scripted import ScriptedProvider, running_sender
 from tests.unit.deploy.test_alerts import RABBITMQ
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

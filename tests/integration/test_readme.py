@@ -10,8 +10,8 @@ import typer.main
 from admin.cli import app
 from deploy.local.node import Node
 from tests.support.polling import until
+from tests.support.processes.running import Gateway, running_gateway
 from tests.support.readme import README, curl_commands, run_curl
-from tests.support.running import Gateway, running_gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from common.watching.tracing import EXPORT_TIMEOUT_S
 from deploy.local.node import Node, free_port
 from tests.support.polling import eventually, until
+from tests.support.processes.running import Gateway, running_gateway
+from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.queues import count, make_delivery, put, take
-from tests.support.running import Gateway, running_gateway
-from tests.support.scripted import ScriptedProvider, running_sender
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT_ID = "00f067aa0ba902b7"

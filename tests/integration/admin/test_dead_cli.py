@@ -20,9 +20,9 @@ from common.channels import Channel
 from common.errors import ArgumentError, GatewayError
 from tests.support.dead_letters import bury, bury_all, bury_many, reason
 from tests.support.polling import eventually, until
+from tests.support.processes.terminal import at_terminal
 from tests.support.proxy import Proxy
 from tests.support.queues import count, make_delivery, take
-from tests.support.terminal import at_terminal
 
 EMAIL = make_delivery(channel=Channel.EMAIL, address="ada@example.com", text="secret plan")
 CHAT = make_delivery(address="4123452")

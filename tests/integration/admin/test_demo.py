@@ -17,9 +17,9 @@ from broker_topology.apply import apply, present
 from deploy.local.node import Node
 from deploy.local.stack import checkout
 from tests.support.polling import until
-from tests.support.processes import DEAF, working_for
+from tests.support.processes.terminal import at_terminal, too_wide
+from tests.support.processes.working import DEAF, working_for
 from tests.support.queues import count
-from tests.support.terminal import at_terminal, too_wide
 
 DEMO = [sys.executable, "-P", "-m", "admin", "demo"]
 

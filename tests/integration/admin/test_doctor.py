@@ -23,8 +23,8 @@ from common.channels import CHANNELS
 from common.settings import Settings
 from deploy.local.node import Node, free_port
 from deploy.sandbox.server import Sandbox
+from tests.support.providers.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
 from tests.support.queues import count, make_delivery, put, take
-from tests.support.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
 
 SECRET = "s3cret-pass-word"
 

@@ -25,9 +25,9 @@ from common.errors import GatewayError
 from deploy.local.node import Node
 from gateway_api.notifications.options import EmailOptions, TelegramOptions, VkOptions
 from tests.support.polling import until
+from tests.support.processes.running import Gateway, running_gateway
+from tests.support.providers.scripted_servers import ScriptedHttp, http
 from tests.support.queues import count
-from tests.support.running import Gateway, running_gateway
-from tests.support.scripted_servers import ScriptedHttp, http
 
 KEY = "a-key-of-sixteen-letters-or-more"
 

@@ -22,10 +22,10 @@ from common.settings import load_settings
 from deploy.local.node import Node, free_port
 from tests.support.happenings import event
 from tests.support.polling import until
-from tests.support.processes import working_for
+from tests.support.processes.terminal import Terminal, at_terminal, too_wide
+from tests.support.processes.working import working_for
 from tests.support.queues import amqp_channel, make_delivery
 from tests.support.readme import curl_commands, run_curl
-from tests.support.terminal import Terminal, at_terminal, too_wide
 
 COMMAND = [sys.executable, "-P", "-m", "admin", "up"]
 

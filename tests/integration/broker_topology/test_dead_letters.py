@@ -34,8 +34,8 @@ from deploy.local.node import Node
 from senders.outcome import Rejected
 from tests.support.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
 from tests.support.polling import eventually
+from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.queues import EventLog, amqp_channel, count, make_delivery, put, take
-from tests.support.scripted import ScriptedProvider, running_sender
 
 EVERYTHING = Selection()
 DEAD, QUEUE = "telegram.dead", "telegram.normal"

@@ -24,7 +24,7 @@ from console.documentation.models import (
     JobList,
 )
 from deploy.local.node import free_port
-from tests.support.console_client import PATH, assert_problem, console, done, ended, sealed
+from tests.support.clients.console_client import PATH, assert_problem, console, done, ended, sealed
 from tests.support.dead_letters import bury, bury_all, bury_many, ids_in, reason
 from tests.support.polling import eventually
 from tests.support.queues import amqp_channel, count, make_delivery, take

@@ -13,8 +13,8 @@ from common.http import protocol
 from common.http.connections import Limits
 from common.settings import Settings
 from gateway_api.app import create_app
+from tests.support.clients.raw_http import LIMITS, Client, seconds_until_hung_up, serving
 from tests.support.polling import until
-from tests.support.raw_http import LIMITS, Client, seconds_until_hung_up, serving
 
 GET = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: localhost\r\n"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.http.connections import raise_descriptor_limit
+from tests.support.clients.raw_http import Client
 from tests.support.polling import until
-from tests.support.raw_http import Client
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
 HALF = b"POST /v1/notifications HTTP/1.1\r\nHost: loc"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.gateway_api.test_api import api, taken, until_ready
-from tests.support.console_client import console
+from tests.support.clients.console_client import console
 
 MODULE = "generated_gateway_client"
 

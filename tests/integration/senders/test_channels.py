@@ -32,8 +32,15 @@ from senders.provider import Provider, Transmitter
 from senders.telegram.provider import TelegramProvider
 from senders.vk.provider import VkProvider, random_id
 from tests.support.polling import eventually
+from tests.support.providers.scripted_servers import (
+    Answer,
+    Closing,
+    Deed,
+    Endless,
+    ScriptedHttp,
+    http,
+)
 from tests.support.queues import make_delivery
-from tests.support.scripted_servers import Answer, Closing, Deed, Endless, ScriptedHttp, http
 
 TOKEN = "123456:s3cret-part"
 VK_TOKEN = "vk1.a.s3cret"

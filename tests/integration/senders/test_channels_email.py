@@ -18,8 +18,8 @@ from senders.email.connection import Timeouts
 from senders.email.provider import EmailProvider, EmailTransmitter
 from senders.outcome import Misconfigured, Outcome, Rejected, Sent, Throttled, Transient, Unknown
 from tests.support.polling import eventually
+from tests.support.providers.scripted_servers import Answer, Closing, Deed, ScriptedSmtp
 from tests.support.queues import make_delivery
-from tests.support.scripted_servers import Answer, Closing, Deed, ScriptedSmtp
 
 QUICK = Timeouts(connect_s=0.5, command_s=0.5, data_s=0.5)
 

@@ -19,8 +19,8 @@ from gateway_api.notifications.validation import validate_notification
 from senders.email.provider import EmailProvider, EmailTransmitter
 from senders.outcome import Sent
 from tests.support.hostile_texts import HIDDEN, LINE_ENDS, LITERALS, UNICODE_LINE_ENDS
-from tests.support.mail_reader import ReadMail, decode_body, decode_mailbox, read_mail
-from tests.support.scripted_servers import ScriptedSmtp
+from tests.support.providers.mail_reader import ReadMail, decode_body, decode_mailbox, read_mail
+from tests.support.providers.scripted_servers import ScriptedSmtp
 
 OWN = ["from", "to", "subject", "date", "message-id", "auto-submitted"]
 MIME = ["mime-version", "content-type", "content-transfer-encoding"]

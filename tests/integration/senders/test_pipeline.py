@@ -34,9 +34,9 @@ from senders.outcome import (
 from senders.provider import Limits
 from senders.runtime import Pipeline
 from tests.support.polling import eventually
+from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.proxy import Proxy
 from tests.support.queues import EventLog, amqp_channel, count, make_delivery, put, take
-from tests.support.scripted import ScriptedProvider, running_sender
 
 QUEUE = "telegram.normal"
 

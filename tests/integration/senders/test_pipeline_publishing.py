@@ -10,8 +10,8 @@ from broker_topology.apply import apply
 from deploy.local.node import Node
 from senders.outcome import Rejected, Transient
 from tests.support.polling import eventually
+from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.queues import EventLog, amqp_channel, count, make_delivery, put, take
-from tests.support.scripted import ScriptedProvider, running_sender
 
 QUEUE = "telegram.normal"
 TIER = "retry.5m"

@@ -20,8 +20,15 @@ from senders.outcome import Reply
 from senders.provider import Provider
 from senders.telegram.provider import TelegramProvider
 from senders.vk.provider import VkProvider
+from tests.support.providers.scripted_servers import (
+    Answer,
+    Closing,
+    Deed,
+    ScriptedHttp,
+    ScriptedSmtp,
+    http,
+)
 from tests.support.queues import make_delivery
-from tests.support.scripted_servers import Answer, Closing, Deed, ScriptedHttp, ScriptedSmtp, http
 
 ADDRESSES = {Channel.EMAIL: "ada@example.com", Channel.TELEGRAM: "42", Channel.VK: "123"}
 HTTP = [Channel.TELEGRAM, Channel.VK]

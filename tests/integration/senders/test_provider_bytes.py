@@ -18,7 +18,7 @@ from senders.outcome import Moved, Outcome, Rejected, Reply, Sent
 from senders.retry import FailClass
 from senders.said import MOST_SECONDS
 from tests.support.polling import eventually
-from tests.support.providers import (
+from tests.support.providers.real import (
     channel_of,
     delivery_for,
     outcome_of,
@@ -27,14 +27,14 @@ from tests.support.providers import (
     serving,
     vk_error,
 )
-from tests.support.queues import EventLog, count, make_delivery, put, take
-from tests.support.scripted import running_sender
-from tests.support.scripted_servers import (
+from tests.support.providers.scripted import running_sender
+from tests.support.providers.scripted_servers import (
     Answer,
     Closing,
     ScriptedServer,
     ScriptedSmtp,
 )
+from tests.support.queues import EventLog, count, make_delivery, put, take
 
 NOT_FOUND = b"550 5.1.1 " + "Пользователь не найден".encode("cp1251")
 ACCEPTED = b"250 2.0.0 " + "Письмо принято".encode("cp1251")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from senders.outcome import Outcome, Rejected, Sent, Throttled, Transient, Unknown
-from tests.support.providers import outcome_of, refusal, response, vk_error
-from tests.support.scripted_servers import Answer, Endless
+from tests.support.providers.real import outcome_of, refusal, response, vk_error
+from tests.support.providers.scripted_servers import Answer, Endless
 
 GARBLED = Unknown("garbled-answer", "the answer is not one of the VK API")
 DEEP = b"[" * 200_000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_checkout import Checkout, assert_fails_in_one_sentence
 from tests.support.polling import until
+from tests.support.processes.fake_checkout import Checkout, assert_fails_in_one_sentence
 
 SAME_NUMBER = """#!/bin/sh
 for file in $(cd "$ROOT/.gateway" && grep -rlx "$OLD" .); do

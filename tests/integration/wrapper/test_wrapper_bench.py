@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_checkout import Checkout, assert_fails_in_one_sentence
+from tests.support.processes.fake_checkout import Checkout, assert_fails_in_one_sentence
 
 NEEDED = ("rabbitmq-server", "wrk", "smtp-sink")
 

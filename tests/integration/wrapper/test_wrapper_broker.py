@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_checkout import Checkout, assert_fails_in_one_sentence
 from tests.support.polling import until
+from tests.support.processes.fake_checkout import Checkout, assert_fails_in_one_sentence
 
 RABBITMQ_MISSING = "RabbitMQ was not found and could not be installed: install the package"
 FAKE_APT = """#!/bin/sh

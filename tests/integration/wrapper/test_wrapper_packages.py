@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_checkout import Checkout, assert_fails_in_one_sentence
+from tests.support.processes.fake_checkout import Checkout, assert_fails_in_one_sentence
 
 PIP = "-m pip install --disable-pip-version-check --no-input"
 FETCHING_UV = f"{PIP} --retries 1 --only-binary :all: uv -c constraints.txt"

@@ -6,7 +6,7 @@ from common.envelope import Origin
 from common.settings import Settings
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.topology_watch import TopologyWatch
-from tests.support.api_client import FakeBroker, FakePublisher
+from tests.support.clients.api_client import FakeBroker, FakePublisher
 
 BODY = b'{"to": ["telegram:42", "telegram:43"], "text": "hello"}'
 ITS_ID = UUID("01a1ff93-c847-730e-b5f1-47480b12432a")

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from common.broker.errors import Unconfirmed
 from common.settings import Settings
 from common.watching import tracing
-from tests.support.api_client import JSON_TYPE, KEY, NOTIFICATION, FakeBroker, api
+from tests.support.clients.api_client import JSON_TYPE, KEY, NOTIFICATION, FakeBroker, api
 
 PATH = "/v1/notifications"
 BODY = json.dumps(NOTIFICATION).encode()

@@ -16,7 +16,7 @@ from common.broker.errors import (
 )
 from common.settings import Settings, load_settings
 from gateway_api.documentation.models import Accepted
-from tests.support.api_client import NOTIFICATION, FakeBroker, api, assert_problem
+from tests.support.clients.api_client import NOTIFICATION, FakeBroker, api, assert_problem
 from tests.support.polling import eventually
 
 

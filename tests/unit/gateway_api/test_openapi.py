@@ -23,7 +23,7 @@ from common.http.validation import read_body
 from common.settings import Settings
 from console.dead_letters.request import ArchiveRequest, DiscardRequest, RequeueRequest
 from gateway_api.notifications.validation import validate_notification
-from tests.support.api_client import KEY, api
+from tests.support.clients.api_client import KEY, api
 
 REFERENCE = "#/components/schemas/"
 Read = Callable[[bytes], object]

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from common.errors import SettingsError
 from common.http.keys import BearerKey, check_exposure
 from common.settings import Settings
-from tests.support.api_client import KEY, NOTIFICATION, api, assert_problem
+from tests.support.clients.api_client import KEY, NOTIFICATION, api, assert_problem
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from common.http.catalogue import API, CONSOLE, catalogue_of
 from common.settings import Settings
 from gateway_api.app import create_app
-from tests.support.api_client import JSON_TYPE, NOTIFICATION, FakeBroker, api, assert_problem
+from tests.support.clients.api_client import (
+    JSON_TYPE,
+    NOTIFICATION,
+    FakeBroker,
+    api,
+    assert_problem,
+)
 
 
 @pytest.mark.parametrize(

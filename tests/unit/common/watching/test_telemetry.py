@@ -15,7 +15,7 @@ from common.envelope import Progress, epoch_ms, utc_now
 from common.watching import metrics, tracing
 from senders.metrics import OUTCOMES, ParkReason, observed_attempt
 from senders.outcome import Rejected, Sent
-from tests.support.api_client import NOTIFICATION, FakeBroker, api
+from tests.support.clients.api_client import NOTIFICATION, FakeBroker, api
 from tests.support.queues import make_delivery
 
 ROOT = Path(__file__).resolve().parents[4]

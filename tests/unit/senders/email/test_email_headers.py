@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from senders.email import body, headers
 from senders.email.headers import address_header, program_header, text_header
 from tests.support.hostile_texts import LINE_ENDS, LITERALS, UNICODE_LINE_ENDS
-from tests.support.mail_reader import decode_body, decode_mailbox, read_mail
+from tests.support.providers.mail_reader import decode_body, decode_mailbox, read_mail
 
 BREAKING = [f"Invoice{end}Bcc: eve@example.net" for end in (*LINE_ENDS, *UNICODE_LINE_ENDS)]
 HOSTILE = [*LITERALS, *BREAKING, *(f"{text}\r\n\r\n<h1>" for text in BREAKING), "\0", "\x7f", ""]

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 POLICY_FILE = "/usr/sbin/policy-rc.d"
 TOOLS = (
     *("cat", "chmod", "cksum", "cp", "dirname", "env", "flock", "grep"),

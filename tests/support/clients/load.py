@@ -9,7 +9,7 @@ import httpx
 
 from common.channels import CHANNELS
 from tests.support.polling import until
-from tests.support.running import Client
+from tests.support.processes.running import Client
 
 _numbers = itertools.count(1)
 

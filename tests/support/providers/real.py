@@ -12,8 +12,13 @@ from senders.outcome import Reply
 from senders.provider import Provider
 from senders.telegram.provider import TelegramProvider
 from senders.vk.provider import VkProvider
+from tests.support.providers.scripted_servers import (
+    Answer,
+    ScriptedHttp,
+    ScriptedServer,
+    ScriptedSmtp,
+)
 from tests.support.queues import make_delivery
-from tests.support.scripted_servers import Answer, ScriptedHttp, ScriptedServer, ScriptedSmtp
 
 
 def channel_of(name: str, server: ScriptedServer, wait_s: float = 1.0) -> Provider:

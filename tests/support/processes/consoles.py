@@ -12,7 +12,7 @@ import httpx
 
 from deploy.local.node import free_port
 from tests.support.polling import until
-from tests.support.running import answers
+from tests.support.processes.running import answers
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
 

@@ -1,0 +1,1 @@
+"""How tests ask over HTTP."""

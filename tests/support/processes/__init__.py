@@ -1,0 +1,1 @@
+"""Processes of the gateway, started and watched by tests."""

@@ -1,0 +1,1 @@
+"""Providers that tests have a word with."""
