@@ -14,13 +14,26 @@ from tests.support.forecast import Forecast
 from tests.support.queues import look_no_more
 
 _numbers = itertools.count(1)
+_OF_THE_CHECKOUT = {"admin", "wrapper"}  # what runs from a checkout is found by its commands
 hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine fails no test
 hypothesis.settings.load_profile("gateway")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Who waits for the tests is told how long."""
-    config.pluginmanager.register(Forecast(config))
+    """Who waits for the tests is told how long, and can interrupt them."""
+    # A shell starts what runs in the background deaf to Ctrl-C; what tests start must hear it too.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Forecast(config))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes a file's tests stay in one, and so do all that need the checkout."""
+    for item in items:
+        room = item.path.parent.name
+        group = room if room in _OF_THE_CHECKOUT else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,13 +41,6 @@ def _no_foreign_settings() -> None:
     """Tests say what they set; the settings of whoever runs them have no say."""
     for variable in [name for name in os.environ if name.startswith("GATEWAY_")]:
         del os.environ[variable]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _interruptible() -> None:
-    """A shell starts what runs in the background deaf to Ctrl-C; what tests start must hear it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

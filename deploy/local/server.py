@@ -259,7 +259,8 @@ class LocalServer:
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-gateway_node {self._mark}",
             "ERL_EPMD_PORT": str(self.epmd.port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_FLAGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            # Its own port mapper was started before it: one that it would start nobody would end.
+            "ERL_FLAGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
             "ERL_CRASH_DUMP": str(path / "erl_crash.dump"),
             "ERL_CRASH_DUMP_SECONDS": "0",
         }

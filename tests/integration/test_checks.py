@@ -19,7 +19,8 @@ from tests.support.forecast import Forecast
 
 def pytest_configure(config: pytest.Config) -> None:
     """As the tests of the gateway have it."""
-    config.pluginmanager.register(Forecast(config))
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Forecast(config))
 '''
 TEST = '''"""One test."""
 

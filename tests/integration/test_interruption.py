@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.polling import until
 from tests.support.processes.working import DEAF, working_for
 
@@ -26,10 +28,14 @@ def test_tests_of_ctrl_c_pass_under_a_parent_that_ignores_it(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout
 
 
-def test_interrupted_tests_leave_no_broker_and_no_port_mapper(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["in one process", "in several"])
+def test_interrupted_tests_leave_no_broker_and_no_port_mapper(
+    tmp_path: Path, processes: list[str]
+) -> None:
     tests = ROOT / "tests" / "integration" / "test_memory.py"
     with (tmp_path / "output").open("wb") as sink:
-        process = subprocess.Popen([*DEAF, *PYTEST, tests], cwd=tmp_path, stdout=sink, stderr=sink)
+        command = [*DEAF, *PYTEST, *processes, str(tests)]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=sink, stderr=sink)
     try:
         until(lambda: any("rabbit boot" in line for line in working_for(tmp_path)), 60)
         assert any(line.startswith("/") and "epmd -addr" in line for line in working_for(tmp_path))
