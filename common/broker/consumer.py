@@ -72,8 +72,7 @@ class ConsumingChannel(DirectChannel):
         super().__init__(channel.number or 0)
         self.inbox: asyncio.Queue[Received | None] = asyncio.Queue()
         self._wire = channel.wire
-        channel.close_callbacks.add(lambda *_: self.lost())
-        channel.wire.add(self)
+        channel.direct(self)
 
     def ack(self, tag: int, all_before: bool) -> None:
         """Write the ack of one delivery, or of all up to it."""
