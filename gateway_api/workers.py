@@ -92,9 +92,9 @@ class Workers:
         return False
 
     async def _keep(self, share: Sockets, worker: "_Worker | None" = None) -> None:
-        """Have a worker for this share until all are to stop."""
+        """Have a worker for this share until all are to stop; one that is there is waited for."""
         clock = asyncio.get_running_loop().time
-        while not self._stopping.is_set():
+        while worker or not self._stopping.is_set():
             began_at = clock()
             try:
                 await self._live(worker or await self._start(share))

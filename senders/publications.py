@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, retry_key
-from common.broker.consumer import Received, clean_headers
+from common.broker.consumer import Received, foreign_headers
 from common.broker.errors import Forbidden, Nacked, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.envelope import PROGRESS_PREFIX, Delivery, Event, EventType, Progress, epoch_ms
@@ -199,12 +199,7 @@ class Events:
 
 def _onward(received: Received, progress: Progress) -> dict[str, Any]:
     """Foreign headers travel on; the broker's and our former ones are replaced."""
-    foreign = {
-        name: value
-        for name, value in clean_headers(received.headers).items()
-        if not name.startswith(PROGRESS_PREFIX)
-    }
-    return foreign | progress.to_headers()
+    return foreign_headers(received.headers, PROGRESS_PREFIX) | progress.to_headers()
 
 
 def _kind(outcome: Outcome) -> str:

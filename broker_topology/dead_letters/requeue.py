@@ -9,6 +9,7 @@ from typing import Any
 
 from pika import BasicProperties, DeliveryMode
 from pika.adapters.blocking_connection import BlockingConnection
+from pika.data import encode_table
 from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 
 from broker_topology.apply import exists
@@ -19,7 +20,7 @@ from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.telling import Teller, requeued
 from broker_topology.dead_letters.work import Worklist
 from broker_topology.topology import DUE, Queue, queue_name, requeue_key
-from common.broker.consumer import clean_headers
+from common.broker.consumer import foreign_headers
 from common.envelope import PROGRESS_PREFIX, Delivery, Event, Progress, epoch_ms, target, utc_now
 from common.settings import Rate
 
@@ -99,9 +100,14 @@ def renewed(
 
 def onward_headers(headers: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Headers of a letter's copy: what is foreign stays, ours and the broker's are replaced."""
-    kept = clean_headers(headers)
-    foreign = {name: kept[name] for name in kept if not name.startswith(PROGRESS_PREFIX)}
-    return foreign | progress.to_headers()
+    return foreign_headers(headers, PROGRESS_PREFIX, _header_bytes) | progress.to_headers()
+
+
+def _header_bytes(name: str, value: Any) -> int | None:
+    try:
+        return int(encode_table([], {name: value}))
+    except Exception:  # such as a number with a fraction that it has read
+        return None
 
 
 class Publisher:
@@ -129,12 +135,15 @@ class Publisher:
     def publish(
         self, exchange: str, key: str, body: bytes, headers: dict[str, Any], message_id: str | None
     ) -> None:
-        """Publish persistently. Raises DeadLetterError when the broker does not take it."""
+        """Publish persistently, without headers that cannot be written.
+
+        Raises DeadLetterError when the broker does not take it.
+        """
         has_room = len((message_id or "").encode()) <= _SHORT_STRING_BYTES
         properties = BasicProperties(
             content_type="application/json",
             delivery_mode=DeliveryMode.Persistent.value,
-            headers=headers,
+            headers={name: headers[name] for name in headers if _header_bytes(name, headers[name])},
             message_id=message_id if has_room else None,
             app_id="gateway",
         )

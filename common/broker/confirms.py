@@ -35,8 +35,7 @@ class Confirms(DirectChannel):
         self._last_tag = 0
         self._written: dict[int, Written] = {}  # by delivery tag, in order
         self._tags: dict[str, int] = {}  # by message id
-        channel.close_callbacks.add(lambda *_: self.lost())
-        self.wire.add(self)
+        channel.direct(self)
 
     @property
     def is_idle(self) -> bool:

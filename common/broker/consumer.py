@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,10 @@ ACK_TIMEOUT_S = 10.0
 # Headers the broker adds. With x-death copied on a republish, 3.10 sees a cycle and drops it.
 BROKER_HEADERS = frozenset({"CC", "BCC", "x-death", "x-delivery-count", "x-acquired-count"})
 BROKER_HEADER_PREFIXES = ("x-first-death-", "x-last-death-", "x-opt-")
+
+# All headers share one frame with ours, and RabbitMQ closes the connection over a longer one than
+# its 128 KiB.
+FOREIGN_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,7 @@ class ConsumingChannel(DirectChannel):
         super().__init__(channel.number or 0)
         self.inbox: asyncio.Queue[Received | None] = asyncio.Queue()
         self._wire = channel.wire
-        channel.close_callbacks.add(lambda *_: self.lost())
-        channel.wire.add(self)
+        channel.direct(self)
 
     def ack(self, tag: int, all_before: bool) -> None:
         """Write the ack of one delivery, or of all up to it."""
@@ -163,6 +166,28 @@ async def consume(broker: Broker, queue: str, prefetch: int = 1) -> AsyncIterato
 async def _never(message: object) -> None:
     """What the client library would call: the channel takes its messages before it does."""
     raise AssertionError(f"a message came the long way: {message!r}")
+
+
+def foreign_headers(
+    headers: Mapping[str, Any],
+    ours: str,
+    bytes_of: Callable[[str, Any], int | None] = frames.header_bytes,
+) -> dict[str, Any]:
+    """What others have put into a received message's headers, as far as it can be passed on.
+
+    ours: how the names of our own begin; bytes_of: what a header takes, None when whoever publishes
+    cannot write it. A header that cannot be written again, or that finds no
+    room beside the others, is left out: it would keep the message from being parked or buried.
+    """
+    kept, room = {}, FOREIGN_BYTES
+    for name, value in clean_headers(headers).items():
+        if name.startswith(ours):
+            continue
+        size = bytes_of(name, value)
+        if size is not None and size <= room:
+            kept[name] = value
+            room -= size
+    return kept
 
 
 def clean_headers(headers: Mapping[str, Any]) -> dict[str, Any]:

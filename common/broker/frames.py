@@ -113,6 +113,14 @@ def publish(
     return b"".join(parts)
 
 
+def header_bytes(name: str, value: Any) -> int | None:
+    """How much room one header takes; None when it cannot be written."""
+    try:
+        return len(encode.field_table({name: value}))
+    except Exception:  # a number that is read as it came and does not fit what it is written as, …
+        return None
+
+
 def ack(channel: int, tag: int, *, all_before: bool = False) -> bytes:
     """Take one message that was delivered on this channel, or all up to it."""
     return _frame(METHOD, channel, _METHOD_ID.pack(ACK) + _ANSWER.pack(tag, all_before))
@@ -188,7 +196,9 @@ def _after_short(payload: bytes, at: int) -> int:
 
 
 def _text(payload: bytes, at: int) -> str:
-    return payload[at + 1 : at + 1 + payload[at]].decode(errors="replace")
+    """A short string; what is no UTF-8 becomes `?`, so that it is never longer than it came."""
+    octets = payload[at + 1 : at + 1 + payload[at]]
+    return octets.decode(errors="replace").replace("\N{REPLACEMENT CHARACTER}", "?")
 
 
 _JSON: Final = _short("application/json")

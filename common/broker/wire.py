@@ -28,6 +28,14 @@ class WireChannel(Channel):
         super().__init__(connection, *arguments, **options)
         self.wire = connection
 
+    def direct(self, channel: DirectChannel) -> None:
+        """Give it this channel's messages and confirms; it is lost when this one is, or was."""
+        if self.is_closed:
+            channel.lost()
+            return
+        self.close_callbacks.add(lambda *_: channel.lost())
+        self.wire.add(channel)
+
 
 class Wire(Connection):
     """aio-pika's connection over a transport of ours."""

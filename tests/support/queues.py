@@ -1,6 +1,7 @@
 """What several tests do with queues: look into them, and put deliveries there."""
 
 import contextlib
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import pika
+import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPConnectionError, AMQPError
 
@@ -67,6 +69,22 @@ def put(
             pika.BasicProperties(delivery_mode=2, message_id=message_id, headers=headers),
             mandatory=True,
         )
+
+
+@contextmanager
+def writing_doubles() -> Iterator[None]:
+    """Let pika write headers that are numbers with a fraction, which it does not."""
+    write = pika.data.encode_value
+
+    def encode_value(pieces: list[bytes], value: Any) -> int:
+        if not isinstance(value, float):
+            return int(write(pieces, value))
+        pieces.append(struct.pack(">cd", b"d", value))
+        return len(pieces[-1])
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pika.data, "encode_value", encode_value)
+        yield
 
 
 def count(url: str, queue: str) -> int:

@@ -35,7 +35,15 @@ from senders.outcome import Rejected
 from tests.support.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
 from tests.support.polling import eventually
 from tests.support.providers.scripted import ScriptedProvider, running_sender
-from tests.support.queues import EventLog, amqp_channel, count, make_delivery, put, take
+from tests.support.queues import (
+    EventLog,
+    amqp_channel,
+    count,
+    make_delivery,
+    put,
+    take,
+    writing_doubles,
+)
 
 EVERYTHING = Selection()
 DEAD, QUEUE = "telegram.dead", "telegram.normal"
@@ -123,6 +131,14 @@ def test_requeued_delivery_is_a_new_generation_with_its_whole_time(gateway_url: 
         "traceparent": "00-1-2-01",
     }
     assert count(gateway_url, DEAD) == 0
+
+
+def test_headers_that_cannot_be_written_again_are_left_out(gateway_url: str) -> None:
+    with writing_doubles():
+        bury(gateway_url, make_delivery(), reason() | {"measured": 1e300, "theirs": "x"})
+    assert requeue(gateway_url, EVERYTHING).requeued == 1
+    [(headers, _)] = take(gateway_url, QUEUE)
+    assert (headers.get("theirs"), headers.get("measured")) == ("x", None)
 
 
 def test_letters_with_odd_moments_and_names_stand_in_nobodys_way(gateway_url: str) -> None:

@@ -1,6 +1,7 @@
 """The broker client on a real broker: what each failing publish says, and lanes that go on."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pika
@@ -12,6 +13,7 @@ from common.broker.consumer import Received
 from common.broker.errors import Blocked, NotConnected, Returned, Unconfirmed
 from common.broker.lanes import Lane
 from common.broker.publisher import Publisher
+from common.broker.wire import WireChannel
 from deploy.local.node import Node
 from tests.support.polling import eventually
 from tests.support.proxy import Proxy
@@ -163,6 +165,25 @@ async def test_connection_cut_while_waiting_for_the_confirm_is_unconfirmed(
     proxy.release()
     with pytest.raises(Unconfirmed, match="broke"):
         await publishing
+
+
+async def test_channel_that_is_lost_before_it_is_used_is_not_used(
+    publisher: Publisher, client: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_channel = client.open_channel
+
+    async def open_and_lose() -> WireChannel:
+        monkeypatch.undo()
+        channel = await open_channel()
+        channel.wire.cut()
+        await eventually(lambda: channel.is_closed)
+        return channel
+
+    monkeypatch.setattr(client, "open_channel", open_and_lose)
+    with contextlib.suppress(NotConnected):
+        await publish(publisher)
+    await client.connected(10)
+    await publish(publisher)
 
 
 async def test_no_confirm_in_time_is_unconfirmed(publisher: Publisher, proxy: Proxy) -> None:

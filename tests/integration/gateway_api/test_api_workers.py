@@ -218,6 +218,25 @@ async def test_stop_during_the_start_is_a_stop(number: signal.Signals) -> None:
     assert (code, "Traceback" in errors) == (0, False), errors
 
 
+async def test_stop_during_the_start_waits_for_who_was_started(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    (tmp_path / "uvicorn.py").write_text(
+        "import pathlib, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(began)!r}).touch()\n"
+        "time.sleep(2)\n"
+        "sys.exit(0)\n"
+    )
+    async with killed_afterwards(await start(NOWHERE, PYTHONPATH=str(tmp_path))) as process:
+        await eventually(began.exists)
+        [pid] = workers_of(process.pid)
+        process.terminate()
+        code, errors = await finish(process)
+        assert not is_running(pid)
+
+    assert (code, "Traceback" in errors) == (0, False), errors
+
+
 async def test_request_in_hand_is_answered_during_a_stop(gateway_url: str) -> None:
     body = b'{"to": "vk:1", "text": "x"}'
     async with killed_afterwards(await start(gateway_url)) as process:

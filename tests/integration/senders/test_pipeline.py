@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from datetime import timedelta
+from typing import Any
 
 import pika
 import pytest
@@ -36,7 +37,15 @@ from senders.runtime import Pipeline
 from tests.support.polling import eventually
 from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.proxy import Proxy
-from tests.support.queues import EventLog, amqp_channel, count, make_delivery, put, take
+from tests.support.queues import (
+    EventLog,
+    amqp_channel,
+    count,
+    make_delivery,
+    put,
+    take,
+    writing_doubles,
+)
 
 QUEUE = "telegram.normal"
 
@@ -178,6 +187,34 @@ async def test_headers_that_cannot_be_read_cost_no_other_delivery_anything(
     assert body == strange.encode()
     assert headers["gw-fail-code"] == "undecodable"
     assert headers["gw-fail-message"] == "its AMQP headers cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("properties", "kept"),
+    [
+        ({"headers": {"theirs": "x", "measured": 1e300}}, "x"),
+        ({"headers": {"theirs": "x", "long": "x" * 130_000}}, "x"),
+        ({"message_id": b"\xff" * 255}, None),
+    ],
+)
+async def test_properties_that_cannot_be_passed_on_cost_nobody_anything(
+    channel: ScriptedProvider,
+    gateway_url: str,
+    events: EventLog,
+    properties: dict[str, Any],
+    kept: str | None,
+) -> None:
+    with amqp_channel(gateway_url) as amqp, writing_doubles():
+        amqp.basic_publish(
+            "notifications", QUEUE, b"no delivery", pika.BasicProperties(**properties)
+        )
+    put(gateway_url, make_delivery())
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: events.types() == ["sent"])
+    [(headers, body)] = take(gateway_url, "telegram.dead")
+    assert body == b"no delivery"
+    assert headers["gw-fail-code"] == "undecodable"
+    assert headers.get("theirs") == kept
 
 
 async def test_default_lifetime_ends_in_a_dead_letter_that_can_be_put_back(
