@@ -45,6 +45,7 @@ STRANGE_TABLES = {
     "a name that is no text": _table(b"\x02\xff\xfeI", bytes(4)),
     "a moment after the last year": _table(b"\x01aT", (2**62).to_bytes(8, "big")),
     "a number beyond all others": _table(b"\x01ad", struct.pack(">d", 1e300)),
+    "numbers too many to be written": _table(b"\x01aA", _table(b"b\x01" * 60_000)),
     "tables too deep for JSON": _table(b"\x01aF", _nested(300)),
     "tables too deep for anybody": _table(b"\x01aF", _nested(3000)),
 }

@@ -340,6 +340,11 @@ def test_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
     file.write_text('{"id": "1", "queue": "telegram.dead", "body": "{}"}\nnonsense\n')
     with pytest.raises(DeadLetterError, match="line 2"):
         list(archive.read_records(file))
+    for headers in ({"a": 10**30}, {"n" * 256: 1}, {"a": "x" * 125_000}):
+        letter = {"id": "1", "queue": "telegram.dead", "body": "{}", "headers": headers}
+        file.write_text(json.dumps(letter) + "\n")
+        with pytest.raises(DeadLetterError, match="line 1"):
+            list(archive.read_records(file))
     file.write_text('{"id": "1", "queue": "telegram.normal", "body": "{}"}\n')
     with pytest.raises(DeadLetterError, match="keeps no dead letters"):
         list(archive.read_records(file))
