@@ -14,6 +14,7 @@ from pika.spec import Basic
 
 from broker_topology.apply import exists
 from broker_topology.connect import TopologyError, channel, connected, refusal
+from broker_topology.dead_letters.properties import text_of
 from broker_topology.facts import Fact, read_fact
 from broker_topology.topology import (
     DEAD,
@@ -127,7 +128,7 @@ def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fa
     try:
         return read_fact(
             method.exchange,
-            method.routing_key,
+            text_of(method.routing_key),
             body,
             headers,
             message_id=properties.message_id,

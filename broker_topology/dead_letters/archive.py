@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pika.data import encode_table
+from pika.exceptions import ShortStringTooLong
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from broker_topology.connect import connected
 from broker_topology.dead_letters.letter import failure_headers
+from broker_topology.dead_letters.properties import MOST_HEADERS_BYTES
 from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patience, Taken
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.telling import Teller, letter_fact
@@ -242,10 +246,13 @@ def _parse(line: bytes, place: str) -> Record:
     try:
         record = Record.model_validate_json(line)
         record.body_bytes  # noqa: B018  wrong base64 is found here
-    except (ValidationError, ValueError) as error:
+        octets = encode_table([], record.headers)
+    except (ValidationError, ValueError, struct.error, ShortStringTooLong) as error:
         raise DeadLetterError(
             f"{place} is not an exported dead letter; correct or remove the line."
         ) from error
+    if octets > MOST_HEADERS_BYTES:
+        raise DeadLetterError(f"{place} has {octets} bytes of headers, which no broker takes.")
     if record.queue not in _KEEPING_QUEUES:
         raise DeadLetterError(
             f"{place} names the queue {record.queue!r}, which keeps no dead letters."

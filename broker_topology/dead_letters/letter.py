@@ -202,10 +202,11 @@ def _channel_of(queue: str) -> str | None:
 
 def _failure(queue: str, headers: Mapping[str, Any], exchange: str, routing_key: str) -> Failure:
     """Why it is dead; of what no queue wanted, that is the reason before any other."""
-    failure = read_failure(headers) or Failure(FailedAs.UNKNOWN, "", "nobody wrote down why")
+    said = written_failure(headers)
+    nobody = Failure(FailedAs.UNKNOWN, "", said.message or "nobody wrote down why")
+    failure = read_failure(headers) or nobody
     if queue != UNROUTED or failure.fail_class == FailedAs.UNROUTED:
         return failure
-    said = written_failure(headers)
     nowhere = f"no queue takes {routing_key!r} of the exchange {exchange!r}"
     return replace(
         failure,

@@ -27,6 +27,7 @@ from pika.adapters.blocking_connection import BlockingChannel, BlockingConnectio
 from pika.exceptions import ChannelClosed, ChannelClosedByBroker
 
 from broker_topology.connect import connected
+from broker_topology.dead_letters.properties import text_of
 from common.errors import GatewayError
 
 LARGEST_WINDOW = 65_535  # AMQP's prefetch is 16 bits
@@ -325,7 +326,7 @@ class Walk:
             Taken(
                 self._queue.name,
                 method.exchange,
-                method.routing_key,
+                text_of(method.routing_key),
                 method.redelivered,
                 properties,
                 body,

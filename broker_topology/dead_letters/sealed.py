@@ -108,16 +108,20 @@ def discard_copied(
     """
     # Not by id: a later letter with the same id may stand before the one that was copied.
     anywhere = replace(selection, ids=frozenset())
-    work = Worklist(url, anywhere, len(prints), patience)
+
+    def is_copied(letter: DeadLetter, taken: Taken) -> bool:
+        return line_of(specimen_of(taken, letter)) in prints
+
+    work = Worklist(url, anywhere, len(prints), patience, means=is_copied)
     with connected(url, patience.broker_s) as connection:
         teller = Teller(connection)
         work.on_window = teller.breathe
         with closing(work.batches()) as batches:
             for letter, taken in (one for batch in batches for one in batch):
-                if line_of(specimen_of(taken, letter)) in prints:
-                    teller.tell(discarded_fact(taken))
-                    work.done(letter, taken)
-                    on_progress(work.handled)
+                teller.tell(discarded_fact(taken))
+                work.done(letter, taken)
+                on_progress(work.handled)
+                work.breathe()
     return work.handled
 
 

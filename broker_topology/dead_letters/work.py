@@ -15,7 +15,7 @@ _WIDEST_WINDOW = 4000
 Work = list[tuple[DeadLetter, Taken]]
 
 
-def anything(_: DeadLetter) -> bool:
+def anything(*_: object) -> bool:
     """Accept every letter."""
     return True
 
@@ -24,8 +24,9 @@ def anything(_: DeadLetter) -> bool:
 class Worklist:
     """The selected letters of one queue after the other, in batches; `done` acks one.
 
-    limit: most letters in all; accepts: whether a selected letter can be worked on, else it is
-    counted as refused and stays; on_window: called now and then, for heartbeats elsewhere;
+    limit: most letters in all; means: narrows the selection by what only the message itself tells;
+    accepts: whether a selected letter can be worked on, else it is counted as refused and stays;
+    on_window: called now and then, for heartbeats elsewhere;
     depths: of a Plan, how many letters from the front of each queue may be looked at.
     What arrives meanwhile is not among them. An id is worked on once, however many letters have it.
     """
@@ -34,6 +35,7 @@ class Worklist:
     selection: Selection
     limit: int | None = None
     patience: Patience = PATIENT
+    means: Callable[[DeadLetter, Taken], bool] = anything
     accepts: Callable[[DeadLetter], bool] = anything
     on_window: Callable[[], object] = lambda: None
     depths: Mapping[str, int] | None = None
@@ -123,7 +125,7 @@ class Worklist:
         for taken in walk.window(size):
             self.seen += 1
             letter = letter_of(taken)
-            if len(batch) == most or letter.id in self._met or not self.selection.matches(letter):
+            if len(batch) == most or letter.id in self._met or not self._is_meant(letter, taken):
                 continue
             if self.selection.ids:
                 self._met.add(letter.id)
@@ -132,3 +134,6 @@ class Worklist:
             else:
                 self._refused[queue] += 1
         return batch
+
+    def _is_meant(self, letter: DeadLetter, taken: Taken) -> bool:
+        return self.selection.matches(letter) and self.means(letter, taken)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from broker_topology.dead_letters.sealed import Copied
@@ -13,11 +13,13 @@ from console.jobs.jobs import Job
 KEPT_S: Final = 3600.0
 MOST_LETTERS: Final = 1_000_000
 """In all archives together; each takes 16 bytes."""
+MOST_KEPT: Final = 1000
+"""Archives; those of nothing have no letters that could be counted."""
 
 
 @dataclass(eq=False)
 class Archive:
-    """What was downloaded whole; job: the latest that discards it."""
+    """What was downloaded whole, but for the ids asked for; job: the latest that discards it."""
 
     selection: Selection
     copied: Copied
@@ -26,7 +28,7 @@ class Archive:
 
 
 class Archives:
-    """The latest archives: for an hour, and of MOST_LETTERS letters; then the oldest go."""
+    """The latest MOST_KEPT archives: for an hour, and of MOST_LETTERS letters; the oldest go."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -34,12 +36,15 @@ class Archives:
 
     def keep(self, selection: Selection, copied: Copied) -> None:
         """Remember it."""
-        self._forget(MOST_LETTERS - copied.seal.letters)
+        self._forget(MOST_LETTERS - copied.seal.letters, MOST_KEPT - 1)
+        # What a client wrote may be as long as it likes, and discarding needs none of it.
+        selection = replace(selection, ids=frozenset())
+        copied = replace(copied, seal=copied.seal.model_copy(update={"missing": []}))
         self._archives[copied.seal.archive] = Archive(selection, copied, self._clock())
 
     def find(self, name: str, letters: int, sha256: str) -> Archive:
         """The archive of this name, if whoever asks has it whole. Raises Problem."""
-        self._forget(MOST_LETTERS)
+        self._forget(MOST_LETTERS, MOST_KEPT)
         archive = self._archives.get(name)
         if archive is None:
             raise Problem("archive_not_found", f"there is no archive {name[:80]}")
@@ -49,9 +54,10 @@ class Archives:
             raise Problem("archive_differs", sentence)
         return archive
 
-    def _forget(self, most_letters: int) -> None:
+    def _forget(self, most_letters: int, most: int) -> None:
         letters = sum(one.copied.seal.letters for one in self._archives.values())
         for name, archive in [*self._archives.items()]:
-            if letters > most_letters or self._clock() > archive.at + KEPT_S:
+            is_too_much = letters > most_letters or len(self._archives) > most
+            if is_too_much or self._clock() > archive.at + KEPT_S:
                 letters -= archive.copied.seal.letters
                 del self._archives[name]

@@ -1,5 +1,6 @@
 """Making dead letters quickly, and reading their queues as they are."""
 
+import struct
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +27,29 @@ def reason(
         "gw-fail-attempts": 2,
         "gw-fail-host": "sender-1",
     } | more
+
+
+def _table(*pieces: bytes) -> bytes:
+    content = b"".join(pieces)
+    return len(content).to_bytes(4, "big") + content
+
+
+def _nested(depth: int) -> bytes:
+    table = _table()
+    for _ in range(depth):
+        table = _table(b"\x01aF", table)
+    return table
+
+
+STRANGE_TABLES = {
+    "a name that is no text": _table(b"\x02\xff\xfeI", bytes(4)),
+    "a moment after the last year": _table(b"\x01aT", (2**62).to_bytes(8, "big")),
+    "a number beyond all others": _table(b"\x01ad", struct.pack(">d", 1e300)),
+    "numbers too many to be written": _table(b"\x01aA", _table(b"b\x01" * 60_000)),
+    "tables too deep for JSON": _table(b"\x01aF", _nested(300)),
+    "tables too deep for anybody": _table(b"\x01aF", _nested(3000)),
+}
+"""Headers that a broker passes on and that nobody can read, as AMQP writes them."""
 
 
 def bury(url: str, delivery: Delivery | bytes, headers: dict[str, Any] | None = None) -> None:

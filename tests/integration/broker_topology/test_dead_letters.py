@@ -4,12 +4,16 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pika
+import pika.data
 import pytest
 
 from broker_topology.dead_letters import archive, queue, walk
@@ -32,7 +36,15 @@ from common.facts import moment
 from common.settings import Rate
 from deploy.local.node import Node
 from senders.outcome import Rejected
-from tests.support.dead_letters import DEAD_SINCE, bury, bury_all, bury_many, ids_in, reason
+from tests.support.dead_letters import (
+    DEAD_SINCE,
+    STRANGE_TABLES,
+    bury,
+    bury_all,
+    bury_many,
+    ids_in,
+    reason,
+)
 from tests.support.polling import eventually
 from tests.support.providers.scripted import ScriptedProvider, running_sender
 from tests.support.queues import (
@@ -47,6 +59,10 @@ from tests.support.queues import (
 
 EVERYTHING = Selection()
 DEAD, QUEUE = "telegram.dead", "telegram.normal"
+
+
+STRANGE = {"to be": "replaced"}
+_encode_table: Callable[[list[bytes], dict[str, Any]], int] = pika.data.encode_table
 
 
 def listed(url: str, selection: Selection = EVERYTHING) -> list[str]:
@@ -156,6 +172,33 @@ def test_letters_with_odd_moments_and_names_stand_in_nobodys_way(gateway_url: st
     latest = epoch_ms(utc_now() + timedelta(days=30))
     for headers, _ in take(gateway_url, QUEUE):
         assert latest - 30 * 86_400_000 - 60_000 <= headers["gw-expires-at"] <= latest
+
+
+@pytest.mark.parametrize("table", STRANGE_TABLES.values(), ids=STRANGE_TABLES)
+def test_headers_that_cannot_be_read_hold_up_no_letter(
+    gateway_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: bytes
+) -> None:
+    strange, other = make_delivery(), make_delivery()
+    with monkeypatch.context() as patched:
+        patched.setattr(pika.data, "encode_table", partial(_written, table))
+        bury(gateway_url, strange, STRANGE)
+    bury(gateway_url, other)
+    with closing(walk.specimens(gateway_url, EVERYTHING)) as found:
+        shown = [specimen_json(one, content=True) for one in found]
+    assert [one["id"] for one in shown] == [strange.id, other.id]
+    assert shown[0]["message"] == "its AMQP headers cannot be read"
+    file = tmp_path / "archive.jsonl"
+    assert archive.discard(gateway_url, EVERYTHING, file).discarded == 2
+    assert import_file(gateway_url, file).total == 2
+    assert requeue(gateway_url, EVERYTHING).requeued == 2
+    assert ids_in(gateway_url, "telegram.normal") == [strange.id, other.id]
+
+
+def _written(table: bytes, pieces: list[bytes], value: dict[str, Any]) -> int:
+    if value != STRANGE:
+        return _encode_table(pieces, value)
+    pieces.append(table)
+    return len(table)
 
 
 async def test_expired_dead_letter_that_is_requeued_is_sent(gateway_url: str) -> None:
@@ -313,6 +356,11 @@ def test_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
     file.write_text('{"id": "1", "queue": "telegram.dead", "body": "{}"}\nnonsense\n')
     with pytest.raises(DeadLetterError, match="line 2"):
         list(archive.read_records(file))
+    for headers in ({"a": 10**30}, {"n" * 256: 1}, {"a": "x" * 125_000}):
+        letter = {"id": "1", "queue": "telegram.dead", "body": "{}", "headers": headers}
+        file.write_text(json.dumps(letter) + "\n")
+        with pytest.raises(DeadLetterError, match="line 1"):
+            list(archive.read_records(file))
     file.write_text('{"id": "1", "queue": "telegram.normal", "body": "{}"}\n')
     with pytest.raises(DeadLetterError, match="keeps no dead letters"):
         list(archive.read_records(file))

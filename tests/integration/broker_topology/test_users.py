@@ -177,9 +177,7 @@ def test_operator_deletes_and_declares(users: Users) -> None:
 
 
 def test_api_follows_on_a_queue_of_its_own(users: Users) -> None:
-    with amqp_channel(users["operator"].url) as channel:
-        channel.exchange_declare(LIVE, "fanout", durable=True)
-    with amqp_channel(users["api"].url) as following:
+    with live_exchange(users), amqp_channel(users["api"].url) as following:
         name = live_queue_name()
         following.queue_declare(name, exclusive=True, arguments=dict(LIVE_QUEUE))
         following.queue_bind(name, LIVE)
@@ -187,6 +185,18 @@ def test_api_follows_on_a_queue_of_its_own(users: Users) -> None:
             channel.basic_publish(LIVE, "", b"x")
         received = next(following.consume(name, auto_ack=True, inactivity_timeout=10))
     assert received[2] == b"x"
+
+
+@contextmanager
+def live_exchange(users: Users) -> Iterator[None]:
+    """It belongs to the journal, and to no topology: other tests here must not find it."""
+    with amqp_channel(users["operator"].url) as channel:
+        channel.exchange_declare(LIVE, "fanout", durable=True)
+    try:
+        yield
+    finally:
+        with amqp_channel(users["operator"].url) as channel:
+            channel.exchange_delete(LIVE)
 
 
 @pytest.mark.parametrize("role", [one.role for one in rights()])

@@ -257,6 +257,18 @@ async def test_discard_takes_what_is_in_the_archive_and_nothing_that_came_since(
     assert [one["id"] for one in await listed(client)] == [newcomer.id, CHAT.id]
 
 
+async def test_discard_finds_the_letter_behind_others_that_are_not_meant(
+    client: httpx.AsyncClient, gateway_url: str
+) -> None:
+    ids = bury_many(gateway_url, 5)
+    letters, order = sealed(await archived(client, ids=[ids[3]]))
+    assert [one["id"] for one in letters] == [ids[3]]
+    result = await done(client, await client.post(f"{PATH}/discard", json=order))
+    assert result == {"discarded": 1, "gone_before": 0}
+    left = [one["id"] for one in await listed(client, channel="telegram")]
+    assert left == [CHAT.id, *ids[:3], ids[4]]
+
+
 async def test_repeated_discard_does_nothing_more(client: httpx.AsyncClient) -> None:
     _, order = sealed(await archived(client, ids=[EMAIL.id]))
     for discarded in (1, 0):
