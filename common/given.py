@@ -59,7 +59,7 @@ def is_service_link(given: Given) -> bool:
 
 def has_env_file(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether settings are read from a file at all."""
-    return bool(environment.get(ENV_FILE)) or env_file(environment).exists()
+    return bool(environment.get(ENV_FILE)) or os.path.exists(env_file(environment))
 
 
 def read_given(environment: Mapping[str, str] | None = None) -> list[Given]:
@@ -108,7 +108,7 @@ def _meaning(binding: Binding, texts: Mapping[str, str]) -> str:
 def passed_over(file: Path | None = None) -> list[str]:
     """One sentence for each line of `.env`, or of the file like it, that nobody here can read."""
     path = file or env_file().absolute()
-    bindings = parse_stream(StringIO(_decoded(path))) if path.is_file() else ()
+    bindings = parse_stream(StringIO(_decoded(path))) if os.path.isfile(path) else ()
     return [
         f"{path}, line {_line(one)}: this line cannot be read and is passed over; that is well if "
         "it is another program's"
@@ -156,18 +156,20 @@ def _content(given: Given) -> str:
 
 def shown_path(path: str) -> str:
     """A path that cannot be read, for a sentence; not what may be a secret in its place."""
-    is_path = _PATH.fullmatch(path) or ("/" in path and Path(path).parent.is_dir())
+    is_path = _PATH.fullmatch(path) or ("/" in path and os.path.isdir(Path(path).parent))
     return path if is_path else "something that looks like no path and is not shown"
 
 
 def _read_usual_file(environment: Mapping[str, str]) -> list[Given]:
     path = env_file(environment).absolute()
     if environment.get(ENV_FILE):
-        if not path.exists():
-            raise NotNowError(f"{ENV_FILE} names {path}, which is not there")
+        if not os.path.exists(path):
+            where = "which is not there, or where this user may not look"
+            raise NotNowError(f"{ENV_FILE} names {path}, {where}")
         if not (path.is_file() or path.is_char_device()):
             raise NotNowError(f"{ENV_FILE} names {path}, which is no file; name one")
-    return read_env_file(path, environment) if path.is_file() else []
+    # In a directory that this user may not look into there is none for it.
+    return read_env_file(path, environment) if os.path.isfile(path) else []
 
 
 def _decoded(path: Path) -> str:

@@ -171,7 +171,7 @@ def test_gateway_of_another_user_bars_nobody_who_names_one(
             check=False,
         )
 
-    for folder in (checkout, *list(checkout.parents)[:3]):
+    for folder in (checkout, *checkout.parents[:4]):
         folder.chmod(0o755)
     lock = announcing.env_file_of(announcing.UP).with_suffix(".lock")
     with alone(lock, "up"), running(announcing.UP, gateway_url) as file:

@@ -351,10 +351,15 @@ def test_narrow_terminal_folds_what_is_needed_most(up: Up, gateway_url: str, col
         until(lambda: "Ctrl-C stops" in terminal.text)
         odd = event(make_delivery(), EventType.FAILED, message=said)
         expired = event(make_delivery(), EventType.EXPIRED)
-        with amqp_channel(gateway_url) as channel:
-            for one in (expired, odd):
-                channel.basic_publish("events", one.routing_key, one.encode())
-        for words in ("refused 1, expired 1", "or call (", "why: ./gateway dead list"):
+
+        def is_counted() -> bool:
+            with amqp_channel(gateway_url) as channel:
+                for one in (expired, odd):  # told again, since it may not listen yet
+                    channel.basic_publish("events", one.routing_key, one.encode())
+            return shown(terminal, "refused 1, expired 1")
+
+        until(is_counted)
+        for words in ("or call (", "why: ./gateway dead list"):
             until(partial(shown, terminal, words))
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(60) == 0

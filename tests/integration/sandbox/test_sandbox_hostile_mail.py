@@ -109,7 +109,7 @@ def test_time_to_read_a_mail_is_bounded(name: str) -> None:
     begin_s = time.thread_time()  # not what others take of the machine
     read_mail(SLOW[name], ["ada@example.com"])
 
-    assert time.thread_time() - begin_s < 0.5
+    assert time.thread_time() - begin_s < 2  # it was 22 s; a cold cache costs much too
 
 
 @pytest.mark.parametrize(("name", "recipients"), [("encoded-words", 500), ("base64", 1)])

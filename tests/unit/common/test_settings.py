@@ -1,5 +1,8 @@
 """Settings: read, refused with a sentence, never showing a secret."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,6 +146,36 @@ def test_documented_table_is_the_real_one() -> None:
     assert settings_table() in (ROOT / "docs" / "settings.md").read_text(), (
         "run: .venv/bin/python -m common.settings, and put its table into docs/settings.md"
     )
+
+
+@pytest.mark.parametrize("name", [None, "closed/named.env"])
+def test_directory_that_this_user_may_not_look_into_has_no_env_file(
+    tmp_path: Path, name: str | None
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for folder in (tmp_path, *tmp_path.parents[:4]):
+        folder.chmod(0o755)
+    become = "os.setuid(65534)" if os.geteuid() == 0 else "os.chmod('.', 0)"
+    code = (
+        f"import os; os.chdir({str(closed)!r}); from common.settings import load_settings; "
+        f"{become}; load_settings(); print('read')"
+    )
+    told = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT)}
+        | ({"GATEWAY_ENV_FILE": str(tmp_path / name)} if name else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    closed.chmod(0o700)
+    if name is None:
+        assert (told.stdout, told.stderr) == ("read\n", "")
+    else:
+        last = told.stderr.splitlines()[-1]
+        assert last.endswith("which is not there, or where this user may not look")
 
 
 def test_named_env_file_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
