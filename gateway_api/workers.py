@@ -41,7 +41,11 @@ def serve_with_workers(settings: Settings, count: int) -> None:
     """
     with _metrics_directory() as directory:
         shares = listen_shared(settings, count)
-        code = asyncio.run(Workers(settings, shares, directory).run())
+        try:
+            code = asyncio.run(Workers(settings, shares, directory).run())
+        finally:
+            for listener in (one for share in shares for one in share):
+                listener.close()
     log.info("api stopped")
     if code:
         sys.exit(code)
@@ -67,7 +71,13 @@ class Workers:
         port = self._shares[0][0].getsockname()[1]
         host, count = self._settings.api_host, len(self._shares)
         log.info("api listening", host=host, port=port, workers=count)
-        first = await self._start(self._shares[0])
+        try:
+            first = await self._start(self._shares[0])
+        except OSError as error:
+            raise GatewayError(
+                f"a worker cannot be started: {error.strerror}; raise the limit of processes or of "
+                "open files, or set GATEWAY_API_WORKERS to 1"
+            ) from error
         try:
             # What keeps it from serving would keep the others, and is said once.
             if not await self._serves(first) and not self._stopping.is_set():
@@ -109,7 +119,8 @@ class Workers:
         """A new process; it does not serve yet."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        with theirs:
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.callback(ours.close)
             descriptors = [theirs.fileno(), *(listener.fileno() for listener in share)]
             with _deaf_to_ctrl_c():
                 process = await asyncio.create_subprocess_exec(
@@ -117,6 +128,7 @@ class Workers:
                     pass_fds=descriptors,
                     env=environment_with(**{metrics.SHARED_DIRECTORY: self._directory}),
                 )
+            unless_started.pop_all()
         worker = _Worker(process, ours)
         self._alive.add(worker)
         return worker

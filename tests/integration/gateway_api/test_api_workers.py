@@ -329,6 +329,15 @@ def test_directory_for_metrics_that_cannot_be_made_is_one_sentence(
         serve_with_workers(Settings(api_port=0), 2)
 
 
+def test_machine_without_room_for_a_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    with pytest.raises(GatewayError, match="cannot be started: Resource temporarily unavailable"):
+        serve_with_workers(Settings(api_port=0), 2)
+
+
 async def test_worker_that_cannot_start_ends_all_and_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "uvicorn.py").write_text('raise ImportError("only the worker needs it")\n')
     async with killed_afterwards(await start(NOWHERE, PYTHONPATH=str(tmp_path))) as process:
