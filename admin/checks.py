@@ -51,7 +51,7 @@ def run_tests(
     spread = (
         []
         if selects(context.args)
-        else ["-n", str(_PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]
+        else ["-n", str(_PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
     )
     _become("pytest", *_REPORT, *spread, *chosen, *context.args)
 

@@ -14,7 +14,6 @@ from tests.support.forecast import Forecast
 from tests.support.queues import look_no_more
 
 _numbers = itertools.count(1)
-_OF_THE_CHECKOUT = {"admin", "wrapper"}  # what runs from a checkout is found by its commands
 hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine fails no test
 hypothesis.settings.load_profile("gateway")
 
@@ -26,14 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Forecast(config))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes a file's tests stay in one, and so do all that need the checkout."""
-    for item in items:
-        room = item.path.parent.name
-        group = room if room in _OF_THE_CHECKOUT else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)

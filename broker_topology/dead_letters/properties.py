@@ -21,7 +21,7 @@ _NO_TABLE: Final = b"\x00\x00\x00\x00"
 
 
 class ReadableProperties(spec.BasicProperties):  # type: ignore[misc]
-    """Properties of which headers that make no sense are left out, all of them; a header says so.
+    """Properties without the headers that make no sense; one of ours says so.
 
     What is read can be written again.
     """
@@ -33,13 +33,14 @@ class ReadableProperties(spec.BasicProperties):  # type: ignore[misc]
         """Read them from the broker's frame."""
         try:
             super().decode(encoded, offset)
-            is_sound = _is_sound(self.headers) and (
+            self.headers = _sound(self.headers or {})
+            are_few = (
                 len(encoded) < _SURELY_FEW_BYTES
-                or data.encode_table([], self.headers or {}) <= MOST_HEADERS_BYTES
+                or data.encode_table([], self.headers) <= MOST_HEADERS_BYTES
             )
         except Exception:  # many classes: a moment after the last year, tables without end, …
-            is_sound = False
-        if not is_sound:
+            are_few = False
+        if not are_few:
             super().decode(_without_headers(encoded[offset:]))
             self.headers = {MESSAGE: UNREADABLE}
         if self.message_id is not None:
@@ -54,6 +55,12 @@ spec.props[spec.BasicProperties.INDEX] = ReadableProperties
 def text_of(short: str | bytes) -> str:
     """A short string, such as a routing key, which is bytes where it is no UTF-8."""
     return short.decode(errors="replace") if isinstance(short, bytes) else short
+
+
+def _sound(headers: dict[str, Any]) -> dict[str, Any]:
+    """Those of the headers that could be written again, and whether there were others."""
+    kept = {name: value for name, value in headers.items() if _is_sound({name: value})}
+    return kept if len(kept) == len(headers) else {MESSAGE: UNREADABLE} | kept
 
 
 def _is_sound(value: Any, depth: int = 0) -> bool:

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from admin.announcing import UP, announced, env_file_of
-from common.envelope import EventType
+from common.envelope import Event, EventType
 from common.settings import load_settings
 from deploy.local.node import Node, free_port
 from tests.support.happenings import event
@@ -352,13 +352,13 @@ def test_narrow_terminal_folds_what_is_needed_most(up: Up, gateway_url: str, col
         odd = event(make_delivery(), EventType.FAILED, message=said)
         expired = event(make_delivery(), EventType.EXPIRED)
 
-        def is_counted() -> bool:
-            with amqp_channel(gateway_url) as channel:
-                for one in (expired, odd):  # told again, since it may not listen yet
-                    channel.basic_publish("events", one.routing_key, one.encode())
-            return shown(terminal, "refused 1, expired 1")
+        def is_counted(one: Event, words: str) -> bool:
+            with amqp_channel(gateway_url) as channel:  # told again: it may not listen yet
+                channel.basic_publish("events", one.routing_key, one.encode())
+            return shown(terminal, words)
 
-        until(is_counted)
+        until(partial(is_counted, expired, "expired 1"))
+        until(partial(is_counted, odd, "refused 1, expired 1"))
         for words in ("or call (", "why: ./gateway dead list"):
             until(partial(shown, terminal, words))
         terminal.process.send_signal(signal.SIGINT)
