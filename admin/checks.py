@@ -21,7 +21,6 @@ _FORM: _Commands = {
 _DOCS: _Commands = {"the documents' tests": ("pytest", "-q", "tests/unit/test_docs.py")}
 _UNITS: _Commands = {"the unit tests": ("pytest", "-q", "tests/unit")}
 _SELECTING = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--co")
-_PROCESSES = min(4, os.cpu_count() or 1)  # each with a broker of its own
 _REPORT = ("--durations=10", "--durations-min=1")
 
 
@@ -48,12 +47,7 @@ def run_tests(
         typer.echo("First ruff, mypy and the documents, under a minute; then the tests.", err=True)
         _pass({**_FORM, **_DOCS})
     chosen = [] if everything else ["-m", "not long"]
-    spread = (
-        []
-        if selects(context.args)
-        else ["-n", str(_PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
-    )
-    _become("pytest", *_REPORT, *spread, *chosen, *context.args)
+    _become("pytest", *_REPORT, *chosen, *context.args)
 
 
 def run_checks() -> None:

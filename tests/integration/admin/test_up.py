@@ -349,8 +349,8 @@ def test_narrow_terminal_folds_what_is_needed_most(up: Up, gateway_url: str, col
     said = "5.1.1 no such user here, try something@example.org or call"
     with at_terminal(up.command(), environment(), up.directory, columns) as terminal:
         until(lambda: "Ctrl-C stops" in terminal.text)
-        odd = event(make_delivery(), EventType.FAILED, message=said)
         expired = event(make_delivery(), EventType.EXPIRED)
+        odd = event(make_delivery(), EventType.FAILED, message=said)  # the later of the two
 
         def is_counted(one: Event, words: str) -> bool:
             with amqp_channel(gateway_url) as channel:  # told again: it may not listen yet
