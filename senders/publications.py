@@ -31,7 +31,7 @@ TRY_AGAIN_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One message to publish; the arguments of `Broker.publish`."""
+    """One message to publish; the arguments of `Publisher.publish`."""
 
     exchange: str
     routing_key: str
@@ -39,6 +39,17 @@ class Publication:
     message_id: str
     headers: Mapping[str, int | str] = field(default_factory=dict)
     mandatory: bool = True
+
+    async def publish(self, publisher: Publisher) -> None:
+        """Return after the broker's confirm. Raises PublishError."""
+        await publisher.publish(
+            self.exchange,
+            self.routing_key,
+            self.body,
+            message_id=self.message_id,
+            headers=self.headers,
+            mandatory=self.mandatory,
+        )
 
 
 def parked(
@@ -165,14 +176,7 @@ class Events:
         nacks = 0
         while True:
             try:
-                await self._publisher.publish(
-                    fact.exchange,
-                    fact.routing_key,
-                    fact.body,
-                    message_id=fact.message_id,
-                    headers=fact.headers,
-                    mandatory=fact.mandatory,
-                )
+                await fact.publish(self._publisher)
             except PublishError as error:
                 metrics.PUBLISH_FAILURES.labels(metrics.kind_of(type(error))).inc()
                 nacks += isinstance(error, Nacked)

@@ -199,14 +199,7 @@ class Settlement:
         failures = 0
         while not received.is_lost:
             try:
-                await self._publisher.publish(
-                    publication.exchange,
-                    publication.routing_key,
-                    publication.body,
-                    message_id=publication.message_id,
-                    headers=publication.headers,
-                    mandatory=publication.mandatory,
-                )
+                await publication.publish(self._publisher)
             except PublishError as error:
                 failures += 1
                 metrics.PUBLISH_FAILURES.labels(metrics.kind_of(type(error))).inc()

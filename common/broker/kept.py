@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 
 from common.broker.connection import Broker
@@ -14,7 +15,7 @@ log = get_logger(__name__)
 CONNECTION_WAIT_S = 3600.0
 
 
-class Kept:
+class Kept(ABC):
     """Consumes one queue again and again until stopped, in a task of its own.
 
     A lost channel therefore interrupts nobody who works on a message. `_consume` is the life of one
@@ -53,12 +54,12 @@ class Kept:
         if self._consumer is not None:
             self._consumer.wake()
 
-    async def _may_begin(self) -> None:
+    async def _may_begin(self) -> None:  # noqa: B027  batches wait for nothing
         """Wait until consuming makes sense."""
 
+    @abstractmethod
     async def _consume(self) -> None:
         """One consumer's life: until stopped, paused, or lost (which raises)."""
-        raise NotImplementedError
 
     async def _unless_stopped(self, waiting: Awaitable[object]) -> None:
         """Wait for something or for `stop`, whichever comes first."""

@@ -9,6 +9,7 @@ from broker_topology.dead_letters.report import group_json, letter_json, specime
 from broker_topology.dead_letters.walk import Specimen
 from common.channels import Channel
 from common.envelope import Delivery
+from common.http.documentation.examples import problems_by_code
 from common.http.documentation.openapi import Examples
 from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request
@@ -118,32 +119,14 @@ CANCELLED: Final[Examples] = {
 READY: Final[Examples] = {"ready": {"broker": "ok"}}
 NOT_READY: Final[Examples] = {"no broker": {"broker": "unreachable"}}
 
-_PROBLEMS: Final = (
-    Problem("malformed_request", "a request needs exactly one header Host"),
-    Problem(
-        "malformed_json",
-        "the body is not a JSON document in UTF-8: expected value at line 1 column 8",
-    ),
-    Problem("incomplete_body", "the connection was closed before the body's end"),
-    Problem("unauthorized", "this path needs the header Authorization: Bearer <key>"),
-    Problem("foreign_origin", "without a key only the gateway's own pages may call it"),
-    Problem("not_found", "there is no such error code"),
+PROBLEMS: Final = problems_by_code(
     Problem("dead_letter_not_found", f"There is no dead letter {_ID}-1."),
     Problem("archive_not_found", f"there is no archive {_SEAL.archive}"),
     Problem("job_not_found", f"there is no job {_ID}"),
     Problem("method_not_allowed", "/v1/dead-letters takes GET, HEAD, OPTIONS only"),
-    Problem("body_timeout", "the body did not arrive within 30 s"),
-    Problem("header_timeout", "the head did not arrive within 10 s"),
     Problem("dead_letters_busy", "8 others are at work on dead letters"),
     Problem("archive_differs", f"the archive {_SEAL.archive} has 2 letters, and another sha256"),
-    Problem("body_too_large", "the body may have at most 1048576 bytes"),
-    Problem("unsupported_media_type", "the header Content-Type must be application/json"),
     invalid_request([FieldFault("", "give exactly one of ids, filter and all")]),
-    Problem("foreign_host", "without a key only localhost and 127.0.0.1 are answered"),
-    Problem("headers_too_large", "the head may have at most 16384 bytes"),
-    Problem("internal_error", "the gateway could not handle this request"),
-    Problem("too_many_connections", "no further connection is taken now"),
-    Problem("stopping", "the gateway had to stop before this was answered"),
     Problem("broker_unreachable", "the broker cannot be reached, or does not answer"),
     Problem(
         "dead_letters_refused",
@@ -152,6 +135,4 @@ _PROBLEMS: Final = (
     ),
     Problem("dead_letters_interrupted", "the broker was lost on the way", members={"done": 7}),
 )
-
-PROBLEMS: Final[Examples] = {problem.kind.code: problem.document() for problem in _PROBLEMS}
 """One per code of the console's part of the catalogue."""

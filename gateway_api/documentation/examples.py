@@ -14,6 +14,7 @@ from common.broker.errors import (
     Unconfirmed,
 )
 from common.envelope import Delivery
+from common.http.documentation.examples import problems_by_code
 from common.http.documentation.openapi import Examples
 from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request
@@ -65,33 +66,15 @@ def _unpublished(error: PublishError) -> Problem:
     return publish_problem(_ONE, [error])
 
 
-_PROBLEMS: Final = (
-    Problem("malformed_request", "a request needs exactly one header Host"),
-    Problem(
-        "malformed_json",
-        "the body is not a JSON document in UTF-8: expected value at line 1 column 8",
-    ),
-    Problem("incomplete_body", "the connection was closed before the body's end"),
-    Problem("unauthorized", "this path needs the header Authorization: Bearer <key>"),
-    Problem("foreign_origin", "without a key only the gateway's own pages may call it"),
-    Problem("not_found", "there is no such error code"),
+PROBLEMS: Final = problems_by_code(
     Problem("method_not_allowed", "/v1/notifications takes OPTIONS, POST only"),
-    Problem("body_timeout", "the body did not arrive within 30 s"),
-    Problem("header_timeout", "the head did not arrive within 10 s"),
-    Problem("body_too_large", "the body may have at most 1048576 bytes"),
     Problem("deliveries_too_large", "100 deliveries with this content are more than 8388608 bytes"),
-    Problem("unsupported_media_type", "the header Content-Type must be application/json"),
     invalid_request(
         [
             FieldFault("/to/1", "'telegram:news' is not a Telegram chat: give its id or @name"),
             FieldFault("/prioritty", "is not a known field; did you mean priority?"),
         ]
     ),
-    Problem("foreign_host", "without a key only localhost and 127.0.0.1 are answered"),
-    Problem("headers_too_large", "the head may have at most 16384 bytes"),
-    Problem("internal_error", "the gateway could not handle this request"),
-    Problem("too_many_connections", "no further connection is taken now"),
-    Problem("stopping", "the gateway had to stop before this was answered"),
     _unpublished(NotConnected("there is no connection to the broker now")),
     _unpublished(Blocked("the broker has an alarm (memory or disk)", may_have_arrived=False)),
     _unpublished(Nacked("the broker refused a message for 'email.normal'")),
@@ -100,6 +83,4 @@ _PROBLEMS: Final = (
     _unpublished(Returned("no queue takes 'email.normal' of 'notifications'")),
     publish_problem(_THREE, [None, Nacked("the broker refused a message"), None]),
 )
-
-PROBLEMS: Final[Examples] = {problem.kind.code: problem.document() for problem in _PROBLEMS}
 """One per code of the catalogue."""
