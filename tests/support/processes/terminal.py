@@ -15,6 +15,7 @@ from pathlib import Path
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ADDRESS_CHARS = 30
+_SIZES = ("COLUMNS", "LINES")  # of the terminal around the tests, if they run at one
 
 
 @dataclass
@@ -46,7 +47,7 @@ def at_terminal(
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env={name: text for name, text in env.items() if name != "COLUMNS"} | {"TERM": "xterm"},
+        env={name: text for name, text in env.items() if name not in _SIZES} | {"TERM": "xterm"},
         stdin=follower,
         stdout=follower,
         stderr=follower,
