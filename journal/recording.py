@@ -1,0 +1,218 @@
+"""A batch of facts into the store, in one transaction; what is stored already is left out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import log
+from typing import Any, Final
+from uuid import UUID
+
+from broker_topology.facts import Accepted, Fact
+from common.envelope import Event, Status, epoch_ms
+from journal.fold import folded, overall, place_of
+from store import facts as stored
+from store.database import Database
+from store.facts import Book, Content, CountKey, Place, Term
+from store.rows import DeliveryRow, NotificationRow
+
+LATENCY: Final = "latency:"
+LATENCY_STEP: Final = 1.1
+"""Each bucket of latencies ends this many times later than the one before."""
+
+_WORD: Final = re.compile(r"\w+")
+_MOST_WORDS: Final = 50
+_MINUTE_MS: Final = 60_000
+_MOST_TERM_CHARS: Final = 160
+
+
+def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
+    """Store these facts, each once, and what they make of deliveries; returns the last number.
+
+    heard_at_ms: everything that was told before it has been stored with this batch. Raises
+    StoreUnavailable, and ValueError for a fact that can be about no delivery of ours.
+    """
+    with database.writing() as connection:
+        book = stored.open_book(connection)
+        known = stored.known_ids(connection, [fact.id for fact in facts])
+        new = {
+            fact.id: fact for fact in facts if fact.id not in known
+        }  # one of those that are equal
+        places = {place_of(fact) for fact in new.values()}
+        page = _Page(
+            book,
+            stored.load_deliveries(connection, places),
+            stored.load_notifications(connection, {notification for notification, _ in places}),
+        )
+        known_deliveries, known_notifications = set(page.deliveries), set(page.notifications)
+        for fact in new.values():
+            page.enter(fact)
+        book.heard_at_ms = max(book.heard_at_ms, heard_at_ms)
+        stored.save_deliveries(connection, page.deliveries.values(), known_deliveries)
+        ends = stored.last_ends(connection, [one.id for one in page.complete()])
+        for notification in page.notifications.values():
+            notification.completed_at_ms = ends.get(notification.id)
+        stored.save_notifications(connection, page.notifications.values(), known_notifications)
+        stored.add_events(connection, page.events)
+        stored.add_contents(connection, page.contents)
+        stored.add_terms(connection, page.terms)
+        stored.add_counts(connection, page.counts)
+        stored.close_book(connection, book)
+        return book.last_seq
+
+
+def recipient_term(recipient_key: bytes, channel: str, address: str) -> str:
+    """By what a recipient is found, also after its address was erased."""
+    identity = f"{channel}:{address}".casefold().encode()
+    return "to:" + blake2b(identity, key=recipient_key, digest_size=16).hexdigest()
+
+
+def word_terms(subject: str) -> set[str]:
+    """The words of a subject, by which it is found."""
+    words = _WORD.findall(subject.casefold())[:_MOST_WORDS]
+    return {f"word:{word}"[:_MOST_TERM_CHARS] for word in words}
+
+
+def tag_term(tag: str) -> str:
+    """By what a notification with this tag is found."""
+    return f"tag:{tag}"[:_MOST_TERM_CHARS]
+
+
+def latency_bucket(latency_ms: int) -> int:
+    """Which bucket counts it: bucket n is of what took less than 1.1 ** (n + 1) ms."""
+    return int(log(max(latency_ms, 1), LATENCY_STEP))
+
+
+@dataclass
+class _Page:
+    """What one transaction reads and will write."""
+
+    book: Book
+    deliveries: dict[Place, DeliveryRow]
+    notifications: dict[UUID, NotificationRow]
+    events: list[dict[str, Any]] = field(default_factory=list)
+    contents: list[Content] = field(default_factory=list)
+    terms: set[Term] = field(default_factory=set)
+    counts: Counter[CountKey] = field(default_factory=Counter)
+
+    def enter(self, fact: Fact) -> None:
+        """One fact that is not stored yet."""
+        self.book.last_seq += 1
+        place = place_of(fact)
+        notification = self._notification(fact)
+        before = self.deliveries.get(place)
+        after = folded(before or _unheard_of(place, fact), fact)
+        after.seq = notification.seq = self.book.last_seq
+        self.deliveries[place] = after
+        _count(notification, before, after)
+        if isinstance(fact, Accepted):
+            self._enter_acceptance(fact, notification, place)
+        notification.status = overall(notification)
+        self.events.append(_event_row(fact, after, notification))
+        self._enter_counts(fact, before, after)
+
+    def complete(self) -> Iterable[NotificationRow]:
+        """The notifications of which nothing more becomes."""
+        return (one for one in self.notifications.values() if one.is_complete)
+
+    def _notification(self, fact: Fact) -> NotificationRow:
+        row = self.notifications.get(fact.notification_id)
+        if row is None:
+            row = NotificationRow(fact.notification_id, epoch_ms(fact.at), owner=fact.owner)
+            self.notifications[row.id] = row
+        return row
+
+    def _enter_acceptance(self, fact: Accepted, row: NotificationRow, place: Place) -> None:
+        delivery = fact.delivery
+        accepted_at_ms = epoch_ms(delivery.accepted_at)
+        to = recipient_term(self.book.recipient_key, delivery.channel, delivery.address)
+        self.terms.add(Term(to, accepted_at_ms, *place))
+        self.contents.append(Content(*place, accepted_at_ms, fact.body))
+        if row.is_accepted:
+            return
+        row.is_accepted = True
+        row.accepted_at_ms = accepted_at_ms
+        row.owner = delivery.owner
+        if delivery.origin:
+            row.origin_kind, row.origin_id = delivery.origin.kind, delivery.origin.id
+        row.priority = delivery.priority
+        row.subject = delivery.subject
+        row.tags, row.metadata = delivery.tags, dict(delivery.metadata)
+        row.expected = delivery.of
+        terms = {tag_term(tag) for tag in delivery.tags} | word_terms(delivery.subject or "")
+        self.terms.update(Term(term, accepted_at_ms, row.id) for term in terms)
+
+    def _enter_counts(self, fact: Fact, before: DeliveryRow | None, after: DeliveryRow) -> None:
+        about = fact.owner or "", str(fact.channel)
+        self.counts[(epoch_ms(fact.at) // _MINUTE_MS, *about, str(fact.type))] += 1
+        if _is_measured(after) and not (before and _is_measured(before)):
+            bucket = latency_bucket(after.at_ms - after.accepted_at_ms)
+            self.counts[(after.at_ms // _MINUTE_MS, *about, f"{LATENCY}{bucket}")] += 1
+
+
+def _is_measured(row: DeliveryRow) -> bool:
+    """Whether both ends of its way are known, in whichever order they were heard of."""
+    return row.is_accepted and row.status == Status.SENT
+
+
+def _unheard_of(place: Place, fact: Fact) -> DeliveryRow:
+    return DeliveryRow(
+        *place,
+        channel=fact.channel,
+        priority=fact.priority,
+        accepted_at_ms=epoch_ms(fact.at),
+        owner=fact.owner,
+    )
+
+
+def _count(notification: NotificationRow, before: DeliveryRow | None, after: DeliveryRow) -> None:
+    """Move one delivery from the count of its status to that of another."""
+    if before is not None:
+        setattr(notification, before.status, getattr(notification, before.status) - 1)
+    setattr(notification, after.status, getattr(notification, after.status) + 1)
+    notification.tried += after.was_tried - (before is not None and before.was_tried)
+
+
+def _event_row(fact: Fact, delivery: DeliveryRow, notification: NotificationRow) -> dict[str, Any]:
+    row = {
+        "seq": delivery.seq,
+        "id": fact.id,
+        "type": str(fact.type),
+        "notification_id": delivery.notification_id,
+        "number": delivery.number,
+        "channel": str(fact.channel),
+        "owner": fact.owner,
+        "at_ms": epoch_ms(fact.at),
+        "generation": fact.generation,
+        "attempt": fact.attempt,
+        "status": delivery.status,
+        "notification_status": notification.status,
+    }
+    return (
+        row
+        | {name: _told(fact, name) for name in _TOLD}
+        | {name: _moment_told(fact, name.removesuffix("_ms")) for name in _MOMENTS}
+    )
+
+
+_TOLD: Final = (
+    "address",
+    "outcome",
+    "code",
+    "message",
+    "fail_class",
+    "provider_id",
+    "took_ms",
+    "host",
+)
+_MOMENTS: Final = ("began_at_ms", "next_at_ms")
+
+
+def _told(fact: Fact, name: str) -> Any:
+    return getattr(fact, name) if isinstance(fact, Event) else None
+
+
+def _moment_told(fact: Fact, name: str) -> int | None:
+    moment = _told(fact, name)
+    return None if moment is None else epoch_ms(moment)
