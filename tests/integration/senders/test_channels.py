@@ -17,7 +17,6 @@ from common.envelope import WireTelegram
 from common.settings import Settings, load_settings
 from deploy.sandbox import Sandbox
 from deploy.sandbox.email.smtp import PASSWORD
-from senders.email.provider import EmailProvider
 from senders.outcome import (
     Misconfigured,
     Moved,
@@ -159,11 +158,15 @@ async def test_closed_channels_leave_no_socket_open(sandbox: Sandbox) -> None:
     await eventually(lambda: _open_sockets() <= before, timeout_s=5)
 
 
-async def test_email_to_the_sandbox_keeps_its_connection(sandbox: Sandbox) -> None:
-    async with lane_of(EmailProvider(sandbox_settings(sandbox))) as lane:
+@pytest.mark.parametrize("channel", Channel)
+async def test_lane_to_the_sandbox_keeps_its_connection(sandbox: Sandbox, channel: Channel) -> None:
+    port = sandbox.smtp_port if channel is Channel.EMAIL else sandbox.http_port
+    already = _connections_to(port)
+    address = FACTS[channel].examples[0]
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
         for _ in range(3):
-            await lane.send(make_delivery(channel="email", address="a@example.com", subject="s"))
-        assert _connections_to(sandbox.smtp_port) == 1
+            await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        assert _connections_to(port) == already + 1
 
 
 def telegram(server: ScriptedHttp | str) -> Provider:
@@ -209,6 +212,8 @@ ODDITIES: list[tuple[Maker, Answer, type[Any], str]] = [
     (vk, http(502, HTML, "text/html"), Unknown, "HTTP 502"),
     (vk, http(200, HTML, "text/html"), Unknown, "garbled-answer"),
     (vk, http(200, "[]"), Unknown, "garbled-answer"),
+    (vk, http(201, '{"response": 7}'), Unknown, "garbled-answer"),
+    (vk, http(304, '{"response": 7}'), Unknown, "garbled-answer"),
     (vk, http(302, HTML).replace("Content-Type", "Location: /x\r\nA"), Misconfigured, "url"),
     (vk, vk_refusal(5, f"User authorization failed {VK_TOKEN}"), Misconfigured, "5"),
     (vk, vk_refusal(14, "Captcha needed"), Misconfigured, "14"),
