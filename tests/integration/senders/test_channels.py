@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -167,6 +168,26 @@ async def test_lane_to_the_sandbox_keeps_its_connection(sandbox: Sandbox, channe
         for _ in range(3):
             await lane.send(make_delivery(channel=channel, address=address, subject="s"))
         assert _connections_to(port) == already + 1
+
+
+@pytest.mark.parametrize("channel", Channel)
+async def test_send_searches_for_no_module(
+    sandbox: Sandbox, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+
+    class Listener:
+        def find_spec(self, name: str, *_: object) -> None:
+            searched.append(name)
+
+    address = FACTS[channel].examples[0]
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
+        await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        monkeypatch.setattr(sys, "meta_path", [Listener(), *sys.meta_path])
+        await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        monkeypatch.undo()
+
+    assert searched == []
 
 
 def telegram(server: ScriptedHttp | str) -> Provider:
