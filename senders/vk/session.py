@@ -58,7 +58,8 @@ class Session:
 
     def __init__(self, url: ApiUrl, timeouts_s: tuple[float, float]) -> None:
         self._url = url
-        self._timeouts_s = timeouts_s
+        connect_s, self._read_s = timeouts_s
+        self._timeout = Timeout(connect=connect_s, read=self._read_s)
         self._adapter = HTTPAdapter()
         self._way: _Way | None = None
         self._connection: HTTPConnection | None = None
@@ -68,19 +69,18 @@ class Session:
     def post(self, url: str, values: dict[str, Any], headers: Mapping[str, str]) -> Response:
         """Call a method of the API. Raises urllib3's errors, and those of senders.vk.codes."""
         way = self._way = self._way or self._find_way()
-        connect_s, read_s = self._timeouts_s
         raw = way.pool.urlopen(
             "POST",
             way.target + url.removeprefix(LIBRARY_URL),
             body=urlencode(values),
             headers=self._headers(headers),
-            timeout=Timeout(connect=connect_s, read=read_s),
+            timeout=self._timeout,
             retries=False,
             assert_same_host=False,  # a proxy is told the whole address
             preload_content=False,
             decode_content=False,
         )
-        body = _read_body(raw, read_s)
+        body = _read_body(raw, self._read_s)
         if raw.get_redirect_location():
             raise ElsewhereError
         if raw.status >= 400:
