@@ -22,7 +22,7 @@ from aiosmtplib import (
 )
 
 from senders.email.codes import Stage, is_refusal
-from senders.email.connection import Timeouts, abort, at
+from senders.email.connection import StageError, Timeouts, abort
 from senders.email.message import Email
 from senders.endpoint import DELIVERY_HEADER, is_tellable
 
@@ -60,25 +60,24 @@ class Transactions(asyncio.Protocol):
         The mail itself is written only after DATA was taken: before that nothing can be sent. A
         recipient's refusal leaves the connection usable, after RSET, or closed.
         """
-        with at(Stage.MAIL):
+        is_pipelined = self.smtp.supports_extension("pipelining")
+        stage = Stage.MAIL
+        try:
             steps = _steps(email, self.smtp)
-            is_pipelined = self.smtp.supports_extension("pipelining")
             self._begun = b""
             if is_pipelined:
                 self._ask(*steps)
-        for step in steps:
-            with at(step.stage):
+            for step in steps:
+                stage = step.stage
                 if not is_pipelined:
                     self._ask(step)
-                try:
-                    await self._take(step.codes, self._timeout_s(step.stage))
-                except SMTPResponseException as refusal:
-                    if is_pipelined and step.stage is Stage.RCPT and is_refusal(refusal):
-                        await self._end_data()
-                    raise
-        with at(Stage.DATA):
+                await self._take(step.codes, self._timeout_s(stage))
             self._write(_stuffed(email.content), replies=1)
             return await self._take(_TAKEN, self._timeouts.data_s)
+        except (SMTPException, OSError) as error:
+            if is_pipelined and stage is Stage.RCPT and is_refusal(error):
+                await self._end_data()
+            raise StageError(stage, error) from error
 
     def data_received(self, data: bytes) -> None:
         if not self._awaited:
