@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiosmtplib import SMTP
 
 from common.channels import Channel
 from common.settings import load_settings
-from senders.email.connection import Timeouts
+from senders.email import provider
+from senders.email.connection import MailServer, Timeouts, open_connection
 from senders.email.provider import EmailProvider, EmailTransmitter
 from senders.outcome import Rejected, Sent, Transient, Unknown
+from tests.support.polling import eventually
 from tests.support.providers.scripted_servers import Answer, Deed, ScriptedSmtp
 from tests.support.queues import make_delivery
 
@@ -149,3 +152,21 @@ async def test_answer_in_the_middle_of_a_mail_ends_the_connection(
     assert (type(early), early.code) == (kind, code)
     assert isinstance(again, Sent), again
     assert connections == 2
+
+
+@pytest.mark.parametrize("address", ["ada@example.org", "ада@example.org"])
+async def test_connection_that_is_lost_as_it_opens_is_no_fault_of_the_mail(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ScriptedSmtp(is_pipelining=True)
+
+    async def open_and_lose(given: MailServer) -> SMTP:
+        smtp = await open_connection(given)
+        server.cut()
+        await eventually(lambda: not smtp.is_connected)
+        return smtp
+
+    monkeypatch.setattr(provider, "open_connection", open_and_lose)
+    async with server.serving(), transmitter(server.port) as lane:
+        outcome = await lane.send(make_delivery(channel=Channel.EMAIL, address=address, text="x"))
+    assert (type(outcome), outcome.code) == (Transient, "disconnected")
