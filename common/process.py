@@ -52,6 +52,8 @@ def fill_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)  # None where it was closed
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def run_on_loop(main: Coroutine[Any, Any, None]) -> None:

@@ -20,7 +20,7 @@ def test_processes_run_on_uvloop() -> None:
     assert isinstance(found[0], uvloop.Loop)
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_process_without_a_standard_stream_survives_the_end_of_a_socket(closed: str) -> None:
     program = """
 import asyncio, sys
