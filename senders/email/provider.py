@@ -131,6 +131,8 @@ class EmailTransmitter:
         if kept is None or not self._is_connected():
             self._drop()
             smtp = await open_connection(self._server)
+            if not smtp.is_connected:  # a server may hang up in the same breath as it answers
+                raise StageError(Stage.MAIL, SMTPServerDisconnected("Connection lost"))
             kept = self._transactions = Transactions(smtp, self._server.timeouts)
         return kept
 

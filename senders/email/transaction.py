@@ -58,7 +58,8 @@ class Transactions(asyncio.Protocol):
         """One mail; returns the reply that takes it. Raises StageError.
 
         The mail itself is written only after DATA was taken: before that nothing can be sent. A
-        recipient's refusal leaves the connection usable, after RSET, or closed.
+        recipient's refusal leaves the connection usable, after RSET, or closed. So does an answer
+        to the mail; who gives it before the mail's end has left, or more than one, is hung up on.
         """
         is_pipelined = self.smtp.supports_extension("pipelining")
         stage = Stage.MAIL
@@ -73,7 +74,7 @@ class Transactions(asyncio.Protocol):
                     self._ask(step)
                 await self._take(step.codes, self._timeout_s(stage))
             self._write(_stuffed(email.content), replies=1)
-            return await self._take(_TAKEN, self._timeouts.data_s)
+            return await self._end_mail()
         except (SMTPException, OSError) as error:
             if is_pipelined and stage is Stage.RCPT and is_refusal(error):
                 await self._end_data()
@@ -107,9 +108,10 @@ class Transactions(asyncio.Protocol):
         self._write("".join(f"{step.command}\r\n" for step in steps).encode(), len(steps))
 
     def _write(self, octets: bytes, replies: int) -> None:
+        if self._begun:
+            raise _unasked(self._begun)
         self._library.write(octets)
         self._awaited = replies
-        self._take_apart()  # what came unasked with an earlier reply
 
     def _timeout_s(self, stage: Stage) -> float:
         return self._timeouts.data_s if stage is Stage.DATA else self._timeouts.command_s
@@ -132,6 +134,21 @@ class Transactions(asyncio.Protocol):
         if reply.code not in codes:
             raise SMTPResponseException(reply.code, reply.message)
         return reply
+
+    async def _end_mail(self) -> SMTPResponse:
+        """The answer to the mail. Raises SMTPException, also for a mail taken before its end."""
+        try:
+            reply = await self._take(_TAKEN, self._timeouts.data_s)
+            if self._unsent_bytes():
+                raise _garbled("the mail was taken before its end was sent")
+            return reply
+        finally:
+            if self._begun or self._unsent_bytes():
+                abort(self.smtp)
+
+    def _unsent_bytes(self) -> int:
+        transport = self.smtp.transport
+        return cast(asyncio.Transport, transport).get_write_buffer_size() if transport else 0
 
     async def _end_data(self) -> None:
         """Take the answer to a DATA that was written before its recipient was refused.
@@ -222,6 +239,17 @@ def _read(octets: bytes) -> SMTPResponse:
         raise _garbled(f"Malformed SMTP response line: {said}") from None
     text = b"\n".join(line[4:].strip(b" \t\r") for line in lines)
     return SMTPResponse(code, text.decode(errors="surrogateescape"))
+
+
+def _unasked(octets: bytes) -> SMTPResponseException:
+    """What it means that more came than was asked for.
+
+    A server may say at any time that it closes (RFC 5321, section 3.8). Any other is out of step:
+    what it says next could be about another command, or another mail.
+    """
+    if (end := _end_of_reply(octets)) and octets.startswith(b"421"):
+        return SMTPResponseException(*_read(octets[:end]))
+    return _garbled(f"unasked: {octets[:_LINE_BYTES].decode(errors='ignore').strip()}")
 
 
 def _garbled(sentence: str) -> SMTPResponseException:

@@ -3,6 +3,7 @@
 A pool of connections looks at each of them for every call.
 """
 
+import asyncio
 import html
 import json
 import re
@@ -203,6 +204,9 @@ class TelegramTransmitter:
             outcome = classify_answer(error.answer, throttle=scope)
         except TelegramError as error:
             outcome = classify_failure(error)
+        except asyncio.CancelledError:
+            await self.close()  # its connection may count as in use for ever, and there is no other
+            raise
         else:
             return Sent(str(message.message_id))
         if isinstance(outcome, Unknown):

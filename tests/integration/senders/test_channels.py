@@ -289,6 +289,21 @@ async def test_cancelled_call_leaves_a_lane_that_works(make: Maker) -> None:
         assert await lane.send(make_delivery()) == Sent("7")
 
 
+@pytest.mark.parametrize("make", [telegram, vk])
+async def test_call_cancelled_at_any_step_leaves_a_lane_that_works(make: Maker) -> None:
+    """The server closes after each answer, so that each call has a connection to replace."""
+    server = ScriptedHttp(Closing(TELEGRAM_OK if make is telegram else VK_OK))
+    async with server.serving(), lane_of(make(server)) as lane:
+        for steps in range(40):
+            assert await lane.send(make_delivery()) == Sent("7"), f"cancelled after {steps} steps"
+            await eventually(lambda: not server.open_connections)
+            sending = asyncio.create_task(lane.send(make_delivery()))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            sending.cancel()
+            await asyncio.wait([sending])
+
+
 async def test_cancelled_vk_call_ends_though_its_answer_never_would() -> None:
     server = ScriptedHttp(Endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000))
     async with server.serving(), lane_of(vk(server, read_timeout_s=30)) as lane:
