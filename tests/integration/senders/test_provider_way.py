@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
+import uvloop
 
 from common.channels import Channel
 from common.settings import load_settings
@@ -38,12 +39,19 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def api_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name api.example is this machine, which its address does not tell."""
     look_up: Callable[..., Any] = socket.getaddrinfo
+    look_up_by_loop: Callable[..., Any] = uvloop.Loop.getaddrinfo
+
+    def here(host: Any) -> Any:
+        return "127.0.0.1" if host in ("api.example", b"api.example") else host
 
     def found(host: Any, *args: Any, **kwargs: Any) -> Any:
-        here = "127.0.0.1" if host in ("api.example", b"api.example") else host
-        return look_up(here, *args, **kwargs)
+        return look_up(here(host), *args, **kwargs)
+
+    def found_by_loop(loop: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
+        return look_up_by_loop(loop, here(host), *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(uvloop.Loop, "getaddrinfo", found_by_loop)
 
 
 async def send(channel: Channel, url: str) -> Reply:
