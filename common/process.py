@@ -1,9 +1,11 @@
 """How every process of ours starts and ends: settings, logs, clear sentences, signals."""
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from common.errors import SETTINGS_EXIT_CODE, GatewayError, NotNowError, SettingsError
 from common.given import has_env_file, passed_over
@@ -20,6 +22,7 @@ def run_process(name: str, main: Callable[[Settings], None]) -> int:
     A GatewayError ends in its sentence on stderr and 1, in SETTINGS_EXIT_CODE when it lasts; what
     nobody reads is logged.
     """
+    fill_standard_streams()
     try:
         settings = load_settings()
         configure_logs(settings, name)
@@ -37,6 +40,27 @@ def run_process(name: str, main: Callable[[Settings], None]) -> int:
             print(f"gateway: {sentence}", file=sys.stderr)
         return SETTINGS_EXIT_CODE if _is_lasting(error) else 1
     return 0
+
+
+def fill_standard_streams() -> None:
+    """Put the null device where stdin, stdout or stderr is closed.
+
+    A socket would get its number, and libuv ends a process that closes one of such a number.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)  # None where it was closed
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def run_on_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end on uvloop, the event loop of the API and the console too."""
+    import uvloop  # not above: the parent of an API's workers has no use for its memory
+
+    uvloop.run(main)
 
 
 def _is_lasting(error: GatewayError) -> bool:

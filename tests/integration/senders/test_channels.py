@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,6 @@ from common.envelope import WireTelegram
 from common.settings import Settings, load_settings
 from deploy.sandbox import Sandbox
 from deploy.sandbox.email.smtp import PASSWORD
-from senders.email.provider import EmailProvider
 from senders.outcome import (
     Misconfigured,
     Moved,
@@ -159,11 +159,35 @@ async def test_closed_channels_leave_no_socket_open(sandbox: Sandbox) -> None:
     await eventually(lambda: _open_sockets() <= before, timeout_s=5)
 
 
-async def test_email_to_the_sandbox_keeps_its_connection(sandbox: Sandbox) -> None:
-    async with lane_of(EmailProvider(sandbox_settings(sandbox))) as lane:
+@pytest.mark.parametrize("channel", Channel)
+async def test_lane_to_the_sandbox_keeps_its_connection(sandbox: Sandbox, channel: Channel) -> None:
+    port = sandbox.smtp_port if channel is Channel.EMAIL else sandbox.http_port
+    already = _connections_to(port)
+    address = FACTS[channel].examples[0]
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
         for _ in range(3):
-            await lane.send(make_delivery(channel="email", address="a@example.com", subject="s"))
-        assert _connections_to(sandbox.smtp_port) == 1
+            await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        assert _connections_to(port) == already + 1
+
+
+@pytest.mark.parametrize("channel", Channel)
+async def test_send_searches_for_no_module(
+    sandbox: Sandbox, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+
+    class Listener:
+        def find_spec(self, name: str, *_: object) -> None:
+            searched.append(name)
+
+    address = FACTS[channel].examples[0]
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
+        await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        monkeypatch.setattr(sys, "meta_path", [Listener(), *sys.meta_path])
+        await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        monkeypatch.undo()
+
+    assert searched == []
 
 
 def telegram(server: ScriptedHttp | str) -> Provider:
@@ -209,6 +233,8 @@ ODDITIES: list[tuple[Maker, Answer, type[Any], str]] = [
     (vk, http(502, HTML, "text/html"), Unknown, "HTTP 502"),
     (vk, http(200, HTML, "text/html"), Unknown, "garbled-answer"),
     (vk, http(200, "[]"), Unknown, "garbled-answer"),
+    (vk, http(201, '{"response": 7}'), Unknown, "garbled-answer"),
+    (vk, http(304, '{"response": 7}'), Unknown, "garbled-answer"),
     (vk, http(302, HTML).replace("Content-Type", "Location: /x\r\nA"), Misconfigured, "url"),
     (vk, vk_refusal(5, f"User authorization failed {VK_TOKEN}"), Misconfigured, "5"),
     (vk, vk_refusal(14, "Captcha needed"), Misconfigured, "14"),
@@ -261,6 +287,21 @@ async def test_cancelled_call_leaves_a_lane_that_works(make: Maker) -> None:
         with pytest.raises(asyncio.CancelledError):
             await sending
         assert await lane.send(make_delivery()) == Sent("7")
+
+
+@pytest.mark.parametrize("make", [telegram, vk])
+async def test_call_cancelled_at_any_step_leaves_a_lane_that_works(make: Maker) -> None:
+    """The server closes after each answer, so that each call has a connection to replace."""
+    server = ScriptedHttp(Closing(TELEGRAM_OK if make is telegram else VK_OK))
+    async with server.serving(), lane_of(make(server)) as lane:
+        for steps in range(40):
+            assert await lane.send(make_delivery()) == Sent("7"), f"cancelled after {steps} steps"
+            await eventually(lambda: not server.open_connections)
+            sending = asyncio.create_task(lane.send(make_delivery()))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            sending.cancel()
+            await asyncio.wait([sending])
 
 
 async def test_cancelled_vk_call_ends_though_its_answer_never_would() -> None:

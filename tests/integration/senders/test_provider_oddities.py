@@ -101,7 +101,7 @@ UNASKED: list[tuple[str, bytes, type[Any]]] = [
     ("RCPT", b"354 go on", Transient),
     ("MAIL", b"150 wait", Transient),
     ("RCPT", b"550 5.1.1 no\n250 but yes", Rejected),
-    ("RCPT", b"250 yes\n550 5.1.1 but no", Rejected),
+    ("RCPT", b"250 yes\n550 5.1.1 but no", Unknown),
     ("EHLO", b"250-script\n250 SIZE 10", Sent),
     ("DATA", b"250 already", Unknown),
     (".", b"354 more", Unknown),
