@@ -125,7 +125,7 @@ async def test_who_listens_is_no_route_for_dead_letters(gateway_url: str) -> Non
 
 def test_pattern_is_kept_by_dead_letters_too(gateway_url: str) -> None:
     stopping, ready, heard = threading.Event(), threading.Event(), list[Fact]()
-    facts = listen(gateway_url, stopping, pattern="*.sent", ready=ready)
+    facts = listen(gateway_url, stopping, patterns=["*.sent"], ready=ready)
     listener = threading.Thread(target=lambda: heard.extend(islice(facts, 1)))
     listener.start()
     assert ready.wait(10)
