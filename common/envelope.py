@@ -294,6 +294,8 @@ class Progress:
     @classmethod
     def from_headers(cls, headers: Mapping[str, Any]) -> Self:
         """Read the headers of a received delivery. Raises UndecodableError on a malformed one."""
+        if not headers:
+            return cls()
         return cls(
             attempt=_whole_number(headers, "gw-attempt"),
             generation=_whole_number(headers, "gw-generation"),

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from common.errors import SETTINGS_EXIT_CODE, GatewayError, NotNowError, SettingsError
 from common.given import has_env_file, passed_over
@@ -37,6 +38,13 @@ def run_process(name: str, main: Callable[[Settings], None]) -> int:
             print(f"gateway: {sentence}", file=sys.stderr)
         return SETTINGS_EXIT_CODE if _is_lasting(error) else 1
     return 0
+
+
+def run_on_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end on uvloop, the event loop of the API and the console too."""
+    import uvloop  # not above: the parent of an API's workers has no use for its memory
+
+    uvloop.run(main)
 
 
 def _is_lasting(error: GatewayError) -> bool:

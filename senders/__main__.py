@@ -1,10 +1,9 @@
 """`python -m senders email`: one sender process in the foreground."""
 
-import asyncio
 import sys
 
 from common.channels import CHANNELS, in_words
-from common.process import run_process, stop_event
+from common.process import run_on_loop, run_process, stop_event
 from common.settings import Settings
 from senders.process import ready_provider, run_sender
 
@@ -15,7 +14,7 @@ def main(channel: str) -> int:
     async def send(settings: Settings) -> None:
         await run_sender(ready_provider(channel, settings), settings, stop_event())
 
-    return run_process(f"sender {channel}", lambda settings: asyncio.run(send(settings)))
+    return run_process(f"sender {channel}", lambda settings: run_on_loop(send(settings)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
 
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
@@ -22,7 +21,7 @@ class Memory:
         self._size = size
         self._sent: OrderedDict[tuple[str, int], tuple[Progress, Attempt]] = OrderedDict()
         self._settled: OrderedDict[Version, None] = OrderedDict()
-        self._in_hand: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._in_hand: set[str] = set()
 
     @asynccontextmanager
     async def in_hand(self, delivery: Delivery, received: Received) -> AsyncIterator[None]:
@@ -30,15 +29,15 @@ class Memory:
 
         Raises ChannelLost when the redelivery is lost itself, lest each cut puts a lane to sleep.
         """
-        lock = self._in_hand.get(delivery.id)
-        if lock is None:
-            lock = self._in_hand[delivery.id] = asyncio.Lock()
-        while lock.locked():
+        while delivery.id in self._in_hand:
             if received.is_lost:
                 raise ChannelLost("the channel was lost while another lane had the delivery")
             await asyncio.sleep(0.1)
-        async with lock:
+        self._in_hand.add(delivery.id)
+        try:
             yield
+        finally:
+            self._in_hand.discard(delivery.id)
 
     def remember_sent(self, delivery: Delivery, progress: Progress, attempt: Attempt) -> None:
         """Note an accepted delivery; the oldest is forgotten when there are too many."""

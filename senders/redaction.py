@@ -19,4 +19,6 @@ def redact(outcome: AnyReply, *secrets: str | None) -> AnyReply:
     message = outcome.message
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         message = message.replace(secret, HIDDEN)
+    if message == outcome.message and len(message) <= MESSAGE_CHARS:
+        return outcome
     return replace(outcome, message=message[:MESSAGE_CHARS])

@@ -230,14 +230,9 @@ class Pipeline:
         now_ms, left_s = epoch_ms(self._shared.now()), self._left_s(case, progress)
         limiter = self._shared.limiter
         outcome = limiter.learn(claim, attempt.outcome, limits, address, left_s)
-        attempt = replace(attempt, outcome=outcome)
-        progress = _after(progress, outcome, now_ms)
-        tried = replace(
-            progress,
-            attempt=progress.attempt + 1,
-            first_at_ms=progress.first_at_ms or now_ms,
-            not_before_ms=0,
-        )
+        if outcome is not attempt.outcome:
+            attempt = replace(attempt, outcome=outcome)
+        tried = _after(progress, outcome, now_ms)
         decision = decide(
             outcome,
             attempt=tried.attempt,
@@ -245,12 +240,12 @@ class Pipeline:
             policy=self._shared.policy,
             jitter=self._shared.jitter(),
             hold_s=self._hold_s(case, limits, address) if isinstance(outcome, HELD_UP) else 0.0,
-            repeat_left_s=self._repeat_left_s(progress, now_ms),
+            repeat_left_s=self._repeat_left_s(tried, now_ms),
         )
         _log_outcome(case.delivery, tried, outcome, decision)
         match decision:
             case Park():
-                now_at = tried if decision.counted else progress
+                now_at = tried if decision.counted else _uncounted(tried, progress)
                 await self._settlement.park(case, now_at, decision, attempt)
             case GiveUp():
                 if decision.note:
@@ -273,14 +268,27 @@ class Pipeline:
 
 
 def _after(progress: Progress, outcome: Outcome, now_ms: int) -> Progress:
-    """What an attempt that has ended leaves behind, whether it counts or not."""
+    """What an attempt that has ended and counts leaves behind."""
     is_unknown = isinstance(outcome, Unknown)
     answer = f"{outcome.code}: {outcome.message}" if outcome.message else outcome.code
     return replace(
         progress,
+        attempt=progress.attempt + 1,
+        first_at_ms=progress.first_at_ms or now_ms,
+        not_before_ms=0,
         trial=0,
         unknown_at_ms=progress.unknown_at_ms or (now_ms if is_unknown else 0),
         last_answer=answer[:LAST_ANSWER_CHARS],
+    )
+
+
+def _uncounted(tried: Progress, before: Progress) -> Progress:
+    """The same after one that does not count."""
+    return replace(
+        tried,
+        attempt=before.attempt,
+        first_at_ms=before.first_at_ms,
+        not_before_ms=before.not_before_ms,
     )
 
 

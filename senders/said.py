@@ -56,7 +56,10 @@ def clean(said: str, most_chars: int) -> str:
     What the client could not decode as UTF-8 is decoded as what it most likely is; a few such
     octets among others that it could become U+FFFD.
     """
-    text = _LONE.sub("\ufffd", said[:most_chars])
+    text = said[:most_chars]
+    if text.isprintable():  # nothing of what follows is
+        return text
+    text = _LONE.sub("\ufffd", text)
     not_utf8 = len(_ESCAPED.findall(text))
     if not_utf8 and not_utf8 > sum(char > "\x7f" for char in text) / 2:  # the rule and no slip
         text = _most_likely(text.encode(errors="surrogateescape"))

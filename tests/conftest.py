@@ -3,10 +3,12 @@
 import itertools
 import os
 import signal
-from collections.abc import Iterator
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterator, Mapping
 
 import hypothesis
 import pytest
+import uvloop
 
 from broker_topology.apply import apply
 from deploy.local.node import Node
@@ -25,6 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Forecast(config))
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLoop]]:
+    """What runs in a test's own process runs on the event loop that the processes have."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session", autouse=True)

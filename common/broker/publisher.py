@@ -1,6 +1,7 @@
 """Confirmed publishes: a message is written once, and then waited for."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from common.broker.retired import Retired
 _BROKEN: Final = "the connection to the broker broke before the publish"
 _SAME_AGAIN_S: Final = 0.01
 _NO_HEADERS: Final[Mapping[str, int | str]] = MappingProxyType({})
+_UNBOUND: Final = contextlib.nullcontext()
 
 
 class Publisher:
@@ -71,7 +73,7 @@ class Publisher:
         self._expect_unblocked()
         channel: Confirms | None = None
         try:
-            async with asyncio.timeout(timeout_s):
+            async with _within(timeout_s):
                 channel = await self._channel(exchange, message_id)
                 self._expect_unblocked()
                 await channel.publish(
@@ -136,3 +138,8 @@ class Publisher:
                     opened = await self._broker.open_channel()
                 channel = self._channels[exchange] = Confirms(opened, exchange)
             return channel
+
+
+def _within(timeout_s: float | None) -> contextlib.AbstractAsyncContextManager[object]:
+    """A time-out, which is not free, where there is one."""
+    return _UNBOUND if timeout_s is None else asyncio.timeout(timeout_s)

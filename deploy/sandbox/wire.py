@@ -5,7 +5,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
@@ -27,8 +27,7 @@ def reset(transport: asyncio.BaseTransport) -> None:
     sock = transport.get_extra_info("socket")
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    assert isinstance(transport, asyncio.WriteTransport)
-    transport.abort()
+    cast(asyncio.Transport, transport).abort()  # uvloop's is none by its class
 
 
 async def answer_call(

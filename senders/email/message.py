@@ -90,7 +90,7 @@ def wire_address(address: str) -> str:
     """The address with its domain in ASCII. Raises UnsendableAddressError.
 
     It stands in headers as it is, so that here only passes what cannot be more than one address.
-    The SMTP client drops what it cannot parse: what it would not send unchanged is refused too.
+    What a reader of headers would not make the same address of is refused too.
     """
     local_part, _, domain = address.rpartition("@")
     if not local_part or not domain or not address.isprintable():
@@ -101,6 +101,7 @@ def wire_address(address: str) -> str:
         except idna.IDNAError as error:
             raise UnsendableAddressError("its domain has no ASCII form") from error
     wire = f"{local_part}@{domain}"
-    if not _WRITTEN_AS_IT_IS.fullmatch(wire) or parseaddr(wire)[1] != wire:
+    is_plain = '"' not in wire and "[" not in wire  # of these every reader makes the same
+    if not _WRITTEN_AS_IT_IS.fullmatch(wire) or not (is_plain or parseaddr(wire)[1] == wire):
         raise UnsendableAddressError("it cannot be written into an SMTP command")
     return wire

@@ -5,9 +5,7 @@ import contextlib
 from typing import Final
 
 from aiosmtplib import (
-    SMTP,
     SMTPException,
-    SMTPNotSupported,
     SMTPResponseException,
     SMTPServerDisconnected,
     SMTPTimeoutError,
@@ -23,12 +21,11 @@ from senders.email.connection import (
     StageError,
     Timeouts,
     abort,
-    at,
     open_connection,
     read_mail_server,
 )
 from senders.email.message import Email, Sender, UnsendableAddressError, wire_address, write_email
-from senders.endpoint import DELIVERY_HEADER, is_tellable
+from senders.email.transaction import Transactions
 from senders.outcome import About, Misconfigured, Outcome, Rejected, Sent, Transient
 from senders.provider import Limits, Provider
 from senders.redaction import redact
@@ -73,7 +70,7 @@ class EmailTransmitter:
     def __init__(self, server: MailServer, sender: Sender) -> None:
         self._server = server
         self._sender = sender
-        self._smtp: SMTP | None = None
+        self._transactions: Transactions | None = None
         self._needs_reset = False
 
     async def send(self, delivery: Delivery) -> Outcome:
@@ -95,9 +92,9 @@ class EmailTransmitter:
 
     async def close(self) -> None:
         """Say QUIT, briefly, and close."""
-        if self._smtp is not None and self._is_connected():
+        if self._transactions is not None and self._is_connected():
             with contextlib.suppress(SMTPException, OSError):
-                await self._smtp.quit(timeout=_QUIT_TIMEOUT_S)
+                await self._transactions.smtp.quit(timeout=_QUIT_TIMEOUT_S)
         self._drop()
         await asyncio.sleep(0)  # the event loop closes the socket in its next turn
 
@@ -109,69 +106,44 @@ class EmailTransmitter:
         """
         is_in_step = False
         try:
-            smtp = await self._ready()
-            sent = await self._transact(smtp, email)
+            transactions = await self._ready()
+            reply = await transactions.send(email)
             is_in_step = True
         except StageError as failure:
             is_in_step = self._needs_reset = _is_ordinary_refusal(failure)
             raise
         else:
-            return sent
+            return Sent(email.message_id.strip("<>"), reply.message, str(reply.code))
         finally:
             if not is_in_step:
                 self._drop()
 
-    async def _ready(self) -> SMTP:
+    async def _ready(self) -> Transactions:
         """The kept connection, or a new one; with no transaction open."""
-        if self._smtp is not None and self._is_connected() and self._needs_reset:
+        kept = self._transactions
+        if kept is not None and self._is_connected() and self._needs_reset:
             # Reset only now: after a refusal its own failure would hide the refusal.
             try:
-                await self._smtp.rset(timeout=_RESET_TIMEOUT_S)
+                await kept.smtp.rset(timeout=_RESET_TIMEOUT_S)
             except (SMTPException, OSError):
                 self._drop()
         self._needs_reset = False
-        if self._smtp is None or not self._is_connected():
+        if kept is None or not self._is_connected():
             self._drop()
-            self._smtp = await open_connection(self._server)
-        return self._smtp
-
-    async def _transact(self, smtp: SMTP, email: Email) -> Sent:
-        """MAIL, RCPT and DATA, each by itself, so that it is known where a session broke."""
-        options = []
-        if smtp.supports_extension("size"):
-            options.append(f"SIZE={len(email.content)}")
-        if smtp.supports_extension(DELIVERY_HEADER) and is_tellable(email.delivery_id):
-            options.append(f"{DELIVERY_HEADER}={email.delivery_id}")  # only a stand-in offers it
-        with at(Stage.MAIL):
-            if email.needs_smtputf8:
-                _require_smtputf8(smtp)
-                options.append("SMTPUTF8")
-            encoding = "utf-8" if email.needs_smtputf8 else "ascii"
-            await smtp.mail(email.sender, options=options, encoding=encoding)
-        with at(Stage.RCPT):
-            await smtp.rcpt(email.recipient, encoding=encoding)
-        with at(Stage.DATA):
-            reply = await smtp.data(email.content, timeout=self._server.timeouts.data_s)
-        return Sent(email.message_id.strip("<>"), reply.message, str(reply.code))
+            smtp = await open_connection(self._server)
+            kept = self._transactions = Transactions(smtp, self._server.timeouts)
+        return kept
 
     def _is_connected(self) -> bool:
-        return self._smtp is not None and self._smtp.is_connected
+        return self._transactions is not None and self._transactions.smtp.is_connected
 
     def _drop(self) -> None:
-        smtp, self._smtp = self._smtp, None
-        if smtp is not None:
-            abort(smtp)
+        dropped, self._transactions = self._transactions, None
+        if dropped is not None:
+            abort(dropped.smtp)
 
     def _redacted(self, outcome: Outcome) -> Outcome:
         return redact(outcome, *self._server.secrets)
-
-
-def _require_smtputf8(smtp: SMTP) -> None:
-    if not smtp.supports_extension("smtputf8"):
-        raise SMTPNotSupported(
-            "an address has letters outside ASCII before the @, and the mail server does not "
-            "offer SMTPUTF8, which they need"
-        )
 
 
 def _is_ordinary_refusal(failure: StageError) -> bool:

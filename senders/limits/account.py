@@ -16,6 +16,7 @@ from senders.retry import fitting_guess_s, grown_guess_s
 
 log = get_logger(__name__)
 
+NOTED_EVERY_S = 1.0
 PROVEN_S = 600.0  # for so long an account that has sent is believed to work
 ENOUGH_DOMAINS = 3
 ENOUGH_RECIPIENTS = 10
@@ -93,10 +94,15 @@ class Account:
             case Transient(paused=Scope.ACCOUNT):
                 self._pause(self._probe_interval_s, outcome.code)
             case Sent():
-                now = self._clock()
-                self._change(lambda state: replace(state, accepted_at=now, doubted=frozenset()))
+                self._believe()
         self._reopen(outcome, is_probe=is_probe)
         return outcome
+
+    def _believe(self) -> None:
+        """It has sent: noted anew after a second at the earliest."""
+        now, state = self._clock(), self.state
+        if state.doubted or not 0 <= now - state.accepted_at < NOTED_EVERY_S:
+            self._change(lambda state: replace(state, accepted_at=now, doubted=frozenset()))
 
     def _doubt(self, outcome: Misconfigured, address: str, domain: str) -> Outcome:
         doubt = hashlib.sha256(address.encode()).hexdigest()[:16], domain

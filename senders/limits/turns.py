@@ -63,7 +63,7 @@ class Turns:
         except BaseException:
             self._limiter.cancel(claim)
             raise
-        return replace(claim, wait_s=0.0)
+        return replace(claim, wait_s=0.0) if claim.wait_s else claim
 
     async def _until_settleable(self, case: Case) -> None:
         while not self._settleable.is_open and not case.received.is_lost:

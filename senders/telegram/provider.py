@@ -1,4 +1,7 @@
-"""Telegram through the Bot API: one Bot and one connection pool per process."""
+"""Telegram through the Bot API: every lane has a Bot and a connection of its own.
+
+A pool of connections looks at each of them for every call.
+"""
 
 import html
 import json
@@ -125,38 +128,17 @@ class TelegramProvider:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
-        access = read_access(self.name, settings)
-        self._token, url = access.token, access.url
-        lanes = sum(settings.lanes(self.name).values())
-        self._request = _Request(
-            connection_pool_size=max(lanes, 1),
-            read_timeout=read_timeout_s,
-            write_timeout=read_timeout_s,
-            connect_timeout=connect_timeout_s,
-            pool_timeout=connect_timeout_s,
-            httpx_kwargs={
-                "trust_env": url.may_use_proxy,
-                "headers": {"Accept-Encoding": "identity"},
-                "event_hooks": {
-                    "request": [_tell_id] if url.is_told_ids else [],
-                    "response": [_bound],
-                },
-            },
-        )
-        # The same for updates, which are never fetched: a pool of their own costs 5 MB.
-        self._bot = Bot(
-            self._token,
-            base_url=f"{url.base}/bot",
-            request=self._request,
-            get_updates_request=self._request,
-        )
+        self._access = read_access(self.name, settings)
+        self._timeouts_s = (connect_timeout_s, read_timeout_s)
+        # One for all lanes: the certificates that it trusts take 5 MB.
+        self._trust = httpx.create_ssl_context(trust_env=self._access.url.may_use_proxy)
         self._rates = settings.telegram_chat_rate, settings.telegram_group_rate
         self.rate = settings.telegram_rate
         self._recent = RecentSends(settings.telegram_chat_rate)
 
     def transmitter(self) -> "TelegramTransmitter":
-        """A lane's view of the one bot."""
-        return TelegramTransmitter(self._bot, self._recent, self._token)
+        """A new transmitter; its bot is made for the first send."""
+        return TelegramTransmitter(self._make_bot, self._recent, self._access.token)
 
     def limits(self, delivery: Delivery) -> Limits:
         """The rate of a private chat, or of a group or channel."""
@@ -165,8 +147,33 @@ class TelegramProvider:
         return Limits(recipient=group_rate if is_group else chat_rate)
 
     async def close(self) -> None:
-        """Close the connection pool; idempotent."""
-        await self._request.shutdown()
+        """Nothing is shared that is open."""
+
+    def _make_bot(self) -> Bot:
+        url, (connect_s, read_s) = self._access.url, self._timeouts_s
+        request = _Request(
+            connection_pool_size=1,
+            read_timeout=read_s,
+            write_timeout=read_s,
+            connect_timeout=connect_s,
+            pool_timeout=connect_s,
+            httpx_kwargs={
+                "trust_env": url.may_use_proxy,
+                "verify": self._trust,
+                "headers": {"Accept-Encoding": "identity"},
+                "event_hooks": {
+                    "request": [_tell_id] if url.is_told_ids else [],
+                    "response": [_bound],
+                },
+            },
+        )
+        # The same for updates, which are never fetched: a pool of their own costs 5 MB.
+        return Bot(
+            self._access.token,
+            base_url=f"{url.base}/bot",
+            request=request,
+            get_updates_request=request,
+        )
 
 
 def make_provider(settings: Settings) -> Provider:
@@ -175,10 +182,11 @@ def make_provider(settings: Settings) -> Provider:
 
 
 class TelegramTransmitter:
-    """Sends one message at a time through the process's bot."""
+    """Sends one message at a time through a bot of its own."""
 
-    def __init__(self, bot: Bot, recent: RecentSends, token: str) -> None:
-        self._bot = bot
+    def __init__(self, make_bot: Callable[[], Bot], recent: RecentSends, token: str) -> None:
+        self._make_bot = make_bot
+        self._bot: Bot | None = None
         self._recent = recent
         self._secrets = (token, token.partition(":")[2])
 
@@ -187,8 +195,9 @@ class TelegramTransmitter:
         options = delivery.telegram or WireTelegram()
         self._recent.note(delivery.address)
         _delivery_id.set(delivery.id)
+        bot = self._bot = self._bot or self._make_bot()
         try:
-            message = await self._bot.send_message(**write_message(delivery))
+            message = await bot.send_message(**write_message(delivery))
         except AnswerError as error:
             scope = self._recent.throttled_scope(delivery.address)
             outcome = classify_answer(error.answer, throttle=scope)
@@ -201,7 +210,10 @@ class TelegramTransmitter:
         return redact(outcome, *self._secrets)
 
     async def close(self) -> None:
-        """The connections are the channel's."""
+        """Close the connection; idempotent."""
+        bot, self._bot = self._bot, None
+        if bot is not None:
+            await bot.request.shutdown()
 
 
 def write_message(delivery: Delivery) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import requests
 import vk_api
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from common.breakage import NO_ANSWER, NO_WHOLE_ANSWER, PROXY_REFUSES, breakage, causes
 from senders.outcome import (
@@ -63,14 +71,22 @@ HTTP_STATUSES: Final[dict[int, Outcome]] = {
 """HTTP statuses below 500 that say something; any other comes from no VK API."""
 
 
-class UnreadError(requests.ConnectionError):
+class UnreadError(HTTPError):
     """An answer that is not read to its end, for the reason that its text gives."""
+
+
+class GarbledError(HTTPError):
+    """An answer of which nobody knows what it means."""
+
+
+class ElsewhereError(HTTPError):
+    """An answer that leads to another address."""
 
 
 def read_answer(payload: bytes) -> dict[str, Any]:
     """An answer in the API's own words: a `response` that is a number, or an `error` with a code.
 
-    Raises requests.JSONDecodeError for any other, of which nobody knows what it means.
+    Raises GarbledError for any other.
     """
     try:
         answer = json.loads(payload)
@@ -84,7 +100,7 @@ def read_answer(payload: bytes) -> dict[str, Any]:
             return {"error": {"error_code": code, "error_msg": words}}
         if error is None and _is_int32(number := answer.get("response")):
             return {"response": number}
-    raise requests.JSONDecodeError("not an answer of the VK API", "", 0)
+    raise GarbledError
 
 
 def _is_int32(value: object) -> bool:
@@ -111,19 +127,19 @@ def classify_exception(error: Exception) -> Outcome:
             other = Unknown("") if status >= 500 else _account
             said = f"HTTP status {status}"
             return replace(HTTP_STATUSES.get(status, other), code=f"HTTP {status}", message=said)
-        case requests.TooManyRedirects():
+        case ElsewhereError():
             return Misconfigured("url", "the address leads elsewhere, as no VK API does")
-        case requests.exceptions.InvalidURL():
+        case requests.exceptions.InvalidURL() | LocationValueError():
             return Misconfigured("url", "the address cannot be called")
-        case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        case SSLError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return Misconfigured("tls", message)
-        case requests.ConnectionError() if _is_not_connected(error):
-            return Transient("connect", message)
-        case requests.Timeout():
+        case NewConnectionError() | ConnectTimeoutError() | ProxyError():
+            return Transient("connect", message)  # nothing can have been sent
+        case ReadTimeoutError():
             return Unknown("timeout", message)
-        case requests.JSONDecodeError() | KeyError() | TypeError():
+        case GarbledError():
             return Unknown("garbled-answer", "the answer is not one of the VK API")
-        case requests.RequestException():
+        case HTTPError():
             return Unknown("no-answer", message)
         case _:
             raise error
@@ -133,17 +149,9 @@ def _words(error: Exception) -> str:
     """What broke the call, in our words."""
     if isinstance(error, UnreadError):
         return str(error)
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, ReadTimeoutError):
         return NO_ANSWER
     said = breakage(error)
     if any(isinstance(cause, ProxyError) for cause in causes(error)):
         return f"the proxy cannot be used: {said}" if said else PROXY_REFUSES
     return said or NO_WHOLE_ANSWER
-
-
-def _is_not_connected(error: requests.ConnectionError) -> bool:
-    """Whether no connection came about, so that nothing can have been sent."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(error, requests.ConnectTimeout) or isinstance(
-        reason, NewConnectionError | ConnectTimeoutError | ProxyError
-    )

@@ -3,20 +3,11 @@
 import asyncio
 import hashlib
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from io import BytesIO
-from socket import SHUT_RDWR
 from typing import Any, Final
 
-import requests
 import vk_api
 from jconfig import MemoryConfig  # type: ignore[import-untyped, unused-ignore]
-from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
 
 from common.channels import Channel
 from common.envelope import Delivery
@@ -24,25 +15,20 @@ from common.logs import get_logger
 from common.settings import Settings
 from senders.endpoint import (
     CONNECT_TIMEOUT_S,
-    DELIVERY_HEADER,
-    MOST_ANSWER_BYTES,
     READ_TIMEOUT_S,
     ApiAccess,
-    is_tellable,
     read_access,
 )
 from senders.outcome import Outcome, Sent
 from senders.provider import Limits, Provider
 from senders.redaction import redact
-from senders.vk.codes import ALARMING, UnreadError, classify_exception, read_answer
+from senders.vk.codes import ALARMING, classify_exception
+from senders.vk.session import Session
 
 log = get_logger(__name__)
 
 API_VERSION: Final = "5.199"
 REPEAT_SAFE_S: Final = 3000.0  # VK knows a random_id for an hour; waiting for a turn takes time
-
-_CHUNK_BYTES: Final = 64 * 1024
-_LIBRARY_URL: Final = "https://api.vk.ru"
 
 
 def random_id(delivery_id: str) -> int:
@@ -135,12 +121,7 @@ class _Line:
     """A session and the one thread that uses it: vk_api holds a lock over each call."""
 
     def __init__(self, access: ApiAccess, timeouts_s: tuple[float, float]) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = access.url.may_use_proxy
-        self._is_told_ids = access.url.is_told_ids
-        self._session.max_redirects = 0
-        self._adapter = _Adapter(access.url.base, timeouts_s)
-        self._session.mount(_LIBRARY_URL, self._adapter)
+        self._session = Session(access.url, timeouts_s)
         # MemoryConfig: the default one keeps a file in the working directory
         self._api = vk_api.VkApi(
             token=access.token,
@@ -154,15 +135,13 @@ class _Line:
 
     async def call(self, method: str, fields: dict[str, Any], delivery_id: str) -> Any:
         """Call a method of the API in the line's thread, which is idle."""
-        self._session.headers.pop(DELIVERY_HEADER, None)
-        if self._is_told_ids and is_tellable(delivery_id):
-            self._session.headers[DELIVERY_HEADER] = delivery_id
+        self._session.delivery_id = delivery_id
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._api.method, method, fields)
 
     def abandon(self) -> None:
         """Cut the call that is under way, which may never end by itself, then close."""
-        self._adapter.cut()
+        self._session.cut()
         self._thread.submit(self._session.close)
         self._thread.shutdown(wait=False)
 
@@ -170,71 +149,3 @@ class _Line:
         """Close an idle line."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._session.close)
         self._thread.shutdown()
-
-
-class _Adapter(HTTPAdapter):
-    """Sends what is meant for the library's fixed address to `base`, and not without time-outs.
-
-    Gives it only what is an answer of the API; it would raise whatever comes of any other.
-    """
-
-    def __init__(self, base: str, timeouts_s: tuple[float, float]) -> None:
-        super().__init__()
-        self._base = base
-        self._timeouts_s = timeouts_s
-        self._connection: HTTPConnection | None = None
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """The library's pool, whose connections are remembered as they are made."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        make = type(pool).ConnectionCls  # not the pool itself: it closes when nobody holds it
-
-        def remembered(*args: Any, **kwargs: Any) -> HTTPConnection:
-            connection: HTTPConnection = make(*args, **kwargs)
-            self._connection = connection
-            return connection
-
-        pool.ConnectionCls = remembered
-        return pool
-
-    def cut(self) -> None:
-        """End the connection under a call, from another thread."""
-        socket = self._connection and self._connection.sock
-        with suppress(OSError):
-            if socket:
-                socket.shutdown(SHUT_RDWR)
-
-    def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        request.url = self._base + (request.url or "").removeprefix(_LIBRARY_URL)
-        request.headers["Accept-Encoding"] = "identity"
-        given = {"timeout": self._timeouts_s, "stream": True}
-        response = super().send(request, *args, **kwargs | given)
-        body = _read_body(response.raw, self._timeouts_s[1])
-        answer = read_answer(body) if response.status_code == requests.codes.ok else {}
-        response.raw = BytesIO(json.dumps(answer).encode())
-        response.encoding = "utf-8"  # whatever the server says of its own
-        return response
-
-
-def _read_body(raw: BaseHTTPResponse, timeout_s: float) -> bytes:
-    """The bytes as they came, packed ones too, which are then no answer.
-
-    Bounded in size and time, since the library's thread could not be stopped.
-    """
-    deadline = time.monotonic() + timeout_s
-    body = bytearray()
-    try:
-        while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
-            body += chunk
-            if len(body) > MOST_ANSWER_BYTES or time.monotonic() > deadline:
-                raise UnreadError(
-                    f"the answer has more than {MOST_ANSWER_BYTES} bytes, or took longer than "
-                    f"{timeout_s:g} s"
-                )
-    except HTTPError as error:
-        raise requests.ConnectionError(error) from error
-    finally:
-        raw.close()
-    return bytes(body)

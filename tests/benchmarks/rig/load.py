@@ -1,6 +1,7 @@
 """Load on an API: wrk where it is installed, else a client of our own that costs more."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
@@ -8,11 +9,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from tests.benchmarks.reports.figures import percentile
 from tests.benchmarks.rig.bench import BenchError
 
 CONNECTIONS = 32
 PATH = "/v1/notifications"
+_REFUSALS = ("gateway_publish_failures_total", "gateway_requests_refused_total")
 
 
 def body_to(recipient: str) -> str:
@@ -77,11 +81,22 @@ def _wrk(seconds: float, port: int, directory: Path, body: str) -> Answered:
     if said["refused"] or said["broken"] or not said["requests"]:
         raise BenchError(
             f"of {said['requests']} requests {said['refused']} were refused and "
-            f"{said['broken']} broken"
+            f"{said['broken']} broken{_why(port)}"
         )
     return Answered(
         said["requests"], said["took_us"] / 1e6, said["p50_us"] / 1e3, said["p99_us"] / 1e3
     )
+
+
+def _why(port: int) -> str:
+    """What an API of ours has counted of its refusals; others tell nothing."""
+    with contextlib.suppress(httpx.HTTPError):
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+        counted = [
+            line for line in told if line.startswith(_REFUSALS) and not line.endswith(" 0.0")
+        ]
+        return f": {', '.join(counted)}" if counted else ""
+    return ""
 
 
 def request_bytes(body: bytes) -> bytes:

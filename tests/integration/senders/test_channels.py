@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,6 @@ from common.envelope import WireTelegram
 from common.settings import Settings, load_settings
 from deploy.sandbox import Sandbox
 from deploy.sandbox.email.smtp import PASSWORD
-from senders.email.provider import EmailProvider
 from senders.outcome import (
     Misconfigured,
     Moved,
@@ -159,11 +159,35 @@ async def test_closed_channels_leave_no_socket_open(sandbox: Sandbox) -> None:
     await eventually(lambda: _open_sockets() <= before, timeout_s=5)
 
 
-async def test_email_to_the_sandbox_keeps_its_connection(sandbox: Sandbox) -> None:
-    async with lane_of(EmailProvider(sandbox_settings(sandbox))) as lane:
+@pytest.mark.parametrize("channel", Channel)
+async def test_lane_to_the_sandbox_keeps_its_connection(sandbox: Sandbox, channel: Channel) -> None:
+    port = sandbox.smtp_port if channel is Channel.EMAIL else sandbox.http_port
+    already = _connections_to(port)
+    address = FACTS[channel].examples[0]
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
         for _ in range(3):
-            await lane.send(make_delivery(channel="email", address="a@example.com", subject="s"))
-        assert _connections_to(sandbox.smtp_port) == 1
+            await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        assert _connections_to(port) == already + 1
+
+
+@pytest.mark.parametrize("channel", Channel)
+async def test_send_searches_for_no_module(
+    sandbox: Sandbox, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+
+    class Listener:
+        def find_spec(self, name: str, *_: object) -> None:
+            searched.append(name)
+
+    address = FACTS[channel].examples[0]
+    async with lane_of(make_provider(channel, sandbox_settings(sandbox))) as lane:
+        await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        monkeypatch.setattr(sys, "meta_path", [Listener(), *sys.meta_path])
+        await lane.send(make_delivery(channel=channel, address=address, subject="s"))
+        monkeypatch.undo()
+
+    assert searched == []
 
 
 def telegram(server: ScriptedHttp | str) -> Provider:
@@ -209,6 +233,8 @@ ODDITIES: list[tuple[Maker, Answer, type[Any], str]] = [
     (vk, http(502, HTML, "text/html"), Unknown, "HTTP 502"),
     (vk, http(200, HTML, "text/html"), Unknown, "garbled-answer"),
     (vk, http(200, "[]"), Unknown, "garbled-answer"),
+    (vk, http(201, '{"response": 7}'), Unknown, "garbled-answer"),
+    (vk, http(304, '{"response": 7}'), Unknown, "garbled-answer"),
     (vk, http(302, HTML).replace("Content-Type", "Location: /x\r\nA"), Misconfigured, "url"),
     (vk, vk_refusal(5, f"User authorization failed {VK_TOKEN}"), Misconfigured, "5"),
     (vk, vk_refusal(14, "Captcha needed"), Misconfigured, "14"),

@@ -162,7 +162,8 @@ async def test_api_and_encryption_at_odds(channel: Channel, authority: trustme.C
     async with plain.serving(), encrypted.serving(context(authority)):
         to_plain = await attempt(channel, f"https://127.0.0.1:{plain.port}")
         to_tls = await attempt(channel, f"http://127.0.0.1:{encrypted.port}")
-    assert [to_plain.message, to_tls.message] == [NO_ANSWER, NO_WHOLE_ANSWER]
+    assert to_plain.message == NO_ANSWER
+    assert to_tls.message in (NO_WHOLE_ANSWER, HUNG_UP)  # as the server ends what is no TLS
 
 
 @pytest.mark.parametrize("stage", ["greeting", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."])

@@ -123,6 +123,7 @@ SMTP_REPLIES = {
     "MAIL": "250 2.1.0 Ok",
     "RCPT": "250 2.1.5 Ok",
     "DATA": "354 Go on",
+    "DATA too early": "503 5.5.1 No recipient was taken",
     ".": "250 2.0.0 Queued as 1",
     "RSET": "250 2.0.0 Ok",
     "QUIT": "221 2.0.0 Bye",
@@ -134,22 +135,34 @@ class ScriptedSmtp(ScriptedServer):
 
     end = b"\r\n"
 
-    def __init__(self, starttls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, starttls: ssl.SSLContext | None = None, *, is_pipelining: bool = False
+    ) -> None:
         super().__init__()
+        self._ehlo = SMTP_REPLIES["EHLO"]
+        if is_pipelining:
+            self._ehlo = self._ehlo.replace("250 ", "250-PIPELINING\r\n250 ")
         self.mails: list[bytes] = []
         self._script: dict[str, list[Answer]] = defaultdict(list)
         self._starttls = starttls
 
     def say(self, command: str, *answers: Answer) -> None:
-        """Answer the next calls of a command so; `greeting` and `.` count as commands."""
+        """Answer the next calls of a command so.
+
+        `greeting` and `.` count as commands, and so does `DATA too early`, after a refused RCPT.
+        """
         self._script[command] += answers
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         code = await self._answer("greeting", reader, writer)
+        is_addressed = True  # whether a recipient was taken last: without one there is no DATA
         while code and (line := await reader.readline()):
             command = line.split()[0].decode(errors="replace").upper()
             self.heard.append(line.decode(errors="replace").strip())
-            code = await self._answer(command, reader, writer)
+            name = command if is_addressed or command != "DATA" else "DATA too early"
+            code = await self._answer(name, reader, writer)
+            if command == "RCPT":
+                is_addressed = code.startswith("2")
             if command == "DATA" and code == "354":
                 self.mails.append(await reader.readuntil(b"\r\n.\r\n"))
                 code = await self._answer(".", reader, writer)
@@ -161,7 +174,8 @@ class ScriptedSmtp(ScriptedServer):
     ) -> str:
         """Answer one command; returns the code that was said, nothing when the connection ends."""
         script = self._script[command]
-        answer = script.pop(0) if script else SMTP_REPLIES.get(command, "250 Ok")
+        usual = SMTP_REPLIES | {"EHLO": self._ehlo}
+        answer = script.pop(0) if script else usual.get(command, "250 Ok")
         goes_on = await self.act(answer, reader, writer)
         said = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
         return said[:3] if goes_on else ""

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 import requests
 import vk_api
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from common.envelope import WireVk
 from senders.outcome import (
@@ -19,7 +27,13 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
-from senders.vk.codes import classify_error, classify_exception
+from senders.vk.codes import (
+    ElsewhereError,
+    GarbledError,
+    UnreadError,
+    classify_error,
+    classify_exception,
+)
 from senders.vk.provider import random_id, write_fields
 from tests.support.queues import make_delivery
 
@@ -81,26 +95,25 @@ def _http_error(status: int) -> vk_api.ApiHttpError:
     return vk_api.ApiHttpError(None, "messages.send", {}, False, response)
 
 
-def _refused() -> requests.ConnectionError:
-    reason = NewConnectionError(None, "refused")  # type: ignore[arg-type]
-    return requests.ConnectionError(MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
-
-
+NOBODY: Any = None  # the connection that an error of urllib3 is of
 EXCEPTIONS: list[tuple[Exception, Outcome, str]] = [
     (_api_error(901), RECIPIENT, "901"),
     (_http_error(502), Unknown(""), "HTTP 502"),
     (_http_error(404), ACCOUNT, "HTTP 404"),
     (_http_error(413), CONTENT, "HTTP 413"),
     (_http_error(429), Throttled("", scope=Scope.ACCOUNT), "HTTP 429"),
-    (requests.ConnectTimeout("slow"), Transient(""), "connect"),
-    (_refused(), Transient(""), "connect"),
-    (requests.ConnectionError(ProtocolError("Connection aborted.")), Unknown(""), "no-answer"),
-    (requests.exceptions.ChunkedEncodingError("cut"), Unknown(""), "no-answer"),
-    (requests.ReadTimeout("slow"), Unknown(""), "timeout"),
-    (requests.JSONDecodeError("not JSON", "<html>", 0), Unknown(""), "garbled-answer"),
-    (KeyError("response"), Unknown(""), "garbled-answer"),
-    (requests.TooManyRedirects("moved"), Misconfigured(""), "url"),
-    (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"), Misconfigured(""), "tls"),
+    (ConnectTimeoutError(NOBODY, "slow"), Transient(""), "connect"),
+    (NewConnectionError(NOBODY, "refused"), Transient(""), "connect"),
+    (ProxyError("refused", OSError()), Transient(""), "connect"),
+    (ProtocolError("Connection aborted."), Unknown(""), "no-answer"),
+    (SSLError("EOF"), Unknown(""), "no-answer"),
+    (UnreadError("too long"), Unknown(""), "no-answer"),
+    (ReadTimeoutError(NOBODY, "/", "slow"), Unknown(""), "timeout"),
+    (GarbledError(), Unknown(""), "garbled-answer"),
+    (ElsewhereError(), Misconfigured(""), "url"),
+    (LocationParseError("a..b"), Misconfigured(""), "url"),
+    (requests.exceptions.InvalidURL("a..b"), Misconfigured(""), "url"),
+    (SSLError("CERTIFICATE_VERIFY_FAILED"), Misconfigured(""), "tls"),
 ]
 
 
