@@ -4,12 +4,15 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from broker_topology.apply import apply
 from deploy.local.node import Node
+from store.database import Database
+from store.schema import upgrade
 from tests.support.forecast import Forecast
 from tests.support.queues import look_no_more
 
@@ -61,6 +64,21 @@ def gateway_url(vhost_url: str) -> str:
     """The AMQP URL of a virtual host with the gateway's topology."""
     apply(vhost_url)
     return vhost_url
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """The URL of a database of this test's own, without tables."""
+    return f"sqlite:///{tmp_path / 'gateway.db'}"
+
+
+@pytest.fixture
+def database(store_url: str) -> Iterator[Database]:
+    """An empty store of this test's own."""
+    upgrade(store_url)
+    database = Database(store_url)
+    yield database
+    database.close()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
