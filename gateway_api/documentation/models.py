@@ -132,6 +132,20 @@ class NotificationStatus(_Notification):
     deliveries: list[DeliveryStatus]
 
 
+class ListedNotification(_Notification):
+    """What became of a notification, without its attempts."""
+
+    deliveries: list[ListedDelivery]
+
+
+class NotificationPage(Answer):
+    """Notifications, the newest first."""
+
+    items: list[ListedNotification]
+    next: str | None
+    """The `cursor` of the next page; null: this is the last."""
+
+
 class Readiness(Answer):
     """Whether notifications can be accepted now."""
 

@@ -68,6 +68,7 @@ DOCUMENT: Final = partial(
         NotificationRequest,
         models.Accepted,
         models.NotificationStatus,
+        models.NotificationPage,
         Liveness,
         models.Readiness,
         ErrorCode,

@@ -72,3 +72,10 @@ STATUS: Final[Examples] = {
     "it is tried again": notification_document(_FOUND),
     "accepted a moment ago": unheard_document(_ID, _AT_MS),
 }
+PAGES: Final[Examples] = {
+    "one of more": {
+        "items": [notification_document(_FOUND, with_attempts=False)],
+        "next": "MTc3NzYzODYwMDAwMC4wMTk4ZjNhNDViNmM3ZDhlOWZhMGIxYzJkM2U0ZjVhNg",
+    },
+    "nothing": {"items": [], "next": None},
+}
