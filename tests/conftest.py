@@ -14,6 +14,7 @@ from deploy.local.node import Node
 from store.database import Database
 from store.schema import upgrade
 from tests.support.forecast import Forecast
+from tests.support.postgresql import Postgresql
 from tests.support.queues import look_no_more
 
 _numbers = itertools.count(1)
@@ -66,10 +67,32 @@ def gateway_url(vhost_url: str) -> str:
     return vhost_url
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """The private PostgreSQL server of this run; who stops it starts it again."""
+    with Postgresql.running() as server:
+        yield server
+
+
 @pytest.fixture
-def store_url(tmp_path: Path) -> str:
-    """The URL of a database of this test's own, without tables."""
+def postgresql_url(postgresql: Postgresql) -> Iterator[str]:
+    """The URL of an empty database of PostgreSQL's, of this test's own."""
+    url = postgresql.new_database()
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a file of SQLite's that is not there yet, of this test's own."""
     return f"sqlite:///{tmp_path / 'gateway.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables: each test runs on both."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 @pytest.fixture
