@@ -69,6 +69,7 @@ DOCUMENT: Final = partial(
         models.Accepted,
         models.NotificationStatus,
         models.NotificationPage,
+        models.Stats,
         Liveness,
         models.Readiness,
         ErrorCode,

@@ -12,6 +12,7 @@ from common.http.documentation.openapi import (
 from gateway_api.documentation import models, update_examples
 from gateway_api.documentation.operations import PROBLEMS
 from gateway_api.updates.listing import ListQuery
+from gateway_api.updates.statistics import StatsQuery
 from gateway_api.updates.status import StatusQuery
 
 _READING: Final = ("unauthorized", "invalid_request", "store_unavailable")
@@ -43,4 +44,12 @@ LIST_NOTIFICATIONS: Final = operation(
     )
     | PROBLEMS.of(*_READING),
     query_parameters(ListQuery),
+)
+SHOW_STATS: Final = operation(
+    "showStats",
+    "What happened in a window",
+    "updates",
+    answer(models.Stats, description="counts, success rate, latencies", shown=update_examples.STATS)
+    | PROBLEMS.of(*_READING),
+    query_parameters(StatsQuery),
 )
