@@ -1,11 +1,8 @@
 """A batch of facts into the store, in one transaction; what is stored already is left out."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from math import log
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,15 +13,10 @@ from store import facts as stored
 from store.database import Database
 from store.facts import Book, Content, CountKey, Place, Term
 from store.rows import DeliveryRow, NotificationRow
+from store.statistics import LATENCY, latency_bucket
+from store.terms import recipient_term, tag_term, word_terms
 
-LATENCY: Final = "latency:"
-LATENCY_STEP: Final = 1.1
-"""Each bucket of latencies ends this many times later than the one before."""
-
-_WORD: Final = re.compile(r"\w+")
-_MOST_WORDS: Final = 50
 _MINUTE_MS: Final = 60_000
-_MOST_TERM_CHARS: Final = 160
 
 
 def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
@@ -62,28 +54,6 @@ def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
         return book.last_seq
 
 
-def recipient_term(recipient_key: bytes, channel: str, address: str) -> str:
-    """By what a recipient is found, also after its address was erased."""
-    identity = f"{channel}:{address}".casefold().encode()
-    return "to:" + blake2b(identity, key=recipient_key, digest_size=16).hexdigest()
-
-
-def word_terms(subject: str) -> set[str]:
-    """The words of a subject, by which it is found."""
-    words = _WORD.findall(subject.casefold())[:_MOST_WORDS]
-    return {f"word:{word}"[:_MOST_TERM_CHARS] for word in words}
-
-
-def tag_term(tag: str) -> str:
-    """By what a notification with this tag is found."""
-    return f"tag:{tag}"[:_MOST_TERM_CHARS]
-
-
-def latency_bucket(latency_ms: int) -> int:
-    """Which bucket counts it: bucket n is of what took less than 1.1 ** (n + 1) ms."""
-    return int(log(max(latency_ms, 1), LATENCY_STEP))
-
-
 @dataclass
 class _Page:
     """What one transaction reads and will write."""
@@ -109,6 +79,7 @@ class _Page:
         if isinstance(fact, Accepted):
             self._enter_acceptance(fact, notification, place)
         notification.status = overall(notification)
+        notification.erased_at_ms = None  # it may tell of people again
         self.events.append(_event_row(fact, after, notification))
         self._enter_counts(fact, before, after)
 
@@ -128,7 +99,7 @@ class _Page:
         accepted_at_ms = epoch_ms(delivery.accepted_at)
         to = recipient_term(self.book.recipient_key, delivery.channel, delivery.address)
         self.terms.add(Term(to, accepted_at_ms, *place))
-        self.contents.append(Content(*place, accepted_at_ms, fact.body))
+        self.contents.append(Content(*place, fact.body))
         if row.is_accepted:
             return
         row.is_accepted = True

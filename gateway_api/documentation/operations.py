@@ -67,6 +67,9 @@ DOCUMENT: Final = partial(
     models=(
         NotificationRequest,
         models.Accepted,
+        models.NotificationStatus,
+        models.NotificationPage,
+        models.Stats,
         Liveness,
         models.Readiness,
         ErrorCode,
