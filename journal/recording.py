@@ -109,6 +109,7 @@ class _Page:
         if isinstance(fact, Accepted):
             self._enter_acceptance(fact, notification, place)
         notification.status = overall(notification)
+        notification.erased_at_ms = None  # it may tell of people again
         self.events.append(_event_row(fact, after, notification))
         self._enter_counts(fact, before, after)
 
@@ -128,7 +129,7 @@ class _Page:
         accepted_at_ms = epoch_ms(delivery.accepted_at)
         to = recipient_term(self.book.recipient_key, delivery.channel, delivery.address)
         self.terms.add(Term(to, accepted_at_ms, *place))
-        self.contents.append(Content(*place, accepted_at_ms, fact.body))
+        self.contents.append(Content(*place, fact.body))
         if row.is_accepted:
             return
         row.is_accepted = True

@@ -38,7 +38,6 @@ class Content:
 
     notification_id: UUID
     number: int
-    accepted_at_ms: int
     body: bytes
 
 

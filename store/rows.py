@@ -60,6 +60,7 @@ class NotificationRow:
     is_accepted: bool = False
     status: str = "queued"
     completed_at_ms: int | None = None
+    erased_at_ms: int | None = None
     seq: int = 0
     owner: str | None = None
     origin_kind: str | None = None

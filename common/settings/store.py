@@ -1,0 +1,30 @@
+"""Settings of the store: which database it is in."""
+
+import re
+from typing import Self
+
+from pydantic import SecretStr, model_validator
+
+from common.settings.values import SettingsGroup, setting
+
+_STORE_URL = re.compile(r"sqlite:///.+|postgresql://[^/]*/.+")
+
+
+class StoreSettings(SettingsGroup):
+    """Where what became of every notification is kept."""
+
+    database_url: SecretStr | None = setting(
+        None,
+        "database of the store, `postgresql://user:password@host/name` or `sqlite:///path`; if not "
+        "given, SQLite in the file `gateway.db` of the state directory; URL-encode the password",
+    )
+
+    @model_validator(mode="after")
+    def _check_store(self) -> Self:
+        url = self.database_url
+        if url and not _STORE_URL.fullmatch(url.get_secret_value()):
+            raise ValueError(
+                "GATEWAY_DATABASE_URL is no address such as sqlite:////var/lib/gateway/gateway.db "
+                "or postgresql://user:password@host/name"
+            )
+        return self
