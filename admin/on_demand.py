@@ -21,6 +21,7 @@ HOMES = {
     "sender": "admin.processes:sender",
     "sandbox": "admin.processes:sandbox",
     "topology": "admin.topology:app",
+    "db": "admin.database:app",
     "dead": "admin.dead.commands:app",
 }
 """Command → module and name of its function, or of its group of commands."""
@@ -39,6 +40,7 @@ SUMMARIES = {
     "sender": "Run the sender of one channel.",
     "sandbox": "Run the stand-in providers.",
     "topology": "The broker's exchanges, queues and users.",
+    "db": "The store's tables, and restoring it.",
     "dead": "Why deliveries failed, and what now.",
 }
 """Command → what the list of all commands says of it, in at most 44 characters."""

@@ -24,6 +24,7 @@ from gateway_api.metrics import keep_shared, observe_api
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.notifications.endpoint import Notifications
 from gateway_api.topology_watch import TopologyWatch
+from gateway_api.updates.updates import Updates
 
 SENDING_PATH = "/v1/notifications"
 
@@ -38,10 +39,11 @@ def create_app(
     broker = broker or Broker(settings.broker_url, name="api")
     publisher = publisher or Publisher(broker)
     topology = TopologyWatch(broker)
+    updates = Updates(settings, broker)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with broker:
+        async with broker, updates.running():
             tasks = [
                 asyncio.create_task(topology.run(), name="topology-watch"),
                 asyncio.create_task(keep_shared(broker), name="shared-metrics"),
@@ -60,7 +62,9 @@ def create_app(
     acceptance = Acceptance(settings, broker, publisher, topology)
     sending = Direct(Notifications(acceptance, settings.max_body_bytes))
     _document_sending(app, sending)
-    ready = Health(broker, topology).ready
+    updates.add_routes(app)
+    app.state.stop = updates.stop
+    ready = Health(broker, topology, updates.reading).ready
     add_shared_routes(app, API, ready, operations.SHARED, operations.CHECK_READINESS)
     guard = partial(guarded, key=settings.api_key, host=settings.api_host)
     app.add_middleware(HeadAsGet)

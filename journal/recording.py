@@ -1,11 +1,8 @@
 """A batch of facts into the store, in one transaction; what is stored already is left out."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from math import log
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,15 +13,10 @@ from store import facts as stored
 from store.database import Database
 from store.facts import Book, Content, CountKey, Place, Term
 from store.rows import DeliveryRow, NotificationRow
+from store.statistics import LATENCY, latency_bucket
+from store.terms import recipient_term, tag_term, word_terms
 
-LATENCY: Final = "latency:"
-LATENCY_STEP: Final = 1.1
-"""Each bucket of latencies ends this many times later than the one before."""
-
-_WORD: Final = re.compile(r"\w+")
-_MOST_WORDS: Final = 50
 _MINUTE_MS: Final = 60_000
-_MOST_TERM_CHARS: Final = 160
 
 
 def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
@@ -60,28 +52,6 @@ def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
         stored.add_counts(connection, page.counts)
         stored.close_book(connection, book)
         return book.last_seq
-
-
-def recipient_term(recipient_key: bytes, channel: str, address: str) -> str:
-    """By what a recipient is found, also after its address was erased."""
-    identity = f"{channel}:{address}".casefold().encode()
-    return "to:" + blake2b(identity, key=recipient_key, digest_size=16).hexdigest()
-
-
-def word_terms(subject: str) -> set[str]:
-    """The words of a subject, by which it is found."""
-    words = _WORD.findall(subject.casefold())[:_MOST_WORDS]
-    return {f"word:{word}"[:_MOST_TERM_CHARS] for word in words}
-
-
-def tag_term(tag: str) -> str:
-    """By what a notification with this tag is found."""
-    return f"tag:{tag}"[:_MOST_TERM_CHARS]
-
-
-def latency_bucket(latency_ms: int) -> int:
-    """Which bucket counts it: bucket n is of what took less than 1.1 ** (n + 1) ms."""
-    return int(log(max(latency_ms, 1), LATENCY_STEP))
 
 
 @dataclass

@@ -103,28 +103,36 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except (SQLAlchemyError, UnicodeEncodeError, OverflowError) as error:
-            raise self._meaning(error) from error
-
-    def _meaning(self, error: Exception) -> GatewayError:
-        """What to do about it, without the statement and its values, which are people's data."""
-        if not isinstance(error, NoneFree) and _is_about_a_value(error):
-            reason = getattr(error, "orig", None) or error
-            return NotStorable(f"The store refuses a value ({type(reason).__name__}).")
-        said = _first_line(error)
-        remedies = (remedy for words, remedy in _REMEDIES.items() if words in said)
-        remedy = next(remedies, "it may be well again in a moment")
-        return StoreUnavailable(
-            f"The store {self.place} cannot be used at the moment ({said}): {remedy}."
-        )
+            if _is_about_a_value(error):
+                # The driver's own words quote whole rows; so does a traceback with them.
+                raise NotStorable(f"The store refuses a value ({_kind(error)}).") from None
+            raise StoreUnavailable(_sentence(self.place, error)) from error
 
 
 def _is_about_a_value(error: Exception) -> bool:
+    if isinstance(error, NoneFree):
+        return False
     if not isinstance(error, DBAPIError):
         # What no driver has seen: a value that could not even be written down.
         return isinstance(error, StatementError | UnicodeEncodeError | OverflowError)
     if state := getattr(error.orig, "sqlstate", None):
         return str(state).startswith(_OF_VALUES)
     return isinstance(error.orig, _OF_SQLITE_VALUES) or type(error.orig).__name__ == "DataError"
+
+
+def _kind(error: Exception) -> str:
+    """What was wrong with a value, and where, but not which: `NotNullViolation, code`."""
+    reason = getattr(error, "orig", None) or error
+    told = getattr(reason, "diag", None)
+    places = (getattr(told, name, None) for name in ("constraint_name", "column_name"))
+    return ", ".join([type(reason).__name__, *filter(None, places)])
+
+
+def _sentence(place: str, error: Exception) -> str:
+    said = _first_line(error)
+    remedies = (remedy for words, remedy in _REMEDIES.items() if words in said)
+    remedy = next(remedies, "it may be well again in a moment")
+    return f"The store {place} cannot be used at the moment ({said}): {remedy}."
 
 
 def _first_line(error: Exception) -> str:

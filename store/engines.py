@@ -22,6 +22,7 @@ _READ_S: Final = 10.0
 _WRITE_S: Final = 60.0
 _IDLE_S: Final = 60.0
 _MOST_CONNECTIONS: Final = 8  # of one process's readers, and of its writers
+_MODE: Final = "mode=rw"  # a file that is not there is not made: a wrong path would be a store
 _STEPS: Final = 100_000  # of SQLite's machine between two looks at the clock: some 5 ms
 
 
@@ -65,6 +66,7 @@ def _postgresql(url: URL, bounds: dict[str, Any], *, writes: bool) -> Engine:
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 2,
+            "tcp_user_timeout": 20_000,  # ms: of what was sent and nobody has acknowledged
         },
         **bounds,
     )
@@ -90,8 +92,7 @@ def _postgresql(url: URL, bounds: dict[str, Any], *, writes: bool) -> Engine:
 
 
 def _sqlite(url: URL, bounds: dict[str, Any], *, writes: bool) -> Engine:
-    # A file that is not there is not made: a wrong path would be an empty store.
-    place = f"file:{quote(str(url.database))}?mode=rw"
+    place = f"file:{quote(str(url.database))}?{_MODE}"
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -102,6 +103,8 @@ def _sqlite(url: URL, bounds: dict[str, Any], *, writes: bool) -> Engine:
             check_same_thread=False,
         )
         _set_up_sqlite(connection)
+        if not writes:
+            connection.execute("PRAGMA query_only = ON")
         return connection
 
     engine = create_engine(url, creator=connect, **bounds)

@@ -1,12 +1,26 @@
 """A delivery and a notification as the store keeps them; their fields are the columns."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 from common.envelope import FINAL, Status
 
 _NO_FACT: Final = UUID(int=0)
+
+
+class Overall(StrEnum):
+    """What the deliveries of a notification come to together."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    PARTLY_SENT = "partly_sent"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 @dataclass(slots=True)

@@ -60,6 +60,13 @@ _KINDS = (
     ),
     Kind("not_found", 404, "There is nothing at this path", "See /docs for the paths."),
     Kind(
+        "notification_not_found",
+        404,
+        "There is no such notification",
+        "Correct the id; or it was deleted when its time was over.",
+        API,
+    ),
+    Kind(
         "dead_letter_not_found",
         404,
         "There is no such dead letter",
@@ -192,6 +199,13 @@ _KINDS = (
         503,
         "The broker has no queue for the message",
         "Nothing was accepted. Run: gateway topology check.",
+        API,
+    ),
+    Kind(
+        "store_unavailable",
+        503,
+        "The store cannot be read now",
+        "Ask again after Retry-After. Sending goes on without it.",
         API,
     ),
     Kind(

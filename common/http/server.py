@@ -28,7 +28,7 @@ def serve(
 
     on_stop: called once such a signal has come, to end what else would go on.
     """
-    run_server(_Server(on_stop, server_config(app, limits, stop_timeout_s)), sockets)
+    run_server(Server(on_stop, server_config(app, limits, stop_timeout_s)), sockets)
 
 
 def server_config(app: FastAPI, limits: Limits, stop_timeout_s: float) -> uvicorn.Config:
@@ -55,7 +55,7 @@ def run_server(server: uvicorn.Server, sockets: Sequence[socket.socket]) -> None
         server.run(list(sockets))
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Tells of the end before it waits for requests in hand."""
 
     def __init__(self, on_stop: Callable[[], object], config: uvicorn.Config) -> None:

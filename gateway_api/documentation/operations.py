@@ -67,6 +67,7 @@ DOCUMENT: Final = partial(
     models=(
         NotificationRequest,
         models.Accepted,
+        models.NotificationStatus,
         Liveness,
         models.Readiness,
         ErrorCode,

@@ -99,6 +99,20 @@ class Postgresql:
         end_guarded(self._guard)
         self._guard = None
 
+    def as_restored(self) -> None:
+        """Have the next start be that of a server that was restored from its files and its log."""
+        self.execute("ALTER SYSTEM SET restore_command = 'false'")
+        signal_file = self._directory / "data" / "recovery.signal"
+        signal_file.touch()
+        if os.getuid() == 0:
+            shutil.chown(signal_file, _NOBODY_SPECIAL)
+
+    def run(self, program: str, *words: str, given: str = "") -> str:
+        """Run a program of PostgreSQL's and return what it printed."""
+        command = [str(self._programs / program), *words]
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+        return done.stdout
+
     def new_database(self) -> str:
         """The URL of an empty database that the user `gateway` owns."""
         name = f"test_{next(_numbers)}"

@@ -1,0 +1,74 @@
+"""Examples of what is told of notifications, made by the code that tells it."""
+
+from typing import Final
+from uuid import UUID
+
+from common.envelope import event_id
+from common.http.documentation.openapi import Examples
+from gateway_api.updates.documents import notification_document, unheard_document
+from store.events import StoredEvent
+from store.notifications import Notification
+from store.rows import DeliveryRow, NotificationRow, Overall
+
+_ID: Final = UUID("0198f3a4-5b6c-7d8e-9fa0-b1c2d3e4f5a6")
+_AT_MS: Final = 1_777_638_600_000
+
+_RETRIED: Final = StoredEvent(
+    seq=1042,
+    id=event_id(f"{_ID}-1", 0, 1, "retrying"),
+    type="retrying",
+    notification_id=_ID,
+    number=1,
+    channel="email",
+    owner=None,
+    at_ms=_AT_MS + 250,
+    generation=0,
+    attempt=1,
+    status="retrying",
+    notification_status="sending",
+    address="ada@example.com",
+    outcome="transient",
+    code="451 4.3.0",
+    message="Temporary system problem",
+    provider_id=None,
+    began_at_ms=_AT_MS + 219,
+    took_ms=31,
+    next_at_ms=_AT_MS + 5_250,
+    tags=["orders"],
+)
+_DELIVERY: Final = DeliveryRow(
+    notification_id=_ID,
+    number=1,
+    channel="email",
+    priority="normal",
+    accepted_at_ms=_AT_MS,
+    status="retrying",
+    is_accepted=True,
+    address="ada@example.com",
+    generation=0,
+    attempt=1,
+    at_ms=_AT_MS + 250,
+    outcome="transient",
+    code="451 4.3.0",
+    next_at_ms=_AT_MS + 5_250,
+    seq=1042,
+)
+_ROW: Final = NotificationRow(
+    _ID,
+    _AT_MS,
+    is_accepted=True,
+    status=Overall.SENDING,
+    seq=1042,
+    priority="normal",
+    subject="Order shipped",
+    tags=["orders"],
+    metadata={"order": 7},
+    expected=1,
+    retrying=1,
+)
+_FOUND: Final = Notification(_ROW, [_DELIVERY], [_RETRIED])
+
+STATUS: Final[Examples] = {
+    "it is tried again": notification_document(_FOUND),
+    "accepted a moment ago": unheard_document(_ID, _AT_MS),
+}

@@ -1,0 +1,33 @@
+"""The operations that tell of notifications, as the OpenAPI document describes them."""
+
+from typing import Final
+
+from common.http.documentation.openapi import (
+    answer,
+    header_parameter,
+    operation,
+    path_parameter,
+    query_parameters,
+)
+from gateway_api.documentation import models, update_examples
+from gateway_api.documentation.operations import PROBLEMS
+from gateway_api.updates.status import StatusQuery
+
+_READING: Final = ("unauthorized", "invalid_request", "store_unavailable")
+_ID: Final = path_parameter("id", "of the notification, as POST answers it")
+
+SHOW_NOTIFICATION: Final = operation(
+    "showNotification",
+    "What became of a notification",
+    "updates",
+    answer(
+        models.NotificationStatus,
+        description="the notification, its deliveries, and every attempt",
+        shown=update_examples.STATUS,
+        headers={"ETag": "changes with every fact; If-None-Match is answered with 304"},
+    )
+    | PROBLEMS.of(*_READING, "notification_not_found"),
+    query_parameters(
+        StatusQuery, _ID, header_parameter("If-None-Match", "the ETag of an earlier answer")
+    ),
+)

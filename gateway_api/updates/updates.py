@@ -1,0 +1,56 @@
+"""Everything that tells of notifications: made together, and running as long as the API does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from broker_topology.topology import LIVE
+from common.broker.connection import Broker
+from common.broker.signals import Signals
+from common.settings import Settings
+from gateway_api.documentation import updates as documented
+from gateway_api.updates.feed import Feed
+from gateway_api.updates.reading import Reading
+from gateway_api.updates.status import Status
+
+_LATE_MS = 1000  # what clocks and the journal's way may differ by
+
+
+class Updates:
+    """The endpoints, and what they share: one reader of the store and one feed."""
+
+    def __init__(self, settings: Settings, broker: Broker) -> None:
+        """Raises SettingsError for a store's URL that is none."""
+        self.reading = Reading(settings.store_url)
+        self.feed = Feed(self.reading)
+        self._signals = Signals(broker, LIVE, self.feed.wake)
+        late_ms = round(settings.publish_timeout_s * 1000) + _LATE_MS
+        self._status = Status(self.reading, self.feed, late_ms)
+
+    def add_routes(self, app: FastAPI) -> None:
+        """Add every path that tells."""
+        app.add_api_route(
+            "/v1/notifications/{id}", self._status.show, **documented.SHOW_NOTIFICATION
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Hear of what is new, and read it for those who follow."""
+        tasks = [
+            asyncio.create_task(self._signals.run(), name="live-signals"),
+            asyncio.create_task(self.feed.run(), name="live-feed"),
+        ]
+        try:
+            yield
+        finally:
+            self.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self.reading.close()
+
+    def stop(self) -> None:
+        """Let those who wait or follow come to an end."""
+        self.feed.stop()
