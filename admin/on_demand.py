@@ -17,9 +17,11 @@ HOMES = {
     "up": "admin.up.command:up",
     "api": "admin.processes:api",
     "console": "admin.processes:console",
+    "journal": "admin.processes:journal",
     "sender": "admin.processes:sender",
     "sandbox": "admin.processes:sandbox",
     "topology": "admin.topology:app",
+    "db": "admin.database:app",
     "dead": "admin.dead.commands:app",
 }
 """Command → module and name of its function, or of its group of commands."""
@@ -34,9 +36,11 @@ SUMMARIES = {
     "up": "Run all of it here, with your settings.",
     "api": "Run the HTTP API.",
     "console": "Run the operators' HTTP.",
+    "journal": "Keep what becomes of each delivery.",
     "sender": "Run the sender of one channel.",
     "sandbox": "Run the stand-in providers.",
     "topology": "The broker's exchanges, queues and users.",
+    "db": "The store's tables, and restoring it.",
     "dead": "Why deliveries failed, and what now.",
 }
 """Command → what the list of all commands says of it, in at most 44 characters."""

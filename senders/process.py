@@ -14,6 +14,7 @@ from common.settings import Settings
 from common.tls import check_tls_files
 from common.watching.status_server import StatusServer
 from senders.alarm import AlarmGate
+from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
 from senders.limits.turnstile import Turnstile
@@ -65,9 +66,10 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
     ):
         publisher = Publisher(publishing)
         alarm = AlarmGate(publishing, publisher)
-        shared = _shared(provider, settings, publisher)
+        # Asked over the connection that consumes: in an alarm nothing is read from the other one.
+        shared = _shared(provider, settings, publisher, DeadQueue(broker, name))
         turnstile = Turnstile(provider.rate)
-        settleable = AllOpen(publisher, alarm)
+        settleable = AllOpen(publisher, alarm, shared.dead_queue)
         gate = AllOpen(shared.limiter, settleable)
         pipelines, lanes = [], []
         for priority, count in settings.lanes(name).items():
@@ -81,21 +83,26 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
         status = StatusServer(
             settings.metrics_host,
             settings.metrics_port,
-            lambda: readiness(shared.limiter, publisher, shared.events, connections),
+            lambda: readiness(
+                shared.limiter, publisher, shared.events, shared.dead_queue, connections
+            ),
         )
-        asking = asyncio.create_task(alarm.run())
+        asking = [asyncio.create_task(one.run()) for one in (alarm, shared.dead_queue)]
         try:
             async with status:
                 own = [lane for _, lane in lanes]
                 await _run_lanes(own, turnstile, stopping, settings.stop_timeout_s)
         finally:
-            asking.cancel()
-            await asyncio.wait([asking])
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
             await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
             await provider.close()
 
 
-def _shared(provider: Provider, settings: Settings, publisher: Publisher) -> Shared:
+def _shared(
+    provider: Provider, settings: Settings, publisher: Publisher, dead_queue: DeadQueue
+) -> Shared:
     return Shared(
         publisher=publisher,
         events=Events(publisher),
@@ -103,6 +110,7 @@ def _shared(provider: Provider, settings: Settings, publisher: Publisher) -> Sha
         policy=Policy(settings.retry_delays, settings.probe_interval_s),
         poison_after=settings.poison_after,
         memory=Memory(settings.sent_memory),
+        dead_queue=dead_queue,
         limiter=Limiter(settings.probe_interval_s),
     )
 

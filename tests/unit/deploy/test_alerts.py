@@ -119,7 +119,9 @@ def test_api_alarm_is_about_every_503_of_a_send() -> None:
 def test_queue_patterns_match_the_declared_queues() -> None:
     names = {queue.name for queue in build().queues}
     sent_from = {name for name in names if re.fullmatch("[a-z]+[.](high|normal|bulk)", name)}
-    assert sent_from == names - {name for name in names if re.match("retry|unrouted|.*dead", name)}
+    assert sent_from == names - {
+        name for name in names if re.match("retry|unrouted|journal|.*dead", name)
+    }
     assert "unrouted" in names
 
 
