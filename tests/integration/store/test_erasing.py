@@ -13,9 +13,9 @@ from common.envelope import Delivery, EventType
 from journal.recording import record
 from store import tables
 from store.database import Database
-from store.erasing import Erased, erase_recipient
-from store.retention import erase_contents
 from store.schema import upgrade
+from store.upkeep.erasing import Erased, erase_recipient
+from store.upkeep.retention import erase_contents
 from tests.support.happenings import accepted, event
 from tests.support.stored import new_deliveries
 

@@ -9,7 +9,7 @@ from common.envelope import EventType, epoch_ms
 from journal.recording import record
 from store import tables
 from store.database import Database
-from store.retention import (
+from store.upkeep.retention import (
     delete_counts,
     delete_events,
     delete_notifications,

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, ScalarSelect, Table, delete, func, select, up
 
 from store import tables
 from store.database import Database
-from store.erasing import ABOUT_PEOPLE, AT_ONCE, blank, erase_whole
 from store.facts import open_book
 from store.position import read_position
+from store.upkeep.erasing import ABOUT_PEOPLE, AT_ONCE, blank, erase_whole
 
 _ROWS: Final = 500
 _MINUTE_MS: Final = 60_000
