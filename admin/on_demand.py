@@ -22,7 +22,7 @@ HOMES = {
     "sender": "admin.processes:sender",
     "sandbox": "admin.processes:sandbox",
     "topology": "admin.topology:app",
-    "db": "admin.database:app",
+    "db": "admin.store.database:app",
     "dead": "admin.dead.commands:app",
 }
 """Command → module and name of its function, or of its group of commands."""

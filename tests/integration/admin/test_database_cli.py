@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from admin.database import app
+from admin.store.database import app
 from common.errors import GatewayError
 from journal.recording import record
 from store.database import Database
