@@ -7,6 +7,9 @@ import typer
 
 from admin.api_client import Api, api_url, check_api_url
 from admin.here import EnvFile, settings_here
+from broker_topology.dead_letters.selection import parse_moment
+from common.envelope import utc_now
+from common.errors import ArgumentError
 from common.settings import Settings, load_settings, parse_duration_s
 
 Whole = Annotated[bool, typer.Option("--whole", help="Show recipients whole, not masked.")]
@@ -36,6 +39,14 @@ def address_of(api: str | None, settings: Settings) -> str:
         return check_api_url(api) if api else api_url(settings)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--api") from None
+
+
+def read_moment(text: str | None) -> str | None:
+    """`2026-05-01`, `2026-05-01T12:30` or `2h` (ago) as the API takes it. Raises ArgumentError."""
+    try:
+        return parse_moment(text, utc_now()).isoformat() if text else None
+    except ValueError as error:
+        raise ArgumentError(f"{error}.") from error
 
 
 def read_timeout_s(text: str) -> float:
