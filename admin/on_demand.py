@@ -28,6 +28,7 @@ HOMES = {
     "topology": "admin.topology:app",
     "db": "admin.store.database:app",
     "dead": "admin.dead.commands:app",
+    "erase": "admin.store.erase:erase",
 }
 """Command → module and name of its function, or of its group of commands."""
 
@@ -52,6 +53,7 @@ SUMMARIES = {
     "topology": "The broker's exchanges, queues and users.",
     "db": "The store's tables, and restoring it.",
     "dead": "Why deliveries failed, and what now.",
+    "erase": "One person's data, out of all that is kept.",
 }
 """Command → what the list of all commands says of it, in at most 44 characters."""
 

@@ -26,6 +26,7 @@ from common.envelope import FINAL
 from store import tables
 from store.database import Database
 from store.facts import Place, open_book
+from store.position import read_recipient_key
 from store.terms import RECIPIENT, WORD, recipient_term
 
 AT_ONCE: Final = 100
@@ -84,6 +85,21 @@ def erase_recipient(
             seen = found[-1]
             erased += Erased(underway=len(found) - len(ended))
     return erased
+
+
+def count_recipient(database: Database, address: str, channel: Channel) -> tuple[int, int]:
+    """How many deliveries to a recipient are not erased: those that ended, and those under way."""
+    ended = underway = 0
+    seen: _Found | None = None
+    while True:
+        with database.reading() as connection:
+            term = recipient_term(read_recipient_key(connection), channel, address)
+            found = _found(connection, term, seen)
+        if not found:
+            return ended, underway
+        seen = found[-1]
+        of_ended = sum(one.is_ended for one in found)
+        ended, underway = ended + of_ended, underway + len(found) - of_ended
 
 
 def erase_whole(connection: Connection, ids: Collection[UUID], now_ms: int) -> None:
