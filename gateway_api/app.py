@@ -26,6 +26,7 @@ from gateway_api.metrics import keep_shared, observe_api
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.notifications.endpoint import Notifications
 from gateway_api.topology_watch import TopologyWatch
+from gateway_api.updates.live_door import LiveDoor
 from gateway_api.updates.updates import Updates
 
 SENDING_PATH = "/v1/notifications"
@@ -70,7 +71,10 @@ def create_app(
     add_shared_routes(app, API, ready, operations.SHARED, operations.CHECK_READINESS)
     guard = partial(guarded, key=settings.api_key, host=settings.api_host)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(guard)
+    live_door = partial(
+        LiveDoor, guard=guard, read=updates.tokens.read, origins=settings.api_live_origins or ()
+    )
+    app.add_middleware(live_door)
     app.middleware_stack = app.build_middleware_stack()
     if not tracing.is_recording():  # the framework makes the span of a request
         app.middleware_stack = Fork(app.middleware_stack, SENDING_PATH, guard(sending))

@@ -12,6 +12,7 @@ from common.http.server import Server, run_server, server_config
 from common.logs import get_logger
 from common.settings import Settings
 from gateway_api.app import create_app
+from gateway_api.updates.live_door import WEBSOCKET_PATH
 
 log = get_logger(__name__)
 
@@ -56,4 +57,5 @@ def _served(settings: Settings) -> tuple[Callable[[], object], uvicorn.Config]:
     """What is called at the beginning of the end, and what is served."""
     limits = limits_for(settings, raise_descriptor_limit())
     app = create_app(settings)
-    return app.state.stop, server_config(app, limits, settings.stop_timeout_s)
+    config = server_config(app, limits, settings.stop_timeout_s, [WEBSOCKET_PATH])
+    return app.state.stop, config

@@ -56,7 +56,15 @@ _KINDS = (
         "foreign_origin",
         403,
         "A page of another site sent this",
-        "Without a key a browser may call from the gateway's own pages only.",
+        "Without a key a browser may call from the gateway's own pages only, and follow with a "
+        "token from those in GATEWAY_API_LIVE_ORIGINS.",
+    ),
+    Kind(
+        "not_granted",
+        403,
+        "The token is not for this",
+        "Ask for what it names, or POST /v1/live-tokens for another one.",
+        API,
     ),
     Kind("not_found", 404, "There is nothing at this path", "See /docs for the paths."),
     Kind(
@@ -134,6 +142,13 @@ _KINDS = (
         421,
         "The request names a host that is not this machine",
         "Without a key ask for localhost or 127.0.0.1, or set one.",
+    ),
+    Kind(
+        "upgrade_required",
+        426,
+        "This path speaks WebSocket only",
+        "Open it as a WebSocket, or follow /v1/events.",
+        API,
     ),
     Kind(
         "headers_too_large",

@@ -51,8 +51,15 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
+            headers = [(name.lower(), value) for name, value in self.scope["headers"]]
             extensions: dict[str, Any] = self.scope["extensions"] or {}
+            self.scope["headers"] = headers
             self.scope["extensions"] = extensions | {CUT: self.cut}
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True  # it was refused, which is an end in order
 
     def cut(self, code: int, reason: str) -> None:
         """Say why, behind what the client has not read yet, and end."""

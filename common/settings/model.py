@@ -9,7 +9,7 @@ from common.hosts import http_base
 from common.settings.broker import BrokerSettings
 from common.settings.channels import ChannelSettings
 from common.settings.store import StoreSettings
-from common.settings.values import Delays, SettingsGroup, setting
+from common.settings.values import Delays, Origins, SettingsGroup, setting
 
 
 class ApiSettings(SettingsGroup):
@@ -28,6 +28,11 @@ class ApiSettings(SettingsGroup):
         None,
         "bearer token clients must send; required unless the API listens on loopback only "
         "(at least 16 characters)",
+    )
+    api_live_origins: Origins | None = setting(
+        None,
+        "sites whose pages may follow notifications with a token from `POST /v1/live-tokens`, "
+        "comma-separated: `https://shop.example.com`",
     )
     api_max_connections: int = setting(
         10_000,

@@ -191,6 +191,31 @@ class Stats(Answer):
     buckets: list[Bucket]
 
 
+class LiveToken(Answer):
+    """By which a browser follows without the key."""
+
+    token: str
+    expires_at: str
+
+
+class Live(Answer):
+    """How many watch what, at the process that answers."""
+
+    watchers: int
+    ways: dict[str, int]
+    """`sse`, `websocket` or `long_poll` → how many."""
+
+    everything: int
+    """Those that follow all there is."""
+
+    channels: dict[str, int]
+    tags: dict[str, int]
+    """The hundred that most watch."""
+
+    notifications: dict[str, int]
+    """The hundred that most watch."""
+
+
 class Readiness(Answer):
     """Whether notifications can be accepted now."""
 

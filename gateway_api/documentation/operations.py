@@ -17,6 +17,7 @@ from common.http.documentation.openapi import (
 )
 from gateway_api.documentation import examples, models
 from gateway_api.notifications.request import NotificationRequest
+from gateway_api.updates.tokens import TokenRequest
 
 PROBLEMS: Final = ProblemResponses(API, examples.PROBLEMS, models.ProblemDocument)
 SHARED: Final = Shared(PROBLEMS)
@@ -70,6 +71,9 @@ DOCUMENT: Final = partial(
         models.NotificationStatus,
         models.NotificationPage,
         models.Stats,
+        models.LiveToken,
+        models.Live,
+        TokenRequest,
         Liveness,
         models.Readiness,
         ErrorCode,

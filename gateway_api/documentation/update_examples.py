@@ -96,3 +96,23 @@ STATS: Final[Examples] = {
     }
 }
 STREAM: Final = Told(_RETRIED, "b1946ac92492d2347c6235b4d2611184").as_sent_event.decode()
+LIVE_TOKEN_REQUESTS: Final[Examples] = {
+    "one order": {"notifications": [str(_ID)]},
+    "a tag for an hour": {"tags": ["order-7"], "expires_in_s": 3600},
+}
+LIVE_TOKENS: Final[Examples] = {
+    "a token": {
+        "token": "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJnYXRld2F5In0.c2lnbmF0dXJl",
+        "expires_at": "2026-05-01T12:40:00.000Z",
+    }
+}
+LIVE: Final[Examples] = {
+    "three watch": {
+        "watchers": 3,
+        "ways": {"sse": 2, "websocket": 1},
+        "everything": 1,
+        "channels": {"email": 1},
+        "tags": {},
+        "notifications": {str(_ID): 1},
+    }
+}

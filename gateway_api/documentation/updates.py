@@ -3,8 +3,10 @@
 from typing import Final
 
 from common.http.documentation.openapi import (
+    WITH_BODY,
     answer,
     header_parameter,
+    json_request,
     operation,
     path_parameter,
     query_parameters,
@@ -16,6 +18,7 @@ from gateway_api.updates.following import FollowQuery
 from gateway_api.updates.listing import ListQuery
 from gateway_api.updates.statistics import StatsQuery
 from gateway_api.updates.status import StatusQuery
+from gateway_api.updates.tokens import TokenRequest
 
 _READING: Final = ("unauthorized", "invalid_request", "store_unavailable")
 _ID: Final = path_parameter("id", "of the notification, as POST answers it")
@@ -66,13 +69,29 @@ FOLLOW_EVENTS: Final = operation(
     "followEvents",
     "Follow facts as they become known",
     "updates",
-    _EVENTS | PROBLEMS.of(*_READING),
+    _EVENTS | PROBLEMS.of(*_READING, "not_granted"),
     query_parameters(FollowQuery, _LAST),
 )
 FOLLOW_NOTIFICATION: Final = operation(
     "followNotification",
     "Follow one notification, from its first fact on",
     "updates",
-    _EVENTS | PROBLEMS.of(*_READING, "notification_not_found"),
+    _EVENTS | PROBLEMS.of(*_READING, "notification_not_found", "not_granted"),
     query_parameters(FollowQuery, _ID, _LAST),
+)
+ISSUE_LIVE_TOKEN: Final = operation(
+    "issueLiveToken",
+    "A token by which a browser follows what it names",
+    "updates",
+    answer(models.LiveToken, description="the token", shown=update_examples.LIVE_TOKENS, status=201)
+    | PROBLEMS.of("unauthorized", "store_unavailable", *WITH_BODY),
+    json_request(TokenRequest, update_examples.LIVE_TOKEN_REQUESTS),
+) | {"status_code": 201}
+SHOW_LIVE: Final = operation(
+    "showLive",
+    "How many watch what",
+    "updates",
+    answer(models.Live, description="counts of this process", shown=update_examples.LIVE)
+    | PROBLEMS.of("unauthorized"),
+    {"security": [{"bearer": []}]},
 )

@@ -1,13 +1,15 @@
-"""What somebody who follows asks for: which facts, and from where on."""
+"""What somebody who follows asks for, which facts and from where on, and what it may."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from common.channels import Channel
 from common.envelope import EventType
-from common.http.problems import FieldFault
+from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request
 from gateway_api.updates.mark import Mark
 from store.events import Wanted
@@ -15,6 +17,9 @@ from store.events import Wanted
 ACCEPTED: Final = "accepted"
 TYPES: Final = (ACCEPTED, *EventType)
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=320)]
+GRANT: Final = "gateway.grant"
+"""Member of a scope: the grant of a request that came with a token instead of the key."""
+
 Start = Mark | int | None
 """After this place, or after this number of this very store; None: from now on."""
 
@@ -51,6 +56,9 @@ class FollowQuery(Filters):
     types: str | None = None
     """Kinds of facts, separated by commas: `sent,failed`."""
 
+    token: str | None = None
+    """Instead of the key: what POST /v1/live-tokens gave."""
+
     def wanted(self, types: frozenset[str] | None = None) -> Wanted:
         """Raises Problem."""
         if self.types is not None:
@@ -78,3 +86,32 @@ def start_of(query: Filters, last_event_id: str | None) -> Start:
         return read_start(last_event_id)
     except ValueError as error:
         raise invalid_request([FieldFault("/last-event-id", str(error))]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Named notifications and tags, until a moment (seconds since 1970)."""
+
+    notifications: frozenset[UUID]
+    tags: frozenset[str]
+    ends_at_s: float
+
+    def check(self, wanted: Wanted) -> None:
+        """Raise Problem unless all that is wanted is granted."""
+        if wanted.notification_id in self.notifications or wanted.tag in self.tags:
+            return
+        raise Problem(
+            "not_granted", "the token is for other notifications or tags: name one that it is for"
+        )
+
+
+def grant_of(scope: Mapping[str, Any]) -> Grant | None:
+    """The grant that a request came with; None: it may follow everything."""
+    grant: Grant | None = scope.get(GRANT)
+    return grant
+
+
+def check_granted(scope: Mapping[str, Any], wanted: Wanted) -> None:
+    """Raise Problem unless whoever asks may follow this."""
+    if grant := grant_of(scope):
+        grant.check(wanted)

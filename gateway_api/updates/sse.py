@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+from math import inf
 from typing import Final
 
 from pydantic_core import to_json
@@ -15,7 +17,7 @@ from common.http.validation import read_query
 from common.http.websockets import CUT
 from common.logs import get_logger
 from gateway_api.updates.feed import OLDEST, Feed, Watcher
-from gateway_api.updates.following import FollowQuery, Start, start_of
+from gateway_api.updates.following import FollowQuery, Start, check_granted, grant_of, start_of
 from gateway_api.updates.mark import Reset
 from gateway_api.updates.status import made_at_ms, not_found, read_id
 from store.events import Wanted
@@ -41,7 +43,7 @@ class Streams:
         """A stream of everything that is asked for. Raises Problem."""
         query = read_query(FollowQuery, dict(request.query_params))
         start = start_of(query, request.headers.get("last-event-id"))
-        return EventStream(self._feed, query.wanted(), start)
+        return self._stream(request, query, start)
 
     async def follow_notification(self, request: Request) -> Response:
         """A stream of one notification, from its first fact on. Raises Problem."""
@@ -51,7 +53,12 @@ class Streams:
         query = read_query(FollowQuery, dict(request.query_params))
         query = query.model_copy(update={"notification": notification_id})
         start = start_of(query, request.headers.get("last-event-id"))
-        return EventStream(self._feed, query.wanted(), OLDEST if start is None else start)
+        return self._stream(request, query, OLDEST if start is None else start)
+
+    def _stream(self, request: Request, query: FollowQuery, start: Start) -> Response:
+        wanted = query.wanted()
+        check_granted(request.scope, wanted)
+        return EventStream(self._feed, wanted, start)
 
 
 class EventStream(Response):
@@ -76,8 +83,9 @@ class EventStream(Response):
                 await send(_piece(b"", is_last=True))
                 return
             leaving = asyncio.create_task(_until_gone(receive, watcher))
+            grant = grant_of(scope)
             try:
-                await self._tell(watcher, leaving, send)
+                await self._tell(watcher, leaving, send, grant.ends_at_s if grant else inf)
             except TimeoutError:
                 log.info("slow client cut off", way="sse", position=str(watcher.mark))
                 if cut := (scope.get("extensions") or {}).get(CUT):
@@ -86,7 +94,9 @@ class EventStream(Response):
                 leaving.cancel()
                 await asyncio.wait([leaving])
 
-    async def _tell(self, watcher: Watcher, leaving: asyncio.Task[None], send: Send) -> None:
+    async def _tell(
+        self, watcher: Watcher, leaving: asyncio.Task[None], send: Send, ends_at_s: float
+    ) -> None:
         """Raises TimeoutError when the client does not take what it is sent."""
         piece = b"retry: 1000\n" + _position(watcher)
         while not leaving.done():
@@ -94,15 +104,17 @@ class EventStream(Response):
                 await send(_piece(piece))
             piece = b""
             while not piece:
-                if self._feed.is_stopping:
-                    await send(_piece(_end("stopping"), is_last=True))
+                is_over = time.time() >= ends_at_s
+                if is_over or self._feed.is_stopping:
+                    reason = "token_expired" if is_over else "stopping"
+                    await send(_piece(_end(reason), is_last=True))
                     return
                 if leaving.done():
                     return
-                piece = await _next(watcher)
+                piece = await _next(watcher, min(HEARTBEAT_S, ends_at_s - time.time()))
 
 
-async def _next(watcher: Watcher) -> bytes:
+async def _next(watcher: Watcher, wait_s: float) -> bytes:
     """What is to be told next: facts, a reset, or that there is nothing; empty: look again."""
     watcher.woken.clear()
     if reset := watcher.take_reset():
@@ -113,7 +125,7 @@ async def _next(watcher: Watcher) -> bytes:
     except Problem:  # the store is away: it goes on from there when it is back
         watcher.woken.clear()
     try:
-        async with asyncio.timeout(HEARTBEAT_S):
+        async with asyncio.timeout(wait_s):
             await watcher.woken.wait()
     except TimeoutError:
         return b":\n" + _position(watcher)

@@ -13,10 +13,14 @@ from common.settings import Settings
 from gateway_api.documentation import updates as documented
 from gateway_api.updates.feed import Feed
 from gateway_api.updates.listing import Listing
+from gateway_api.updates.live_door import WEBSOCKET_PATH
+from gateway_api.updates.presence import Presence
 from gateway_api.updates.reading import Reading
 from gateway_api.updates.sse import Streams
 from gateway_api.updates.statistics import Statistics
 from gateway_api.updates.status import Status
+from gateway_api.updates.tokens import LiveTokens
+from gateway_api.updates.websocket import WebSockets
 
 _LATE_MS = 1000  # what clocks and the journal's way may differ by
 
@@ -31,6 +35,9 @@ class Updates:
         self._signals = Signals(broker, LIVE, self.feed.wake)
         late_ms = round(settings.publish_timeout_s * 1000) + _LATE_MS
         self._listing = Listing(self.reading)
+        self.tokens = LiveTokens(self.reading, settings.max_body_bytes)
+        self._presence = Presence(self.feed)
+        self._websockets = WebSockets(self.feed)
         self._streams = Streams(self.feed)
         self._statistics = Statistics(self.reading)
         self._status = Status(self.reading, self.feed, late_ms)
@@ -48,6 +55,12 @@ class Updates:
             **documented.FOLLOW_NOTIFICATION,
         )
         app.add_api_route("/v1/events", self._streams.follow_all, **documented.FOLLOW_EVENTS)
+        app.add_api_route(WEBSOCKET_PATH, self._websockets.refuse, include_in_schema=False)
+        app.router.add_websocket_route(WEBSOCKET_PATH, self._websockets.serve)
+        app.add_api_route(
+            "/v1/live-tokens", self.tokens.issue, methods=["POST"], **documented.ISSUE_LIVE_TOKEN
+        )
+        app.add_api_route("/v1/live", self._presence.show, **documented.SHOW_LIVE)
         app.add_api_route("/v1/stats", self._statistics.show, **documented.SHOW_STATS)
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -13,7 +13,8 @@ from broker_topology.facts import Fact
 from common.envelope import EventType
 from deploy.local.node import Node
 from store.database import Database
-from tests.integration.gateway_api.test_api import finish, port_of, start
+from tests.integration.gateway_api.test_api import finish
+from tests.integration.updates.conftest import Api
 from tests.support.clients.api_client import assert_problem
 from tests.support.clients.streams import following, wake
 from tests.support.happenings import accepted, event
@@ -21,32 +22,6 @@ from tests.support.polling import eventually
 from tests.support.stored import accepted_and_sent, facts_of, new_deliveries, position_of, store
 
 EVENTS = "/v1/events"
-
-
-class Api:
-    """A process of the API over a store and a broker, and a client of it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
-        self.process, self.client = process, client
-
-    @classmethod
-    async def started(cls, amqp_url: str, store_url: str, **settings: str) -> "Api":
-        process = await start(amqp_url, GATEWAY_DATABASE_URL=store_url, **settings)
-        base_url = f"http://127.0.0.1:{await port_of(process)}"
-        return cls(process, httpx.AsyncClient(base_url=base_url, timeout=15))
-
-    async def kill(self) -> None:
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.communicate()
-        await self.client.aclose()
-
-
-@pytest.fixture
-async def api(gateway_url: str, store_url: str, database: Database) -> AsyncIterator[Api]:
-    running = await Api.started(gateway_url, store_url)
-    yield running
-    await running.kill()
 
 
 async def test_stream_tells_each_fact_once_and_in_order(

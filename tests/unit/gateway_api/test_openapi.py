@@ -23,6 +23,7 @@ from common.http.validation import read_body
 from common.settings import Settings
 from console.dead_letters.request import ArchiveRequest, DiscardRequest, RequeueRequest
 from gateway_api.notifications.validation import validate_notification
+from gateway_api.updates.tokens import TokenRequest
 from tests.support.clients.api_client import KEY, api
 
 REFERENCE = "#/components/schemas/"
@@ -84,7 +85,7 @@ API = Described(
     gateway_api.app.create_app(Settings()),
     gateway_api.documentation.models,
     gateway_api.documentation.examples.PROBLEMS,
-    {"NotificationRequest": validate_notification},
+    {"NotificationRequest": validate_notification, "TokenRequest": reads(TokenRequest)},
 )
 CONSOLE = Described(
     "console",

@@ -161,6 +161,13 @@ async def test_head_is_answered_like_get_without_the_body(path: str) -> None:
     assert head.headers == get.headers
 
 
+async def test_head_is_refused_where_get_is() -> None:
+    async with api() as client:
+        answer = await client.head("/v1/live-tokens")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+
+
 @pytest.mark.parametrize(
     "content",
     [
