@@ -79,6 +79,9 @@ class _Page:
         _count(notification, before, after)
         if isinstance(fact, Accepted):
             self._enter_acceptance(fact, notification, place)
+        elif fact.address:
+            to = recipient_term(self.book.recipient_key, fact.channel, fact.address)
+            self.terms.add(Term(to, after.accepted_at_ms, *place))
         notification.status = overall(notification)
         notification.erased_at_ms = None  # it may tell of people again
         self.events.append(_event_row(fact, after, notification))

@@ -1,11 +1,11 @@
 """What became of notifications: one by its id, or pages of those that somebody looks for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
 
 from store import tables
 from store.events import StoredEvent, read_attempts
@@ -16,6 +16,7 @@ Key = tuple[int, UUID]
 """Where a notification stands among all: when it was accepted (ms since 1970), and its id."""
 
 _AT_ONCE: Final = 500
+_GLANCE_ROWS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,10 @@ def read_page(
     connection: Connection, search: Search, before: Key | None, limit: int
 ) -> list[tuple[Key, Notification]]:
     """Of the notifications that are looked for, the newest ones that stand before this one."""
-    keys: list[Key] = [(row[0], row[1]) for row in connection.execute(_page(search, before, limit))]
+    walk = _rarest(connection, search)
+    keys: list[Key] = [
+        (row[0], row[1]) for row in connection.execute(_page(walk, search, before, limit))
+    ]
     ids = [notification_id for _, notification_id in keys]
     rows = load_notifications(connection, ids)
     deliveries: dict[UUID, list[DeliveryRow]] = {one: [] for one in ids}
@@ -81,46 +85,74 @@ def _deliveries(connection: Connection, ids: Collection[UUID]) -> list[DeliveryR
     return found
 
 
-def _page(search: Search, before: Key | None, limit: int) -> Select[int, UUID]:
+def _page(walk: "_Walk", search: Search, before: Key | None, limit: int) -> Select[int, UUID]:
     """Walks one index from where the last page ended; the rest is looked up by keys on the way."""
-    walk = _walk(search)
-    query: Select[int, UUID] = select(walk.at, walk.id).where(*walk.conditions)
+    query = select(walk.at, walk.id).where(*walk.conditions, *_within(walk, search))
     if walk.is_repeating:
         query = query.distinct()
-    if search.from_ms is not None:
-        query = query.where(walk.at >= search.from_ms)
-    if search.until_ms is not None:
-        query = query.where(walk.at < search.until_ms)
     if before is not None:
         at_ms, last = before
         query = query.where(walk.at <= at_ms, or_(walk.at < at_ms, walk.id < last))
     return query.order_by(walk.at.desc(), walk.id.desc()).limit(limit)
 
 
+def _within(walk: "_Walk", search: Search) -> Iterator[ColumnElement[bool]]:
+    if search.from_ms is not None:
+        yield walk.at >= search.from_ms
+    if search.until_ms is not None:
+        yield walk.at < search.until_ms
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Columns in whose order an index is walked, and what must hold; one id may come repeatedly."""
+    """Columns in whose order an index is walked; its is what that finds, others what must hold too.
+
+    is_repeating: one id may come several times.
+    """
 
     at: ColumnElement[int]
     id: ColumnElement[UUID]
-    conditions: list[ColumnElement[bool]]
+    its: list[ColumnElement[bool]]
+    others: list[ColumnElement[bool]]
     is_repeating: bool = True
 
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        return self.its + self.others
 
-def _walk(search: Search) -> _Walk:
-    """Along the index of what is rarest as a rule: a term, a code, a status, a channel."""
-    notifications, deliveries, terms = (tables.notifications, tables.deliveries, tables.terms)
-    if search.terms:
-        first, *others = search.terms
-        at, key = terms.c.accepted_at_ms, terms.c.notification_id
-        more = [_has_term(one, at, key) for one in others]
-        more += [_is_notification(search, key), _has_delivery(search, key)]
-        return _Walk(at, key, [terms.c.term == first, *more])
-    if search.code is not None or (search.channel is not None and search.status is None):
-        at, key = deliveries.c.accepted_at_ms, deliveries.c.notification_id
-        return _Walk(at, key, [*_of_delivery(search), _is_notification(search, key)])
-    at, key = notifications.c.accepted_at_ms, notifications.c.id
-    return _Walk(at, key, [*_of_notification(search), _has_delivery(search, key)], False)
+
+def _rarest(connection: Connection, search: Search) -> _Walk:
+    """Along the index that has the fewest rows to walk, as far as a glance at each can tell."""
+    walks = list(_walks(search))
+    if len(walks) == 1:
+        return walks[0]
+
+    def rows(walk: _Walk) -> int:
+        some = select(walk.id).where(*walk.its, *_within(walk, search)).limit(_GLANCE_ROWS)
+        return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+    return min(walks, key=rows)
+
+
+def _walks(search: Search) -> Iterator[_Walk]:
+    """Every way to find what is looked for."""
+    terms, deliveries, notifications = (tables.terms.c, tables.deliveries.c, tables.notifications.c)
+    at, key = terms.accepted_at_ms, terms.notification_id
+    for term in search.terms:
+        others = [_has_term(one, at, key) for one in search.terms if one != term]
+        others += [*_is_notification(search, key), *_has_delivery(search, key)]
+        yield _Walk(at, key, [terms.term == term], others)
+    at, key = deliveries.accepted_at_ms, deliveries.notification_id
+    has_terms = [_has_term(one, at, key) for one in search.terms]
+    has_terms += _is_notification(search, key)
+    conditions = _of_delivery(search)
+    for one in conditions:
+        yield _Walk(at, key, [one], [*(rest for rest in conditions if rest is not one), *has_terms])
+    at, key = notifications.accepted_at_ms, notifications.id
+    if search.status is not None or not (search.terms or conditions):
+        others = [_has_term(one, at, key) for one in search.terms]
+        others += _has_delivery(search, key)
+        yield _Walk(at, key, _of_notification(search), others, is_repeating=False)
 
 
 def _of_notification(search: Search) -> list[ColumnElement[bool]]:
@@ -135,16 +167,14 @@ def _of_delivery(search: Search) -> list[ColumnElement[bool]]:
     return [columns[name] == value for name, value in asked.items() if value is not None]
 
 
-def _is_notification(search: Search, key: ColumnElement[UUID]) -> ColumnElement[bool]:
-    if not (conditions := _of_notification(search)):
-        return and_(True)
-    return exists().where(tables.notifications.c.id == key, *conditions)
+def _is_notification(search: Search, key: ColumnElement[UUID]) -> Iterator[ColumnElement[bool]]:
+    if conditions := _of_notification(search):
+        yield exists().where(tables.notifications.c.id == key, *conditions)
 
 
-def _has_delivery(search: Search, key: ColumnElement[UUID]) -> ColumnElement[bool]:
-    if not (conditions := _of_delivery(search)):
-        return and_(True)
-    return exists().where(tables.deliveries.c.notification_id == key, *conditions)
+def _has_delivery(search: Search, key: ColumnElement[UUID]) -> Iterator[ColumnElement[bool]]:
+    if conditions := _of_delivery(search):
+        yield exists().where(tables.deliveries.c.notification_id == key, *conditions)
 
 
 def _has_term(term: str, at: ColumnElement[int], key: ColumnElement[UUID]) -> ColumnElement[bool]:

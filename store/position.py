@@ -27,3 +27,8 @@ def read_position(connection: Connection) -> Position:
     row = tables.store.c
     query = select(row.epoch, row.last_seq, row.first_seq, row.heard_at_ms)
     return Position(*connection.execute(query).one())
+
+
+def read_recipient_key(connection: Connection) -> bytes:
+    """The key of recipients' hashes: a secret that everybody with this store shares."""
+    return bytes(connection.execute(select(tables.store.c.recipient_key)).scalar_one())

@@ -67,7 +67,7 @@ def _unpublished(error: PublishError) -> Problem:
 
 
 PROBLEMS: Final = problems_by_code(
-    Problem("method_not_allowed", "/v1/notifications takes OPTIONS, POST only"),
+    Problem("method_not_allowed", "/v1/notifications takes GET, HEAD, OPTIONS, POST only"),
     Problem("notification_not_found", f"there is no notification {_ID}"),
     Problem("deliveries_too_large", "100 deliveries with this content are more than 8388608 bytes"),
     invalid_request(

@@ -132,6 +132,65 @@ class NotificationStatus(_Notification):
     deliveries: list[DeliveryStatus]
 
 
+class ListedNotification(_Notification):
+    """What became of a notification, without its attempts."""
+
+    deliveries: list[ListedDelivery]
+
+
+class NotificationPage(Answer):
+    """Notifications, the newest first."""
+
+    items: list[ListedNotification]
+    next: str | None
+    """The `cursor` of the next page; null: this is the last."""
+
+
+class Latency(Answer):
+    """Within how many milliseconds after acceptance so many of a hundred were sent, to 10 %."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+
+
+class ChannelStats(Answer):
+    """One channel, or all of them, in the whole window."""
+
+    facts: dict[str, int]
+    """Fact → how often."""
+
+    success_rate: float | None
+    """Of the deliveries that came to an end the part that was sent."""
+
+    latency_ms: Latency | None
+
+
+class Bucket(Answer):
+    """A span of time in which something happened."""
+
+    at: str
+    """When it begins."""
+
+    channels: dict[str, dict[str, int]]
+    """Channel → fact → how often."""
+
+
+class Stats(Answer):
+    """What happened in a window."""
+
+    since: str = Field(alias="from")
+    until: str = Field(alias="to")
+    """The end, itself excluded."""
+
+    bucket_minutes: int
+    channels: dict[str, ChannelStats]
+    """By channel, and `all` of them together."""
+
+    buckets: list[Bucket]
+
+
 class Readiness(Answer):
     """Whether notifications can be accepted now."""
 

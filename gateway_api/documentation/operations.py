@@ -68,6 +68,8 @@ DOCUMENT: Final = partial(
         NotificationRequest,
         models.Accepted,
         models.NotificationStatus,
+        models.NotificationPage,
+        models.Stats,
         Liveness,
         models.Readiness,
         ErrorCode,

@@ -72,3 +72,25 @@ STATUS: Final[Examples] = {
     "it is tried again": notification_document(_FOUND),
     "accepted a moment ago": unheard_document(_ID, _AT_MS),
 }
+PAGES: Final[Examples] = {
+    "one of more": {
+        "items": [notification_document(_FOUND, with_attempts=False)],
+        "next": "MTc3NzYzODYwMDAwMC4wMTk4ZjNhNDViNmM3ZDhlOWZhMGIxYzJkM2U0ZjVhNg",
+    },
+    "nothing": {"items": [], "next": None},
+}
+
+_NUMBERS: Final = {
+    "facts": {"accepted": 100, "failed": 1, "retrying": 3, "sent": 99},
+    "success_rate": 0.99,
+    "latency_ms": {"p50": 25.9, "p90": 41.8, "p95": 55.6, "p99": 5202.0},
+}
+STATS: Final[Examples] = {
+    "an hour of email": {
+        "from": "2026-05-01T12:00:00.000Z",
+        "to": "2026-05-01T13:00:00.000Z",
+        "bucket_minutes": 60,
+        "channels": {"all": _NUMBERS, "email": _NUMBERS},
+        "buckets": [{"at": "2026-05-01T12:00:00.000Z", "channels": {"email": _NUMBERS["facts"]}}],
+    }
+}

@@ -11,6 +11,8 @@ from common.http.documentation.openapi import (
 )
 from gateway_api.documentation import models, update_examples
 from gateway_api.documentation.operations import PROBLEMS
+from gateway_api.updates.listing import ListQuery
+from gateway_api.updates.statistics import StatsQuery
 from gateway_api.updates.status import StatusQuery
 
 _READING: Final = ("unauthorized", "invalid_request", "store_unavailable")
@@ -30,4 +32,24 @@ SHOW_NOTIFICATION: Final = operation(
     query_parameters(
         StatusQuery, _ID, header_parameter("If-None-Match", "the ETag of an earlier answer")
     ),
+)
+LIST_NOTIFICATIONS: Final = operation(
+    "listNotifications",
+    "Look for notifications",
+    "updates",
+    answer(
+        models.NotificationPage,
+        description="one page, the newest first",
+        shown=update_examples.PAGES,
+    )
+    | PROBLEMS.of(*_READING),
+    query_parameters(ListQuery),
+)
+SHOW_STATS: Final = operation(
+    "showStats",
+    "What happened in a window",
+    "updates",
+    answer(models.Stats, description="counts, success rate, latencies", shown=update_examples.STATS)
+    | PROBLEMS.of(*_READING),
+    query_parameters(StatsQuery),
 )

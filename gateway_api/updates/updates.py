@@ -12,7 +12,9 @@ from common.broker.signals import Signals
 from common.settings import Settings
 from gateway_api.documentation import updates as documented
 from gateway_api.updates.feed import Feed
+from gateway_api.updates.listing import Listing
 from gateway_api.updates.reading import Reading
+from gateway_api.updates.statistics import Statistics
 from gateway_api.updates.status import Status
 
 _LATE_MS = 1000  # what clocks and the journal's way may differ by
@@ -27,13 +29,18 @@ class Updates:
         self.feed = Feed(self.reading)
         self._signals = Signals(broker, LIVE, self.feed.wake)
         late_ms = round(settings.publish_timeout_s * 1000) + _LATE_MS
+        self._listing = Listing(self.reading)
+        self._statistics = Statistics(self.reading)
         self._status = Status(self.reading, self.feed, late_ms)
 
     def add_routes(self, app: FastAPI) -> None:
         """Add every path that tells."""
+        app.add_api_route("/v1/notifications", self._listing.show, **documented.LIST_NOTIFICATIONS)
         app.add_api_route(
             "/v1/notifications/{id}", self._status.show, **documented.SHOW_NOTIFICATION
         )
+
+        app.add_api_route("/v1/stats", self._statistics.show, **documented.SHOW_STATS)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

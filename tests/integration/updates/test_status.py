@@ -16,6 +16,7 @@ from common.settings import Settings
 from gateway_api.documentation.models import NotificationStatus
 from gateway_api.updates import status
 from store.database import Database
+from store.schema import upgrade
 from tests.support.clients.api_client import (
     KEY,
     NOTIFICATION,
@@ -241,21 +242,44 @@ async def test_status_needs_the_key(settings: Settings, database: Database) -> N
     assert_problem(refused, "unauthorized")
 
 
-async def test_without_a_store_sending_goes_on_and_reading_is_refused(
-    settings: Settings, database: Database
-) -> None:
-    file = database.file
-    assert file
-    for one in file.parent.glob("gateway.db*"):
-        one.unlink()
-    async with api(settings) as client:
+@pytest.mark.parametrize(
+    "url", ["sqlite:////nowhere/gateway.db", "postgresql://gateway@127.0.0.1:1/gateway"]
+)
+async def test_without_a_store_sending_goes_on_and_reading_is_refused(url: str) -> None:
+    async with api(Settings(database_url=SecretStr(url))) as client:
+        unasked = await client.get("/readyz")
         sent = await client.post("/v1/notifications", json=NOTIFICATION)
-        asked = await client.get(sent.headers["Location"])
+        asked = [
+            await client.get(path)
+            for path in (sent.headers["Location"], "/v1/notifications", "/v1/stats")
+        ]
         ready = await client.get("/readyz")
 
     assert sent.status_code == 202
-    assert_problem(asked, "store_unavailable")
+    for answer in asked:
+        assert_problem(answer, "store_unavailable")
+    assert unasked.json()["store"] == "unknown"
     assert (ready.status_code, ready.json()["store"]) == (200, "unavailable")
+
+
+async def test_store_that_is_locked_is_refused_and_holds_nobody_up(
+    postgresql_url: str,
+) -> None:
+    upgrade(postgresql_url)
+    holder = Database(postgresql_url)
+    async with api(Settings(database_url=SecretStr(postgresql_url))) as client:
+        with holder.writing() as connection:
+            connection.exec_driver_sql("LOCK TABLE store IN ACCESS EXCLUSIVE MODE")
+            asking = asyncio.create_task(client.get(PATH + str(uuid7())))
+            sent = await client.post("/v1/notifications", json=NOTIFICATION)
+            assert not asking.done()
+            refused = await asking
+        answer = await client.get(PATH + str(uuid7()))
+    holder.close()
+
+    assert sent.status_code == 202
+    assert_problem(refused, "store_unavailable")
+    assert answer.status_code == 200
 
 
 async def test_without_a_broker_status_is_told(settings: Settings, database: Database) -> None:
