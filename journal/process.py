@@ -17,6 +17,7 @@ from common.watching.heartbeat import Heart, beating
 from common.watching.status_server import StatusServer
 from journal.intake import Intake
 from journal.metrics import observe_journal, readiness
+from journal.sweeper import sweep_always
 from journal.upkeep import keep_up, settle
 from journal.waking import Waker
 from store.database import Database, StoreUnavailable
@@ -64,7 +65,11 @@ async def run_journal(settings: Settings, stopping: asyncio.Event) -> None:
                     batches = Batches(
                         broker, JOURNAL_QUEUE, intake.take, size=BATCH, within_s=WITHIN_S
                     )
-                    beside = (waker.run(), keep_up(database, settings))
+                    beside = (
+                        waker.run(),
+                        keep_up(database, settings),
+                        sweep_always(database, settings.stalled_after_s),
+                    )
                     await _run(batches, beside, stopping, settings.stop_timeout_s)
                     await asyncio.to_thread(_leave, database)
         finally:

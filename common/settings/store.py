@@ -33,6 +33,13 @@ class StoreSettings(SettingsGroup):
         le=36_500,
     )
 
+    stalled_after_s: float = setting(
+        86_400.0,
+        "how long nothing may be heard of a delivery that waits, or should have been tried again, "
+        "until it counts as stalled; longer than your longest queue takes",
+        ge=60,
+    )
+
     @model_validator(mode="after")
     def _check_store(self) -> Self:
         url = self.database_url
