@@ -1,0 +1,20 @@
+"""The doctor's look at the store: whether it can be read, and has the tables of this version."""
+
+from admin.doctor.finding import Finding, ok, wrong
+from common.errors import GatewayError
+from common.settings import Settings
+from store.database import Database
+from store.schema import check
+
+
+def check_store(settings: Settings) -> Finding:
+    """Changes nothing. Blocking."""
+    try:
+        database = Database(settings.store_url)
+        try:
+            check(database)
+        finally:
+            database.close()
+    except GatewayError as error:
+        return wrong("store", str(error))
+    return ok("store", f"{database.place} has the tables of this version")
