@@ -6,6 +6,7 @@ from uuid import UUID
 from common.envelope import event_id
 from common.http.documentation.openapi import Examples
 from gateway_api.updates.documents import notification_document, unheard_document
+from gateway_api.updates.feed import Told
 from store.events import StoredEvent
 from store.notifications import Notification
 from store.rows import DeliveryRow, NotificationRow, Overall
@@ -94,3 +95,4 @@ STATS: Final[Examples] = {
         "buckets": [{"at": "2026-05-01T12:00:00.000Z", "channels": {"email": _NUMBERS["facts"]}}],
     }
 }
+STREAM: Final = Told(_RETRIED, "b1946ac92492d2347c6235b4d2611184").as_sent_event.decode()

@@ -8,9 +8,11 @@ from common.http.documentation.openapi import (
     operation,
     path_parameter,
     query_parameters,
+    text_answer,
 )
 from gateway_api.documentation import models, update_examples
 from gateway_api.documentation.operations import PROBLEMS
+from gateway_api.updates.following import FollowQuery
 from gateway_api.updates.listing import ListQuery
 from gateway_api.updates.statistics import StatsQuery
 from gateway_api.updates.status import StatusQuery
@@ -52,4 +54,25 @@ SHOW_STATS: Final = operation(
     answer(models.Stats, description="counts, success rate, latencies", shown=update_examples.STATS)
     | PROBLEMS.of(*_READING),
     query_parameters(StatsQuery),
+)
+
+_LAST: Final = header_parameter("Last-Event-ID", "the id of the last event that came")
+_EVENTS: Final = text_answer(
+    description="Server-Sent Events, without an end",
+    shown=update_examples.STREAM,
+    media_type="text/event-stream",
+)
+FOLLOW_EVENTS: Final = operation(
+    "followEvents",
+    "Follow facts as they become known",
+    "updates",
+    _EVENTS | PROBLEMS.of(*_READING),
+    query_parameters(FollowQuery, _LAST),
+)
+FOLLOW_NOTIFICATION: Final = operation(
+    "followNotification",
+    "Follow one notification, from its first fact on",
+    "updates",
+    _EVENTS | PROBLEMS.of(*_READING, "notification_not_found"),
+    query_parameters(FollowQuery, _ID, _LAST),
 )

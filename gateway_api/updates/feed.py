@@ -26,6 +26,7 @@ log = get_logger(__name__)
 
 POLL_S: Final = 5.0  # what a lost wake-up costs
 RING_FACTS: Final = 5000
+OLDEST: Final = -1
 SPAN: Final = 1000  # numbers that one question to the store is about
 _MOST_WAITING: Final = 500  # facts that wait for one watcher
 
@@ -106,6 +107,12 @@ class Watcher:
             self.mark = told[-1].mark
         return told
 
+    def reach(self) -> Mark:
+        """How far it has come: everything that it wants until there has been taken."""
+        if not (self._is_behind or self._fresh):
+            self.mark = self._feed.reached(self.mark)
+        return self.mark
+
     async def _catch_up(self) -> list[Told]:
         """One step towards the newest; the last is out of the ring and waits for nothing."""
         if (found := self._feed.since(self.mark)) is not None:
@@ -169,20 +176,21 @@ class Feed:
     async def watch(
         self,
         wanted: Wanted,
-        after: Mark | None = None,
+        after: Mark | int | None = None,
         *,
         way: str,
         woken: asyncio.Event | None = None,
     ) -> AsyncIterator[Watcher]:
         """A watcher of these facts, from the newest on or after one that was seen.
 
-        way: how it is told, for those who count; woken: shared by several of one client. Raises
-        Problem when the store does not answer.
+        after: a place, a number of this very store, or OLDEST for all that there is; way: how it is
+        told, for those who count; woken: shared by several of one client. Raises Problem when the
+        store does not answer.
         """
         position = await self._begin(after)
-        newest = Mark(position.epoch, position.last_seq)
-        watcher = Watcher(self, wanted, after or newest, way, woken or asyncio.Event())
-        if after and (reset := reset_of(after, position)):
+        mark = _mark_of(after, position)
+        watcher = Watcher(self, wanted, mark, way, woken or asyncio.Event())
+        if reset := reset_of(mark, position):
             watcher.begin_anew(reset)
         topic = _topic_of(wanted)
         self._watchers.setdefault(topic, set()).add(watcher)
@@ -193,6 +201,13 @@ class Feed:
             group.discard(watcher)
             if not group:
                 del self._watchers[topic]
+
+    def reached(self, mark: Mark) -> Mark:
+        """How far has been read, if that is beyond this place."""
+        position = self._position
+        if position is None or position.epoch != mark.epoch or position.last_seq < mark.seq:
+            return mark
+        return Mark(mark.epoch, position.last_seq)
 
     def since(self, mark: Mark) -> tuple[list[Told], Mark] | None:
         """What the ring has after this place, and where it ends; None when that is too long ago."""
@@ -214,12 +229,14 @@ class Feed:
         reached = Mark(mark.epoch, max(mark.seq, _end_of_span(mark.seq, wanted, position)))
         return [Told(one, mark.epoch) for one in events], reached
 
-    async def _begin(self, after: Mark | None) -> Position:
+    async def _begin(self, after: Mark | int | None) -> Position:
         """Where the store is, as far as it matters to who begins to watch. Raises Problem."""
         async with self._in_turn:
             if self._position is None or not self._watchers:
                 self._start_at(await self._reading(read_position))
-            elif after and reset_of(after, self._position):  # another process may have read on
+            elif reset_of(
+                _mark_of(after, self._position), self._position
+            ):  # another process may have read on
                 return await self._reading(read_position)
             assert self._position is not None
             return self._position
@@ -258,6 +275,14 @@ class Feed:
         for topic in _topics_of(one.event):
             for watcher in self._watchers.get(topic, ()):
                 watcher.offer(one)
+
+
+def _mark_of(after: Mark | int | None, position: Position) -> Mark:
+    if isinstance(after, Mark):
+        return after
+    if after is None:
+        return Mark(position.epoch, position.last_seq)
+    return Mark(position.epoch, position.first_seq - 1 if after == OLDEST else after)
 
 
 def reset_of(mark: Mark, position: Position) -> Reset | None:

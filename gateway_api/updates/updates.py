@@ -14,6 +14,7 @@ from gateway_api.documentation import updates as documented
 from gateway_api.updates.feed import Feed
 from gateway_api.updates.listing import Listing
 from gateway_api.updates.reading import Reading
+from gateway_api.updates.sse import Streams
 from gateway_api.updates.statistics import Statistics
 from gateway_api.updates.status import Status
 
@@ -30,6 +31,7 @@ class Updates:
         self._signals = Signals(broker, LIVE, self.feed.wake)
         late_ms = round(settings.publish_timeout_s * 1000) + _LATE_MS
         self._listing = Listing(self.reading)
+        self._streams = Streams(self.feed)
         self._statistics = Statistics(self.reading)
         self._status = Status(self.reading, self.feed, late_ms)
 
@@ -40,6 +42,12 @@ class Updates:
             "/v1/notifications/{id}", self._status.show, **documented.SHOW_NOTIFICATION
         )
 
+        app.add_api_route(
+            "/v1/notifications/{id}/events",
+            self._streams.follow_notification,
+            **documented.FOLLOW_NOTIFICATION,
+        )
+        app.add_api_route("/v1/events", self._streams.follow_all, **documented.FOLLOW_EVENTS)
         app.add_api_route("/v1/stats", self._statistics.show, **documented.SHOW_STATS)
 
     @asynccontextmanager
