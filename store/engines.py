@@ -1,5 +1,6 @@
 """A URL as connections of SQLite's or PostgreSQL's, set up for readers or for writers."""
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -8,7 +9,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from common.errors import SettingsError
 
@@ -109,7 +111,30 @@ def _sqlite(url: URL, bounds: dict[str, Any], *, writes: bool) -> Engine:
 
     engine = create_engine(url, creator=connect, **bounds)
     event.listen(engine, "begin", _begin_writing if writes else _begin_reading)
+    _follow_file(engine, str(url.database))
     return engine
+
+
+def _follow_file(engine: Engine, file: str) -> None:
+    """A file that was replaced or removed is not the store: what is written to it would be lost."""
+
+    def note(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(file)
+
+    def expect(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError("another file is in its place")
+
+    event.listen(engine, "connect", note)
+    event.listen(engine, "checkout", expect)
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _set_up_sqlite(connection: sqlite3.Connection) -> None:

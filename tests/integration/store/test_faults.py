@@ -162,6 +162,33 @@ def test_file_that_is_gone_is_unavailable_and_not_made_anew(
     assert not file_store.file.exists()
 
 
+def test_file_that_was_replaced_is_the_store_from_then_on(
+    file_store: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.db"
+    upgrade(f"sqlite:///{other}")
+    write(file_store)
+    read(file_store)
+    assert file_store.file
+    other.replace(file_store.file)
+    for end in ("wal", "shm"):  # as docs/operations.md has it
+        Path(f"{file_store.file}-{end}").unlink()
+    assert row_count(file_store) == 0
+    write(file_store)
+    after = Database(sqlite_url)
+    assert row_count(after) == 1
+    after.close()
+
+
+def test_file_that_was_removed_in_use_takes_nothing_more(file_store: Database) -> None:
+    write(file_store)
+    read(file_store)
+    assert file_store.file
+    file_store.file.unlink()
+    for use in (read, write):
+        assert_unavailable(file_store, use, "unable to open database file")
+
+
 def test_locked_store_is_unavailable_to_writers_and_read_meanwhile(
     hasty: None, store_url: str
 ) -> None:
