@@ -28,6 +28,7 @@ HOMES = {
     "topology": "admin.topology:app",
     "db": "admin.store.database:app",
     "dead": "admin.dead.commands:app",
+    "stalled": "admin.store.stalled:app",
     "erase": "admin.store.erase:erase",
 }
 """Command → module and name of its function, or of its group of commands."""
@@ -53,6 +54,7 @@ SUMMARIES = {
     "topology": "The broker's exchanges, queues and users.",
     "db": "The store's tables, and restoring it.",
     "dead": "Why deliveries failed, and what now.",
+    "stalled": "What nothing is heard of, sent again.",
     "erase": "One person's data, out of all that is kept.",
 }
 """Command → what the list of all commands says of it, in at most 44 characters."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from broker_topology.dead_letters.resending import resend
+from broker_topology.dead_letters.requeue import resend
 from broker_topology.facts import Accepted
 from common.envelope import Delivery, Event, EventType, Progress, epoch_ms, utc_now
 from common.facts import make_event
