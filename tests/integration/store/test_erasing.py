@@ -14,7 +14,7 @@ from journal.recording import record
 from store import tables
 from store.database import Database
 from store.schema import upgrade
-from store.upkeep.erasing import Erased, erase_recipient
+from store.upkeep.erasing import Erased, count_recipient, erase_recipient
 from store.upkeep.retention import erase_contents
 from tests.support.happenings import accepted, event
 from tests.support.stored import new_deliveries
@@ -173,3 +173,12 @@ def test_person_with_many_deliveries_is_erased_whole(database: Database) -> None
     record(database, ended + waiting, 0)
     erased = erase_recipient(database, ADA, MUCH_LATER)
     assert (erased.deliveries, erased.notifications, erased.underway) == (120, 120, 110)
+
+
+def test_count_says_what_would_be_erased_and_what_is_underway(database: Database) -> None:
+    facts = [fact for _ in range(101) for fact in life(ADA)[1]]
+    record(database, [*facts, *life(ADA, ends=False)[1], *life(BOB)[1]], 0)
+    assert count_recipient(database, ADA.lower(), Channel.EMAIL) == (101, 1)
+    assert count_recipient(database, ADA, Channel.VK) == (0, 0)
+    erase_recipient(database, ADA, MUCH_LATER, Channel.EMAIL)
+    assert count_recipient(database, ADA, Channel.EMAIL) == (0, 1)
