@@ -5,29 +5,15 @@ needs to wait for another. What is not the greatest's is a union or a maximum, f
 """
 
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from broker_topology.facts import Accepted, Fact
 from common.envelope import Event, EventType, Status, epoch_ms
 from common.facts import moment
-from store.rows import DeliveryRow, NotificationRow
+from store.rows import DeliveryRow, NotificationRow, Overall
 
 Moment = tuple[int, int, int, int, int]
-
-
-class Overall(StrEnum):
-    """What the deliveries of a notification come to together."""
-
-    SCHEDULED = "scheduled"
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    PARTLY_SENT = "partly_sent"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
 
 
 def folded(row: DeliveryRow, fact: Fact) -> DeliveryRow:
@@ -35,7 +21,7 @@ def folded(row: DeliveryRow, fact: Fact) -> DeliveryRow:
     changes = _of_acceptance(fact) if isinstance(fact, Accepted) else _of_event(row, fact)
     if _moment(fact) > (row.generation, row.rank, row.attempt, row.at_ms, row.fact_id.int):
         changes |= _place(fact)
-    return replace(row, **changes)
+    return replace(row, **changes, stalled_at_ms=None)  # what is heard of does not stand still
 
 
 def overall(row: NotificationRow) -> Overall:

@@ -1,30 +1,24 @@
 """A batch of facts into the store, in one transaction; what is stored already is left out."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from math import log
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from broker_topology.facts import Accepted, Fact
 from common.envelope import Event, Status, epoch_ms
 from journal.fold import folded, overall, place_of
 from store import facts as stored
+from store.bulk import Row
 from store.database import Database
 from store.facts import Book, Content, CountKey, Place, Term
 from store.rows import DeliveryRow, NotificationRow
+from store.statistics import LATENCY, latency_bucket
+from store.terms import recipient_term, tag_term, word_terms
 
-LATENCY: Final = "latency:"
-LATENCY_STEP: Final = 1.1
-"""Each bucket of latencies ends this many times later than the one before."""
-
-_WORD: Final = re.compile(r"\w+")
-_MOST_WORDS: Final = 50
 _MINUTE_MS: Final = 60_000
-_MOST_TERM_CHARS: Final = 160
 
 
 def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
@@ -45,43 +39,20 @@ def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
             stored.load_deliveries(connection, places),
             stored.load_notifications(connection, {notification for notification, _ in places}),
         )
-        known_deliveries, known_notifications = set(page.deliveries), set(page.notifications)
         for fact in new.values():
             page.enter(fact)
         book.heard_at_ms = max(book.heard_at_ms, heard_at_ms)
-        stored.save_deliveries(connection, page.deliveries.values(), known_deliveries)
+        stored.save_deliveries(connection, page.deliveries.values())
         ends = stored.last_ends(connection, [one.id for one in page.complete()])
         for notification in page.notifications.values():
             notification.completed_at_ms = ends.get(notification.id)
-        stored.save_notifications(connection, page.notifications.values(), known_notifications)
+        stored.save_notifications(connection, page.notifications.values())
         stored.add_events(connection, page.events)
         stored.add_contents(connection, page.contents)
         stored.add_terms(connection, page.terms)
         stored.add_counts(connection, page.counts)
         stored.close_book(connection, book)
         return book.last_seq
-
-
-def recipient_term(recipient_key: bytes, channel: str, address: str) -> str:
-    """By what a recipient is found, also after its address was erased."""
-    identity = f"{channel}:{address}".casefold().encode()
-    return "to:" + blake2b(identity, key=recipient_key, digest_size=16).hexdigest()
-
-
-def word_terms(subject: str) -> set[str]:
-    """The words of a subject, by which it is found."""
-    words = _WORD.findall(subject.casefold())[:_MOST_WORDS]
-    return {f"word:{word}"[:_MOST_TERM_CHARS] for word in words}
-
-
-def tag_term(tag: str) -> str:
-    """By what a notification with this tag is found."""
-    return f"tag:{tag}"[:_MOST_TERM_CHARS]
-
-
-def latency_bucket(latency_ms: int) -> int:
-    """Which bucket counts it: bucket n is of what took less than 1.1 ** (n + 1) ms."""
-    return int(log(max(latency_ms, 1), LATENCY_STEP))
 
 
 @dataclass
@@ -91,7 +62,7 @@ class _Page:
     book: Book
     deliveries: dict[Place, DeliveryRow]
     notifications: dict[UUID, NotificationRow]
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
     contents: list[Content] = field(default_factory=list)
     terms: set[Term] = field(default_factory=set)
     counts: Counter[CountKey] = field(default_factory=Counter)
@@ -108,7 +79,11 @@ class _Page:
         _count(notification, before, after)
         if isinstance(fact, Accepted):
             self._enter_acceptance(fact, notification, place)
+        elif fact.address:
+            to = recipient_term(self.book.recipient_key, fact.channel, fact.address)
+            self.terms.add(Term(to, after.accepted_at_ms, *place))
         notification.status = overall(notification)
+        notification.erased_at_ms = None  # it may tell of people again
         self.events.append(_event_row(fact, after, notification))
         self._enter_counts(fact, before, after)
 
@@ -128,7 +103,7 @@ class _Page:
         accepted_at_ms = epoch_ms(delivery.accepted_at)
         to = recipient_term(self.book.recipient_key, delivery.channel, delivery.address)
         self.terms.add(Term(to, accepted_at_ms, *place))
-        self.contents.append(Content(*place, accepted_at_ms, fact.body))
+        self.contents.append(Content(*place, fact.body))
         if row.is_accepted:
             return
         row.is_accepted = True
@@ -174,45 +149,43 @@ def _count(notification: NotificationRow, before: DeliveryRow | None, after: Del
     notification.tried += after.was_tried - (before is not None and before.was_tried)
 
 
-def _event_row(fact: Fact, delivery: DeliveryRow, notification: NotificationRow) -> dict[str, Any]:
-    row = {
-        "seq": delivery.seq,
-        "id": fact.id,
-        "type": str(fact.type),
-        "notification_id": delivery.notification_id,
-        "number": delivery.number,
-        "channel": str(fact.channel),
-        "owner": fact.owner,
-        "at_ms": epoch_ms(fact.at),
-        "generation": fact.generation,
-        "attempt": fact.attempt,
-        "status": delivery.status,
-        "notification_status": notification.status,
-    }
+def _event_row(fact: Fact, delivery: DeliveryRow, notification: NotificationRow) -> Row:
+    """The values of the columns of `events`, in their order."""
+    told = _told(fact) if isinstance(fact, Event) else _NOTHING_TOLD
     return (
-        row
-        | {name: _told(fact, name) for name in _TOLD}
-        | {name: _moment_told(fact, name.removesuffix("_ms")) for name in _MOMENTS}
+        delivery.seq,
+        fact.id,
+        fact.type,
+        delivery.notification_id,
+        delivery.number,
+        fact.channel,
+        fact.owner,
+        epoch_ms(fact.at),
+        fact.generation,
+        fact.attempt,
+        delivery.status,
+        notification.status,
+        *told,
     )
 
 
-_TOLD: Final = (
-    "address",
-    "outcome",
-    "code",
-    "message",
-    "fail_class",
-    "provider_id",
-    "took_ms",
-    "host",
-)
-_MOMENTS: Final = ("began_at_ms", "next_at_ms")
+def _told(event: Event) -> Row:
+    return (
+        event.address,
+        event.outcome,
+        event.code,
+        event.message,
+        event.fail_class,
+        event.provider_id,
+        _ms(event.began_at),
+        event.took_ms,
+        _ms(event.next_at),
+        event.host,
+    )
 
 
-def _told(fact: Fact, name: str) -> Any:
-    return getattr(fact, name) if isinstance(fact, Event) else None
+_NOTHING_TOLD: Final = (None,) * 10
 
 
-def _moment_told(fact: Fact, name: str) -> int | None:
-    moment = _told(fact, name)
+def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else epoch_ms(moment)

@@ -8,27 +8,37 @@ were given, and no reader sees one before a smaller one.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    SQLAlchemyError,
-)
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from common.errors import GatewayError, SettingsError
+from common.errors import GatewayError
+from store.engines import POSTGRESQL, SQLITE, make_engine, read_url
 
-SQLITE: Final = "sqlite"
-POSTGRESQL: Final = "postgresql"
-
-_BUSY_S: Final = 5.0  # how long a writer waits for another one
-_CONNECT_S: Final = 5
-_WRITES: Final = "writes"
+# PostgreSQL's classes of errors that are about a value: it would be refused again.
+_OF_VALUES: Final = ("22", "23", "54")
+_OF_SQLITE_VALUES: Final = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+_MAY_NOT: Final = "make the file and its directory writable for the gateway's user"
+_REMEDIES: Final = {
+    "unable to open": _MAY_NOT,
+    "readonly": _MAY_NOT,
+    "full": "free some space",
+    "No space left": "free some space",
+    "locked": "another program holds it for long",
+    "cannot share memory": "put the file on a local disk",
+    "connection failed": "see that it runs, and that GATEWAY_DATABASE_URL is right",
+    "no such table": "run `gateway db upgrade`",
+    "does not exist": "run `gateway db upgrade`",
+}
+"""What the database says of itself → what to do."""
 
 
 class StoreUnavailable(GatewayError):
@@ -48,8 +58,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """url: `sqlite:///path` or `postgresql://user:password@host/name`. Raises SettingsError."""
-        self._url = _read_url(url)
-        self._engine = _engine(self._url)
+        self._url = read_url(url)
+        self._readers = make_engine(self._url, writes=False)
+        self._writers = make_engine(self._url, writes=True)
+        self._is_closed = False
 
     @property
     def kind(self) -> str:
@@ -57,95 +69,79 @@ class Database:
         return self._url.get_backend_name()
 
     @property
+    def file(self) -> Path | None:
+        """Where SQLite keeps it."""
+        return Path(str(self._url.database)) if self.kind == SQLITE else None
+
+    @property
     def place(self) -> str:
-        """Where it is, for people: a URL without its password."""
-        return self._url.render_as_string(hide_password=True).replace("+psycopg", "")
+        """Where it is, for people: a URL without what may hold a secret."""
+        if self.kind == SQLITE:
+            return f"sqlite:///{self._url.database}"
+        bare = self._url.set(drivername=POSTGRESQL, query={})
+        return bare.render_as_string(hide_password=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One view of the store for all queries inside."""
-        with self._transaction() as connection:
+        """One view of the store for all queries inside; for some 10 s at most."""
+        with self._transaction(self._readers) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that is committed at the end."""
-        with self._transaction(writes=True) as connection:
+        with self._transaction(self._writers) as connection:
             yield connection
 
     def close(self) -> None:
-        """Close all connections that nobody uses."""
-        self._engine.dispose()
+        """Close all connections; one that another thread uses when that has done."""
+        self._is_closed = True
+        self._readers.dispose()
+        self._writers.dispose()
 
     @contextmanager
-    def _transaction(self, *, writes: bool = False) -> Iterator[Connection]:
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        pool = engine.pool
         try:
-            with self._engine.connect() as connection:
-                options: dict[str, Any] = {_WRITES: writes}
-                if self.kind == POSTGRESQL and not writes:
-                    options["isolation_level"] = "REPEATABLE READ"
-                connection = connection.execution_options(**options)
-                with connection.begin():
-                    yield connection
-        except (DataError, IntegrityError) as error:
-            raise NotStorable(
-                f"The store refuses a value ({type(error.orig).__name__})."
-            ) from error
-        except (DBAPIError, NoneFree) as error:
+            with engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, UnicodeEncodeError, OverflowError) as error:
+            if _is_about_a_value(error):
+                # The driver's own words quote whole rows; so does a traceback with them.
+                raise NotStorable(f"The store refuses a value ({_kind(error)}).") from None
             raise StoreUnavailable(_sentence(self.place, error)) from error
+        finally:
+            if self._is_closed:
+                pool.dispose()
 
 
-def _read_url(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        url = None
-    if url is None or url.get_backend_name() not in (SQLITE, POSTGRESQL) or not url.database:
-        raise SettingsError(
-            "GATEWAY_DATABASE_URL is no address such as sqlite:////var/lib/gateway/gateway.db or "
-            "postgresql://user:password@host/name"
-        )
-    return url.set(
-        drivername={SQLITE: SQLITE, POSTGRESQL: "postgresql+psycopg"}[url.get_backend_name()]
-    )
+def _is_about_a_value(error: Exception) -> bool:
+    if isinstance(error, NoneFree):
+        return False
+    if not isinstance(error, DBAPIError):
+        # What no driver has seen: a value that could not even be written down.
+        return isinstance(error, StatementError | UnicodeEncodeError | OverflowError)
+    if state := getattr(error.orig, "sqlstate", None):
+        return str(state).startswith(_OF_VALUES)
+    return isinstance(error.orig, _OF_SQLITE_VALUES) or type(error.orig).__name__ == "DataError"
 
 
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() == POSTGRESQL:
-        return create_engine(
-            url,
-            pool_pre_ping=True,
-            pool_timeout=_BUSY_S,
-            connect_args={
-                "connect_timeout": _CONNECT_S,
-                "application_name": "gateway",
-                "keepalives_idle": 10,
-                "keepalives_interval": 5,
-                "keepalives_count": 2,
-            },
-        )
-    engine = create_engine(url, pool_timeout=_BUSY_S, connect_args={"timeout": _BUSY_S})
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
+def _kind(error: Exception) -> str:
+    """What was wrong with a value, and where, but not which: `NotNullViolation, code`."""
+    reason = getattr(error, "orig", None) or error
+    told = getattr(reason, "diag", None)
+    places = (getattr(told, name, None) for name in ("constraint_name", "column_name"))
+    return ", ".join([type(reason).__name__, *filter(None, places)])
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # we say when a transaction begins, and which
-    connection.execute(
-        "PRAGMA journal_mode = WAL"
-    )  # readers and a writer do not wait for each other
-    connection.execute("PRAGMA synchronous = FULL")  # what was committed outlives a power cut
+def _sentence(place: str, error: Exception) -> str:
+    said = _first_line(error)
+    remedies = (remedy for words, remedy in _REMEDIES.items() if words in said)
+    remedy = next(remedies, "it may be well again in a moment")
+    return f"The store {place} cannot be used at the moment ({said}): {remedy}."
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    # A writer that began as a reader could not wait for another one: SQLite refuses it at once.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _sentence(place: str, error: SQLAlchemyError) -> str:
-    """One sentence, without the statement and its values, which are people's data."""
+def _first_line(error: Exception) -> str:
     reason = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    said = (str(reason).strip() or type(reason).__name__).splitlines()[0]
-    return f"The store {place} cannot be used at the moment ({said}); it is tried again."
+    lines = str(reason).strip().splitlines()
+    return lines[0] if lines else type(reason).__name__

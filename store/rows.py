@@ -1,12 +1,26 @@
 """A delivery and a notification as the store keeps them; their fields are the columns."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from common.envelope import FINAL, Status
+from common.envelope import Status
 
 _NO_FACT: Final = UUID(int=0)
+
+
+class Overall(StrEnum):
+    """What the deliveries of a notification come to together."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    PARTLY_SENT = "partly_sent"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 @dataclass(slots=True)
@@ -60,6 +74,7 @@ class NotificationRow:
     is_accepted: bool = False
     status: str = "queued"
     completed_at_ms: int | None = None
+    erased_at_ms: int | None = None
     seq: int = 0
     owner: str | None = None
     origin_kind: str | None = None
@@ -87,7 +102,7 @@ class NotificationRow:
     @property
     def final(self) -> int:
         """How many of them came to their end."""
-        return sum(getattr(self, status) for status in FINAL)
+        return self.sent + self.failed + self.expired + self.cancelled + self.discarded
 
     @property
     def is_complete(self) -> bool:

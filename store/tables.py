@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 
 metadata: Final = MetaData(
@@ -47,6 +48,9 @@ store: Final = Table(
     comment="What there is once: the one row that every writer holds until its commit",
 )
 
+_STALLED: Final = text("stalled_at_ms IS NOT NULL")
+_TO_ERASE: Final = text("completed_at_ms IS NOT NULL AND erased_at_ms IS NULL")
+
 notifications: Final = Table(
     "notifications",
     metadata,
@@ -57,6 +61,7 @@ notifications: Final = Table(
     ),
     Column("status", String(16), nullable=False),
     Column("completed_at_ms", BigInteger),
+    Column("erased_at_ms", BigInteger, comment="of what is about people; null: not yet, or again"),
     Column("seq", BigInteger, nullable=False, comment="of its newest fact"),
     Column("owner", Text),
     Column("origin_kind", Text),
@@ -78,6 +83,12 @@ notifications: Final = Table(
     Index(None, "accepted_at_ms", "id"),
     Index(None, "status", "accepted_at_ms", "id"),
     Index(None, "owner", "accepted_at_ms", "id"),
+    Index(
+        "ix_notifications_to_erase",
+        "accepted_at_ms",
+        sqlite_where=_TO_ERASE,
+        postgresql_where=_TO_ERASE,
+    ),
     comment="One row for each notification; the counts are of its deliveries by status",
 )
 
@@ -115,6 +126,12 @@ deliveries: Final = Table(
     Index(None, "channel", "accepted_at_ms", "notification_id"),
     Index(None, "code", "accepted_at_ms", "notification_id"),
     Index(None, "status", "at_ms"),
+    Index(
+        "ix_deliveries_stalled",
+        "stalled_at_ms",
+        sqlite_where=_STALLED,
+        postgresql_where=_STALLED,
+    ),
     comment="One row for each delivery: the fold over its facts",
 )
 
@@ -123,9 +140,7 @@ contents: Final = Table(
     metadata,
     Column("notification_id", Uuid, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("accepted_at_ms", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False, comment="the delivery as it travels"),
-    Index(None, "accepted_at_ms"),
     comment="What was accepted, byte for byte; apart, because it is never changed and erased first",
 )
 

@@ -28,6 +28,7 @@ from common.http.request_head import (
     target_of,
     without_upgrade,
 )
+from common.http.websockets import CUT, WebSocketConnection, offers_websocket
 from common.logs import get_logger
 
 log = get_logger(__name__)
@@ -53,9 +54,13 @@ class HttpConnection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        websocket_paths: frozenset[bytes] = frozenset(),
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._door = door
+        self._state = server_state
+        self._websocket_paths = websocket_paths
         self._deadline = 0.0
         self._unsent = 0  # bytes of answers that waited for the client at the last look
         self._pending = b""  # what has come and was not given to the parser yet
@@ -161,10 +166,29 @@ class HttpConnection(HttpToolsProtocol):
             sentence = f"request line and headers may have {MAX_HEAD_BYTES} bytes together"
             raise Problem("headers_too_large", sentence)
         head, self._pending = self._pending[:end], self._pending[end:]
+        if offers_websocket(head, self._websocket_paths):
+            self._become_websocket(head)
+            return False
         self._in_head, self._in_body = False, True
         self._wait(STALL_S)
         self.parser.feed_data(without_upgrade(head))
         return True
+
+    def _become_websocket(self, head: bytes) -> None:
+        """Have another protocol go on with this connection, from this head on."""
+        successor = WebSocketConnection(
+            self._door, self.config, self._state, self.app_state, self.loop
+        )
+        begun, self._pending = head + self._pending, b""
+        self._is_hanging_up = True  # nothing is left to do here
+        self._door.hand_over(self, successor)
+        self.connections.discard(self)
+        self._unset_keepalive_if_required()
+        successor.connection_made(self.transport)
+        self.transport.set_protocol(successor)
+        successor.data_received(begun)
+        if not successor.handshake_initiated:  # not even the head could be read
+            self.transport.abort()
 
     def _read_body(self) -> None:
         """Give the parser what belongs to the body, and no more. Raises Problem."""
@@ -211,6 +235,7 @@ class HttpConnection(HttpToolsProtocol):
         if self.expect_100_continue:
             self.cycle.keep_alive = False
         self.cycle.transport = _Answer(self)  # type: ignore[assignment]
+        self.scope["extensions"] = {CUT: self.cut}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -249,6 +274,19 @@ class HttpConnection(HttpToolsProtocol):
         self._wait(LINGER_S if self._in_body else HEAD_LINGER_S)
         self.flow.resume_reading()
         self.transport.write_eof()
+
+    def cut(self, last: bytes) -> None:
+        """End an answer that the client does not take, with these bytes behind what it has."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or self.transport.is_closing():
+            return
+        if cycle.chunked_encoding:
+            last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last)
+        self.transport.write(last)
+        cycle.disconnected = True  # for whoever still answers there is nobody any more
+        cycle.message_event.set()
+        self._is_hanging_up = True
+        self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what never became a request, or broke off within one, and hang up."""

@@ -54,6 +54,7 @@ LIVES_IN = {
     "sqlalchemy": "store/",
     "alembic": "store/",
     "psycopg": "store/",
+    "jwt": "gateway_api/updates/tokens.py",
     "prometheus_client": "common/watching/metrics.py",
     "opentelemetry": "common/watching/tracing.py",
 }

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from broker_topology.facts import Accepted, Fact
 from common.envelope import EventType, Status
-from journal.fold import Overall, folded, overall, place_of
-from store.rows import DeliveryRow, NotificationRow
+from journal.fold import folded, overall, place_of
+from store.rows import DeliveryRow, NotificationRow, Overall
 from tests.support.happenings import BEGAN, accepted, event
 from tests.support.queues import make_delivery
 

@@ -162,6 +162,7 @@ class HeaderKeeper(FakeBroker):
         headers: Mapping[str, int | str] | None = None,
         mandatory: bool = True,
         timeout_s: float | None = None,
+        expires_ms: int | None = None,
     ) -> None:
         self.headers.append(dict(headers or {}))
 

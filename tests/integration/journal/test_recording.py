@@ -1,10 +1,6 @@
 """A batch of facts is stored once, in one transaction, whatever came before or comes again."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from broker_topology.facts import Fact
 from common.envelope import EventType
@@ -13,19 +9,6 @@ from store import tables
 from store.database import Database
 from tests.support.happenings import accepted, event
 from tests.support.queues import make_delivery
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'gateway.db'}")
-    with database.writing() as connection:
-        tables.metadata.create_all(connection)
-        row = {"one": 1, "epoch": "e", "made_of": "", "recipient_key": b"key"}
-        connection.execute(
-            insert(tables.store).values(**row, last_seq=0, first_seq=1, heard_at_ms=0)
-        )
-    yield database
-    database.close()
 
 
 def test_notification_is_stored_with_what_became_of_it(database: Database) -> None:
