@@ -4,14 +4,20 @@ Of all facts the greatest by (generation, rank, attempt, time) says where the de
 needs to wait for another. What is not the greatest's is a union or a maximum, for the same reason.
 """
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID
 
 from broker_topology.facts import Accepted, Fact
 from common.envelope import Event, EventType, Status, epoch_ms
 from common.facts import moment
 from store.rows import DeliveryRow, NotificationRow, Overall
+
+_VALUES: Final[Callable[[DeliveryRow], tuple[Any, ...]]] = attrgetter(
+    *(field.name for field in fields(DeliveryRow))
+)
 
 Moment = tuple[int, int, int, int, int]
 
@@ -21,7 +27,11 @@ def folded(row: DeliveryRow, fact: Fact) -> DeliveryRow:
     changes = _of_acceptance(fact) if isinstance(fact, Accepted) else _of_event(row, fact)
     if _moment(fact) > (row.generation, row.rank, row.attempt, row.at_ms, row.fact_id.int):
         changes |= _place(fact)
-    return replace(row, **changes, stalled_at_ms=None)  # what is heard of does not stand still
+    after = DeliveryRow(*_VALUES(row))  # `replace` takes four times as long
+    for name, value in changes.items():
+        setattr(after, name, value)
+    after.stalled_at_ms = None  # what is heard of does not stand still
+    return after
 
 
 def overall(row: NotificationRow) -> Overall:
