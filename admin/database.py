@@ -14,9 +14,9 @@ from admin.shown import escaped, json_text
 from common.errors import GatewayError
 from common.settings import load_settings
 from store.database import Database, StoreUnavailable
-from store.epoch import set_new_epoch
 from store.position import Position, read_position
 from store.schema import NEWEST, check, current, upgrade
+from store.upkeep.epoch import set_new_epoch
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The store's tables: GATEWAY_DATABASE_URL."

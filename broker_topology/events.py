@@ -27,6 +27,7 @@ from broker_topology.topology import (
 from common.channels import CHANNELS
 from common.envelope import Event, utc_now
 from common.errors import UndecodableError
+from common.facts import HEARTBEAT_KEY
 from common.failure import CLASS
 
 _log = logging.getLogger(__name__)
@@ -121,10 +122,12 @@ def _read(opened: BlockingChannel, queue: str, stopping: threading.Event) -> Ite
 
 
 def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fact | None:
-    """What a message says; None for one of a type or channel that only a newer gateway knows."""
+    """What a message says; None for a sign of life, and for what only a newer gateway knows."""
     headers = properties.headers or {}
     if method.exchange == DEAD and CLASS in headers:
         return None  # its sender tells the same fact
+    if method.exchange == EVENTS and text_of(method.routing_key) == HEARTBEAT_KEY:
+        return None
     try:
         return read_fact(
             method.exchange,

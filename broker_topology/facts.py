@@ -6,6 +6,7 @@ A journal and a live follower read the same, whichever client library gave them 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from common.errors import UndecodableError
 from common.facts import dead_letter_fact
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Accepted:
     """A delivery came to its channel's queue, from the API or as the next step of a fallback.
 
@@ -31,7 +32,7 @@ class Accepted:
     body: bytes
     step: int = 0
 
-    @property
+    @cached_property
     def id(self) -> UUID:
         """The fact's: the same for every copy of the message."""
         return event_id(self.delivery.id, 0, 0, f"accepted{self.step or ''}")

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
+from broker_topology.topology import EVENTS
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.channels import sent_messages
@@ -17,6 +18,7 @@ from common.http.catalogue import API
 from common.http.methods import HeadAsGet
 from common.settings import Settings
 from common.watching import tracing
+from common.watching.heartbeat import Heart, beating
 from gateway_api.direct import Direct, Fork
 from gateway_api.documentation import operations
 from gateway_api.health import Health
@@ -44,7 +46,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with broker, updates.running():
+        async with broker, updates.running(), beating(Heart(publisher, EVENTS, API)):
             tasks = [
                 asyncio.create_task(topology.run(), name="topology-watch"),
                 asyncio.create_task(keep_shared(broker), name="shared-metrics"),

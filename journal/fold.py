@@ -21,7 +21,7 @@ def folded(row: DeliveryRow, fact: Fact) -> DeliveryRow:
     changes = _of_acceptance(fact) if isinstance(fact, Accepted) else _of_event(row, fact)
     if _moment(fact) > (row.generation, row.rank, row.attempt, row.at_ms, row.fact_id.int):
         changes |= _place(fact)
-    return replace(row, **changes)
+    return replace(row, **changes, stalled_at_ms=None)  # what is heard of does not stand still
 
 
 def overall(row: NotificationRow) -> Overall:

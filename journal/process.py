@@ -1,8 +1,10 @@
 """A journal process: the queue `journal` into the store, watched, and stopped in order."""
 
 import asyncio
+import contextlib
 import random
-from typing import Final
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final
 
 from broker_topology.topology import EVENTS, JOURNAL_QUEUE
 from common.broker.batches import Batches
@@ -15,9 +17,12 @@ from common.watching.heartbeat import Heart, beating
 from common.watching.status_server import StatusServer
 from journal.intake import Intake
 from journal.metrics import observe_journal, readiness
+from journal.sweeper import sweep_always
+from journal.upkeep import keep_up, settle
 from journal.waking import Waker
 from store.database import Database, StoreUnavailable
 from store.schema import SchemaError, check
+from store.upkeep.epoch import remember
 
 log = get_logger(__name__)
 
@@ -60,16 +65,26 @@ async def run_journal(settings: Settings, stopping: asyncio.Event) -> None:
                     batches = Batches(
                         broker, JOURNAL_QUEUE, intake.take, size=BATCH, within_s=WITHIN_S
                     )
-                    await _run(batches, waker, stopping, settings.stop_timeout_s)
+                    beside = (
+                        waker.run(),
+                        keep_up(database, settings),
+                        sweep_always(database, settings.stalled_after_s),
+                    )
+                    await _run(batches, beside, stopping, settings.stop_timeout_s)
+                    await asyncio.to_thread(_leave, database)
         finally:
             database.close()
 
 
 async def _is_usable(database: Database, intake: Intake, stopping: asyncio.Event) -> bool:
-    """Wait for the store, and look at its tables; false when stopped before. Raises SchemaError."""
+    """Wait for the store, look at its tables, and whether it was restored.
+
+    Returns false when stopped before. Raises SchemaError.
+    """
     while not stopping.is_set():
         try:
             await asyncio.to_thread(check, database)
+            await asyncio.to_thread(settle, database)
         except SchemaError:
             raise
         except StoreUnavailable as error:
@@ -81,23 +96,31 @@ async def _is_usable(database: Database, intake: Intake, stopping: asyncio.Event
     return False
 
 
+def _leave(database: Database) -> None:
+    with contextlib.suppress(StoreUnavailable):
+        remember(database)
+
+
 async def _run(
-    batches: Batches, waker: Waker, stopping: asyncio.Event, stop_timeout_s: float
+    batches: Batches,
+    beside: Iterable[Coroutine[Any, Any, None]],
+    stopping: asyncio.Event,
+    stop_timeout_s: float,
 ) -> None:
     storing = asyncio.create_task(batches.run(), name="journal")
-    waking = asyncio.create_task(waker.run(), name="waker")
+    others = [asyncio.create_task(one) for one in beside]
     waiter = asyncio.create_task(stopping.wait())
     log.info("journal started")
     try:
-        await asyncio.wait([waiter, storing, waking], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([waiter, storing, *others], return_when=asyncio.FIRST_COMPLETED)
         batches.stop()
         log.info("journal stopping")
         await asyncio.wait([storing], timeout=stop_timeout_s)
     finally:
         is_done = storing.done()
-        for task in (waiter, waking, storing):
+        for task in (waiter, storing, *others):
             task.cancel()
-        results = await asyncio.gather(waking, storing, return_exceptions=True)
+        results = await asyncio.gather(storing, *others, return_exceptions=True)
         log.info("journal stopped", given_back=not is_done)
     for result in results:
         if isinstance(result, Exception):

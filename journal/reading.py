@@ -12,7 +12,8 @@ from common.broker.consumer import Received
 from common.channels import Channel
 from common.envelope import WIRE_VERSION, EventType, epoch_ms
 from common.errors import UndecodableError
-from common.watching.heartbeat import HEARTBEAT_KEY, Heartbeat
+from common.facts import HEARTBEAT_KEY
+from common.watching.heartbeat import Heartbeat
 from journal.fold import place_of
 
 ASIDE_EXCHANGE: Final = "gw-aside-exchange"

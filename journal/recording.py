@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from broker_topology.facts import Accepted, Fact
 from common.envelope import Event, Status, epoch_ms
 from journal.fold import folded, overall, place_of
 from store import facts as stored
+from store.bulk import Row
 from store.database import Database
 from store.facts import Book, Content, CountKey, Place, Term
 from store.rows import DeliveryRow, NotificationRow
@@ -37,15 +39,14 @@ def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
             stored.load_deliveries(connection, places),
             stored.load_notifications(connection, {notification for notification, _ in places}),
         )
-        known_deliveries, known_notifications = set(page.deliveries), set(page.notifications)
         for fact in new.values():
             page.enter(fact)
         book.heard_at_ms = max(book.heard_at_ms, heard_at_ms)
-        stored.save_deliveries(connection, page.deliveries.values(), known_deliveries)
+        stored.save_deliveries(connection, page.deliveries.values())
         ends = stored.last_ends(connection, [one.id for one in page.complete()])
         for notification in page.notifications.values():
             notification.completed_at_ms = ends.get(notification.id)
-        stored.save_notifications(connection, page.notifications.values(), known_notifications)
+        stored.save_notifications(connection, page.notifications.values())
         stored.add_events(connection, page.events)
         stored.add_contents(connection, page.contents)
         stored.add_terms(connection, page.terms)
@@ -61,7 +62,7 @@ class _Page:
     book: Book
     deliveries: dict[Place, DeliveryRow]
     notifications: dict[UUID, NotificationRow]
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
     contents: list[Content] = field(default_factory=list)
     terms: set[Term] = field(default_factory=set)
     counts: Counter[CountKey] = field(default_factory=Counter)
@@ -78,6 +79,9 @@ class _Page:
         _count(notification, before, after)
         if isinstance(fact, Accepted):
             self._enter_acceptance(fact, notification, place)
+        elif fact.address:
+            to = recipient_term(self.book.recipient_key, fact.channel, fact.address)
+            self.terms.add(Term(to, after.accepted_at_ms, *place))
         notification.status = overall(notification)
         notification.erased_at_ms = None  # it may tell of people again
         self.events.append(_event_row(fact, after, notification))
@@ -145,45 +149,43 @@ def _count(notification: NotificationRow, before: DeliveryRow | None, after: Del
     notification.tried += after.was_tried - (before is not None and before.was_tried)
 
 
-def _event_row(fact: Fact, delivery: DeliveryRow, notification: NotificationRow) -> dict[str, Any]:
-    row = {
-        "seq": delivery.seq,
-        "id": fact.id,
-        "type": str(fact.type),
-        "notification_id": delivery.notification_id,
-        "number": delivery.number,
-        "channel": str(fact.channel),
-        "owner": fact.owner,
-        "at_ms": epoch_ms(fact.at),
-        "generation": fact.generation,
-        "attempt": fact.attempt,
-        "status": delivery.status,
-        "notification_status": notification.status,
-    }
+def _event_row(fact: Fact, delivery: DeliveryRow, notification: NotificationRow) -> Row:
+    """The values of the columns of `events`, in their order."""
+    told = _told(fact) if isinstance(fact, Event) else _NOTHING_TOLD
     return (
-        row
-        | {name: _told(fact, name) for name in _TOLD}
-        | {name: _moment_told(fact, name.removesuffix("_ms")) for name in _MOMENTS}
+        delivery.seq,
+        fact.id,
+        fact.type,
+        delivery.notification_id,
+        delivery.number,
+        fact.channel,
+        fact.owner,
+        epoch_ms(fact.at),
+        fact.generation,
+        fact.attempt,
+        delivery.status,
+        notification.status,
+        *told,
     )
 
 
-_TOLD: Final = (
-    "address",
-    "outcome",
-    "code",
-    "message",
-    "fail_class",
-    "provider_id",
-    "took_ms",
-    "host",
-)
-_MOMENTS: Final = ("began_at_ms", "next_at_ms")
+def _told(event: Event) -> Row:
+    return (
+        event.address,
+        event.outcome,
+        event.code,
+        event.message,
+        event.fail_class,
+        event.provider_id,
+        _ms(event.began_at),
+        event.took_ms,
+        _ms(event.next_at),
+        event.host,
+    )
 
 
-def _told(fact: Fact, name: str) -> Any:
-    return getattr(fact, name) if isinstance(fact, Event) else None
+_NOTHING_TOLD: Final = (None,) * 10
 
 
-def _moment_told(fact: Fact, name: str) -> int | None:
-    moment = _told(fact, name)
+def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else epoch_ms(moment)

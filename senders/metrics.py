@@ -137,6 +137,12 @@ def readiness(
     }
 
 
+def state_of(lanes: Sequence[Lane], limiter: Limiter) -> dict[str, int | str]:
+    """What a sender's sign of life says of it."""
+    busy = sum(lane.is_busy for lane in lanes)
+    return {"lanes": len(lanes), "busy": busy, "account": _account(limiter)}
+
+
 def _is_refused(limiter: Limiter) -> bool:
     return limiter.account.state.shut in (Shut.REFUSED, Shut.SUSPECTED)
 

@@ -1,9 +1,10 @@
 """A sender process: the lanes of one channel, started, watched and stopped in order."""
 
 import asyncio
+from functools import partial
 from importlib import import_module
 
-from broker_topology.topology import queue_name
+from broker_topology.topology import EVENTS, queue_name
 from common.broker.connection import Broker
 from common.broker.lanes import AllOpen, Lane
 from common.broker.publisher import Publisher
@@ -12,6 +13,7 @@ from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from common.tls import check_tls_files
+from common.watching.heartbeat import Heart, beating
 from common.watching.status_server import StatusServer
 from senders.alarm import AlarmGate
 from senders.dead_queue import DeadQueue
@@ -19,7 +21,7 @@ from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
 from senders.limits.turnstile import Turnstile
 from senders.memory import Memory
-from senders.metrics import observe_sender, readiness
+from senders.metrics import observe_sender, readiness, state_of
 from senders.provider import Provider
 from senders.publications import Events
 from senders.retry import Policy
@@ -79,7 +81,9 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
                 pipelines.append(Pipeline(shared, queue, turns))
                 lanes.append((queue, Lane(broker, queue, pipelines[-1].handle, gate)))
         connections = (broker, publishing)
+        own = [lane for _, lane in lanes]
         observe_sender(name, lanes, shared.limiter, connections)
+        heart = Heart(publisher, EVENTS, f"sender-{name}", partial(state_of, own, shared.limiter))
         status = StatusServer(
             settings.metrics_host,
             settings.metrics_port,
@@ -89,8 +93,7 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
         )
         asking = [asyncio.create_task(one.run()) for one in (alarm, shared.dead_queue)]
         try:
-            async with status:
-                own = [lane for _, lane in lanes]
+            async with status, beating(heart):
                 await _run_lanes(own, turnstile, stopping, settings.stop_timeout_s)
         finally:
             for task in asking:

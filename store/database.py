@@ -61,6 +61,7 @@ class Database:
         self._url = read_url(url)
         self._readers = make_engine(self._url, writes=False)
         self._writers = make_engine(self._url, writes=True)
+        self._is_closed = False
 
     @property
     def kind(self) -> str:
@@ -93,12 +94,14 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Close all connections that nobody uses."""
+        """Close all connections; one that another thread uses when that has done."""
+        self._is_closed = True
         self._readers.dispose()
         self._writers.dispose()
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        pool = engine.pool
         try:
             with engine.begin() as connection:
                 yield connection
@@ -107,6 +110,9 @@ class Database:
                 # The driver's own words quote whole rows; so does a traceback with them.
                 raise NotStorable(f"The store refuses a value ({_kind(error)}).") from None
             raise StoreUnavailable(_sentence(self.place, error)) from error
+        finally:
+            if self._is_closed:
+                pool.dispose()
 
 
 def _is_about_a_value(error: Exception) -> bool:

@@ -120,6 +120,7 @@ def _set_up_sqlite(connection: sqlite3.Connection) -> None:
             "its file system cannot share memory between processes, as those over a network"
         )
     connection.execute("PRAGMA synchronous = FULL")  # what was committed outlives a power cut
+    connection.execute("PRAGMA secure_delete = ON")  # what was erased is overwritten
 
 
 def _begin_writing(connection: Connection) -> None:

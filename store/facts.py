@@ -1,26 +1,15 @@
 """What the journal reads and writes of facts: in one transaction, under the store's one row."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    Table,
-    Update,
-    bindparam,
-    func,
-    insert,
-    select,
-    tuple_,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Select, Table, func, select, tuple_, update
 
 from store import tables
+from store.bulk import Row, add_numbers, insert_missing, insert_rows, save_rows
 from store.rows import DeliveryRow, NotificationRow
 
 Place = tuple[UUID, int]
@@ -32,8 +21,7 @@ CountKey = tuple[int, str, str, str]
 _AT_ONCE: Final = 500  # values in one IN: SQLite takes 32,766 of them
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """The body of a delivery as it was accepted."""
 
     notification_id: UUID
@@ -41,8 +29,7 @@ class Content:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """Something that a notification is found by; number 0: all of it, else one delivery."""
 
     term: str
@@ -123,95 +110,45 @@ def last_ends(connection: Connection, ids: Collection[UUID]) -> dict[UUID, int]:
     return found
 
 
-def save_deliveries(
-    connection: Connection, rows: Iterable[DeliveryRow], known: Collection[Place]
-) -> None:
-    """Write these deliveries; known: those that are there already."""
-    written = {(row.notification_id, row.number): _values(row) for row in rows}
-    _save(connection, tables.deliveries, written, known)
+def save_deliveries(connection: Connection, rows: Iterable[DeliveryRow]) -> None:
+    """Write these deliveries, new ones and others."""
+    save_rows(connection, tables.deliveries, [*map(_DELIVERY, rows)])
 
 
-def save_notifications(
-    connection: Connection, rows: Iterable[NotificationRow], known: Collection[UUID]
-) -> None:
-    """Write these notifications; known: those that are there already."""
-    written = {row.id: _values(row) for row in rows}
-    _save(connection, tables.notifications, written, known)
+def save_notifications(connection: Connection, rows: Iterable[NotificationRow]) -> None:
+    """Write these notifications, new ones and others."""
+    save_rows(connection, tables.notifications, [*map(_NOTIFICATION, rows)])
 
 
-def add_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write facts that are not stored yet; a row's keys are the columns of `events`."""
-    if rows:
-        connection.execute(insert(tables.events), rows)
+def add_events(connection: Connection, rows: Sequence[Row]) -> None:
+    """Write facts that are not stored yet; a row's values are those of the columns of `events`."""
+    insert_rows(connection, tables.events, rows)
 
 
 def add_contents(connection: Connection, contents: Sequence[Content]) -> None:
     """Write the bodies of deliveries that are new."""
-    if contents:
-        connection.execute(insert(tables.contents), [_values(one) for one in contents])
+    insert_rows(connection, tables.contents, contents)
 
 
 def add_terms(connection: Connection, terms: Collection[Term]) -> None:
     """Write what notifications are found by; what is there already stays."""
-    if terms:
-        statement = _upsert(connection, tables.terms).on_conflict_do_nothing()
-        connection.execute(statement, [_values(one) for one in terms])
+    insert_missing(connection, tables.terms, terms)
 
 
 def add_counts(connection: Connection, counts: Mapping[CountKey, int]) -> None:
     """Add to the counts of minutes."""
-    if not counts:
-        return
-    table = tables.counts
-    statement = _upsert(connection, table)
-    added = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key),
-        set_={"number": table.c.number + statement.excluded.number},
-    )
-    rows = [
-        {"minute": minute, "owner": owner, "channel": channel, "kind": kind, "number": number}
-        for (minute, owner, channel, kind), number in sorted(counts.items())
-    ]
-    connection.execute(added, rows)
+    rows = [(*key, number) for key, number in sorted(counts.items())]
+    add_numbers(connection, tables.counts, rows)
 
 
-def _save(
-    connection: Connection,
-    table: Table,
-    rows: Mapping[Any, dict[str, Any]],
-    known: Collection[Any],
-) -> None:
-    new = [values for key, values in rows.items() if key not in known]
-    if new:
-        connection.execute(insert(table), new)
-    changed = [_bound(table, values) for key, values in rows.items() if key in known]
-    if changed:
-        connection.execute(_update_by_key(table), changed)
+def _values_of(table: Table) -> Callable[[Any], Row]:
+    """A row's fields in the order of the columns."""
+    values: Callable[[Any], Row] = attrgetter(*(column.name for column in table.c))
+    return values
 
 
-@cache
-def _update_by_key(table: Table) -> Update:
-    keys = list(table.primary_key)
-    others = [column for column in table.c if column not in set(keys)]
-    statement = update(table).where(*(key == bindparam(f"key_{key.name}") for key in keys))
-    return statement.values({column.name: bindparam(column.name) for column in others})
-
-
-def _bound(table: Table, values: dict[str, Any]) -> dict[str, Any]:
-    keys = {key.name for key in table.primary_key}
-    return {f"key_{name}" if name in keys else name: value for name, value in values.items()}
-
-
-def _upsert(connection: Connection, table: Table) -> Any:
-    """An insert that says what becomes of a row that is there; both databases have the same one."""
-    return {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](
-        table
-    )
-
-
-def _values(row: Any) -> dict[str, Any]:
-    """A row's fields by name, as they are: `asdict` would copy what is in them."""
-    return {name: getattr(row, name) for name in row.__slots__}
+_DELIVERY: Final = _values_of(tables.deliveries)
+_NOTIFICATION: Final = _values_of(tables.notifications)
 
 
 def _slices(values: list[Any]) -> Iterator[list[Any]]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from common.envelope import FINAL, Status
+from common.envelope import Status
 
 _NO_FACT: Final = UUID(int=0)
 
@@ -102,7 +102,7 @@ class NotificationRow:
     @property
     def final(self) -> int:
         """How many of them came to their end."""
-        return sum(getattr(self, status) for status in FINAL)
+        return self.sent + self.failed + self.expired + self.cancelled + self.discarded
 
     @property
     def is_complete(self) -> bool:

@@ -48,6 +48,7 @@ store: Final = Table(
     comment="What there is once: the one row that every writer holds until its commit",
 )
 
+_STALLED: Final = text("stalled_at_ms IS NOT NULL")
 _TO_ERASE: Final = text("completed_at_ms IS NOT NULL AND erased_at_ms IS NULL")
 
 notifications: Final = Table(
@@ -125,6 +126,12 @@ deliveries: Final = Table(
     Index(None, "channel", "accepted_at_ms", "notification_id"),
     Index(None, "code", "accepted_at_ms", "notification_id"),
     Index(None, "status", "at_ms"),
+    Index(
+        "ix_deliveries_stalled",
+        "stalled_at_ms",
+        sqlite_where=_STALLED,
+        postgresql_where=_STALLED,
+    ),
     comment="One row for each delivery: the fold over its facts",
 )
 

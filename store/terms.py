@@ -4,15 +4,18 @@ import re
 from hashlib import blake2b
 from typing import Final
 
+RECIPIENT: Final = "to:"
+WORD: Final = "word:"
+
 _WORD: Final = re.compile(r"\w+")
 _MOST_WORDS: Final = 50
 _MOST_TERM_CHARS: Final = 160
 
 
 def recipient_term(recipient_key: bytes, channel: str, address: str) -> str:
-    """By what a recipient is found, also after its address was erased."""
+    """By what a recipient is found: a hash that only this store's key makes."""
     identity = f"{channel}:{address}".casefold().encode()
-    return "to:" + blake2b(identity, key=recipient_key, digest_size=16).hexdigest()
+    return RECIPIENT + blake2b(identity, key=recipient_key, digest_size=16).hexdigest()
 
 
 def word_terms(subject: str) -> set[str]:
@@ -22,7 +25,7 @@ def word_terms(subject: str) -> set[str]:
 
 def word_term(word: str) -> str:
     """By what a subject with this word is found."""
-    return f"word:{word.casefold()}"[:_MOST_TERM_CHARS]
+    return f"{WORD}{word.casefold()}"[:_MOST_TERM_CHARS]
 
 
 def tag_term(tag: str) -> str:

@@ -15,9 +15,8 @@ from pydantic import AwareDatetime, Field
 from common.broker.errors import PublishError
 from common.broker.publisher import Publisher
 from common.envelope import WIRE_VERSION, WireModel, utc_now
-from common.facts import OUR_HOST
+from common.facts import HEARTBEAT_KEY, OUR_HOST
 
-HEARTBEAT_KEY: Final = "process.heartbeat"
 INTERVAL_S: Final = 10.0
 EXPIRES_S: Final = 60.0
 

@@ -8,6 +8,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+_STALLED = sa.text("stalled_at_ms IS NOT NULL")
 _TO_ERASE = sa.text("completed_at_ms IS NOT NULL AND erased_at_ms IS NULL")
 
 
@@ -83,6 +84,13 @@ def upgrade() -> None:
         ["code", "accepted_at_ms", "notification_id"],
     )
     op.create_index("ix_deliveries_status_at_ms", "deliveries", ["status", "at_ms"])
+    op.create_index(
+        "ix_deliveries_stalled",
+        "deliveries",
+        ["stalled_at_ms"],
+        sqlite_where=_STALLED,
+        postgresql_where=_STALLED,
+    )
     op.create_table(
         "events",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),

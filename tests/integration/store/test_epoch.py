@@ -11,9 +11,9 @@ import pytest
 from broker_topology.facts import Fact
 from journal.recording import record
 from store.database import Database, StoreUnavailable
-from store.epoch import remember, set_new_epoch, settle_epoch
 from store.position import read_position
 from store.schema import upgrade
+from store.upkeep.epoch import remember, set_new_epoch, settle_epoch
 from tests.support.happenings import accepted
 from tests.support.postgresql import Postgresql
 from tests.support.queues import make_delivery

@@ -20,6 +20,7 @@ from store.database import Database, NotStorable, StoreUnavailable
 from store.position import read_position
 from store.schema import upgrade
 from tests.support.happenings import accepted, event
+from tests.support.polling import until
 from tests.support.postgresql import Postgresql
 from tests.support.queues import make_delivery
 
@@ -338,3 +339,19 @@ def test_row_that_is_refused_is_not_quoted(database: Database) -> None:
             {"id": ADDRESS, "kind": "api", "host": "h", "version": "1", "state": {}},
         )
     assert_tells_no_secret(error.value, database)
+
+
+def test_connection_that_is_in_use_at_the_end_is_closed_afterwards(
+    postgresql: Postgresql, postgresql_store: Database, postgresql_url: str
+) -> None:
+    name = postgresql_url.rpartition("/")[2]
+    with postgresql_store.reading() as connection:
+        read_position(connection)
+        postgresql_store.close()
+        assert connected(postgresql, name) == 1
+    until(lambda: connected(postgresql, name) == 0)
+
+
+def connected(postgresql: Postgresql, name: str) -> int:
+    rows = postgresql.execute("SELECT datname FROM pg_stat_activity")
+    return [row[0] for row in rows].count(name)

@@ -17,7 +17,14 @@ from store.database import Database
 from store.position import Position, read_position
 from store.schema import NEWEST, REVISIONS, SchemaError, check, current, upgrade
 
-UPGRADE = "import sys; from store.schema import upgrade; print(upgrade(sys.argv[1]))"
+UPGRADE = """
+import sys
+from common.logs import configure_logs
+from common.settings import load_settings
+from store.schema import upgrade
+configure_logs(load_settings({}), "upgrade")
+print(upgrade(sys.argv[1]))
+"""
 
 
 def position(url: str) -> Position:
@@ -51,9 +58,11 @@ def test_new_store_has_an_epoch_of_its_own_and_no_fact(store_url: str) -> None:
 
 def test_upgrades_at_the_same_moment_make_one_store(store_url: str) -> None:
     command = [sys.executable, "-W", "error", "-c", UPGRADE, store_url]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    said = sorted(process.communicate(timeout=60)[0].strip() for process in running)
-    assert said == [NEWEST] * 3 + ["None"]
+    told = subprocess.PIPE
+    running = [subprocess.Popen(command, stdout=told, stderr=told, text=True) for _ in range(4)]
+    said = [process.communicate(timeout=60) for process in running]
+    assert sorted(out.strip() for out, _ in said) == [NEWEST] * 3 + ["None"]
+    assert [log for _, log in said] == [""] * 4
     assert position(store_url).last_seq == 0
 
 
