@@ -22,6 +22,7 @@ class Name(StrEnum):
     VK = "vk"
     LATENCY = "latency"
     SLOW_DOMAIN = "slow-domain"
+    JOURNAL = "journal"
     MEMORY = "memory"
     DEEP = "deep"
 

@@ -21,6 +21,7 @@ from deploy.local.node import Node
 from deploy.local.stack import plain_environment
 from store import tables
 from store.database import Database
+from store.position import read_position
 from store.schema import upgrade
 from tests.support.journals import running_journal, sequence, stored_ids
 from tests.support.polling import eventually, until
@@ -79,9 +80,11 @@ def journal(amqp_url: str, store_url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def newest(database: Database) -> int:
-    return max(sequence(database), default=0)
+    with database.reading() as connection:
+        return read_position(connection).last_seq
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.long)])
 def test_journal_killed_in_mid_batch_loses_and_doubles_nothing(
     gateway_url: str, store_url: str, database: Database, kills: int

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks import deep, ingress, senders, workers
+from tests.benchmarks import deep, ingress, journal, senders, workers
 from tests.benchmarks.reports.figures import Report, ratio
 
 
@@ -37,6 +37,9 @@ _SHARED: Final = (
 )
 _BROKER: Final = "the broker's work for each message is done on the same two cores"
 _LOOP: Final = "asyncio's own event loop: uvloop would save about a tenth"
+_STORE: Final = (
+    "decoding, folding and rows are one core of Python; the database has half of the other"
+)
 
 GOALS: Final = (
     Goal(
@@ -92,6 +95,22 @@ GOALS: Final = (
         obstacle="each call goes to a thread of its lane and back",
     ),
     Goal("latency", "p99_ms", "p99 from POST to acceptance, ms", most=25),
+    Goal(
+        "journal",
+        "rate",
+        "facts per second into SQLite",
+        least=5000,
+        of=journal.SQLITE,
+        obstacle=_STORE,
+    ),
+    Goal(
+        "journal",
+        "rate",
+        "facts per second into PostgreSQL",
+        least=8000,
+        of=journal.POSTGRESQL,
+        obstacle=_STORE,
+    ),
     Goal(
         "deep",
         "rate",
