@@ -21,6 +21,7 @@ class Name(StrEnum):
     TELEGRAM = "telegram"
     VK = "vk"
     LATENCY = "latency"
+    LIVE = "live"
     SLOW_DOMAIN = "slow-domain"
     JOURNAL = "journal"
     MEMORY = "memory"

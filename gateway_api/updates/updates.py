@@ -22,7 +22,9 @@ from gateway_api.updates.status import Status
 from gateway_api.updates.tokens import LiveTokens
 from gateway_api.updates.websocket import WebSockets
 
-_LATE_MS = 1000  # what clocks and the journal's way may differ by
+# What clocks may differ by, and a batch that one journal has in hand while another one tells that
+# everything until now is stored.
+_LATE_MS = 30_000
 
 
 class Updates:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks import deep, ingress, journal, senders, workers
+from tests.benchmarks import deep, ingress, journal, live, senders, workers
 from tests.benchmarks.reports.figures import Report, ratio
 
 
@@ -126,6 +126,14 @@ GOALS: Final = (
         of=deep.API,
         obstacle=_BROKER,
     ),
+    Goal(
+        "live",
+        "p99_ms",
+        "p99 from an event's publish to 1,000 clients, ms",
+        most=250,
+        obstacle="broker, journal and the clients themselves take their part of the two cores",
+    ),
+    Goal("live", "rss_mb", "memory of 2,000 clients that wait, MB", most=100, of=live.WAITING),
     Goal("deep", "rate", "sender beside empty queues", deep.IDLE_SENDER, least=0.9, of=deep.SENDER),
 )
 
