@@ -1,7 +1,6 @@
 """A process's sign of life: told every 10 s to whoever listens, kept by nobody who does not."""
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +15,9 @@ from common.broker.errors import PublishError
 from common.broker.publisher import Publisher
 from common.envelope import WIRE_VERSION, WireModel, utc_now
 from common.facts import HEARTBEAT_KEY, OUR_HOST
+from common.logs import get_logger
+
+log = get_logger(__name__)
 
 INTERVAL_S: Final = 10.0
 EXPIRES_S: Final = 60.0
@@ -84,7 +86,7 @@ class Heart:
 
     async def _beat(self, timeout_s: float, *, stopped: bool = False) -> None:
         beat = self.at(utc_now(), stopped=stopped)
-        with contextlib.suppress(PublishError):
+        try:
             await self._publisher.publish(
                 self._exchange,
                 HEARTBEAT_KEY,
@@ -94,6 +96,10 @@ class Heart:
                 timeout_s=timeout_s,
                 expires_ms=int(EXPIRES_S * 1000),
             )
+        except PublishError:
+            pass  # the next one may arrive
+        except Exception:  # a bug of ours: it ends neither the process nor its heart
+            log.exception("a sign of life could not be told")
 
 
 @asynccontextmanager

@@ -62,7 +62,7 @@ def is_ready(port: str) -> bool:
         (["sender", "email"], 55),
         (["sender", "telegram"], 70),
         (["sender", "vk"], 70),
-        (["api"], 70),
+        (["api"], 85),
         (["console"], 75),
         (["journal"], 90),
     ],
