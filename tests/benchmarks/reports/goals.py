@@ -114,7 +114,7 @@ GOALS: Final = (
         deep.IDLE_SENDER,
         least=0.9,
         of=deep.SENDER,
-        obstacle="the broker reads what waits from its disk; the rounds range over more than the gap",
+        obstacle="the broker reads what waits from its disk; the rounds range over more than it",
     ),
 )
 
