@@ -34,6 +34,7 @@ class Proxy:
         try:
             yield proxy
         finally:
+            proxy.is_refusing = True  # whoever connects again at this moment too
             proxy._server.close()
             proxy.release()
             proxy.cut()
@@ -65,6 +66,10 @@ class Proxy:
             return
         host, port = self._target.hostname, self._target.port
         there_reader, there_writer = await asyncio.open_connection(host, port)
+        if self.is_refusing:
+            writer.transport.abort()
+            there_writer.transport.abort()
+            return
         self._writers |= {writer, there_writer}
         for source, sink in ((reader, there_writer), (there_reader, writer)):
             task = asyncio.create_task(self._pump(source, sink, is_answer=sink is writer))
