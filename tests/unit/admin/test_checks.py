@@ -1,0 +1,32 @@
+"""`gateway test` runs all tests in two processes, and whatever somebody picks in one."""
+
+import os
+
+import pytest
+
+from admin.checks import processes
+
+
+@pytest.mark.parametrize(
+    ("words", "are_two"),
+    [
+        ([], True),
+        (["-x", "-q"], True),
+        (["-p", "no:cacheprovider"], True),
+        (["-k", "retry"], False),
+        (["tests/unit"], False),
+        (["-n", "0"], False),
+        (["-n4"], False),
+        (["--pdb"], False),
+    ],
+)
+def test_all_tests_share_two_processes_unless_somebody_says_how(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], are_two: bool
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert processes(words) == (("-n", "2", "--dist", "loadfile") if are_two else ())
+
+
+def test_machine_of_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert processes([]) == ()
