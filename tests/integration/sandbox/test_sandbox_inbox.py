@@ -97,6 +97,7 @@ async def test_calls_at_once_keep_their_ids_apart(sandbox: Sandbox) -> None:
     deliveries = [make_delivery(address=str(chat)) for chat in range(1, 9)]
     lanes = [made.transmitter() for _ in deliveries]
     await asyncio.gather(*map(lambda lane, one: lane.send(one), lanes, deliveries))
+    await asyncio.gather(*(lane.close() for lane in lanes))
     await made.close()
 
     said = {entry.recipient: entry.delivery_id for entry in sandbox.inbox.entries()}
