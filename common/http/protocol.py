@@ -36,6 +36,8 @@ log = get_logger(__name__)
 STALL_S: Final = 30.0  # how long a client may read nothing of its answer
 LINGER_S: Final = 5.0  # how long a client that was answered early may go on sending its body
 HEAD_LINGER_S: Final = 1.0  # the same for a head
+ENDS_WITH_CLIENT: Final = "gateway.ends-with-client"
+"""Extension of a request's scope: called for an answer that ends when its client sends no more."""
 # Sizes, extensions and trailers of chunks: as much as a head, and 8 bytes for each byte of body.
 _FRAMING_PER_BYTE: Final = 8
 
@@ -71,6 +73,7 @@ class HttpConnection(HttpToolsProtocol):
         self._body_left: int | None = None  # None for a chunked body
         self._body_bytes = self._framing_bytes = 0
         self._has_ended = False  # the client sends no more
+        self._ends_with_client = False  # the answer has no end of its own
         self._is_hanging_up = False
 
     @property
@@ -104,7 +107,7 @@ class HttpConnection(HttpToolsProtocol):
         self._has_ended = True
         if self._in_head and not self._is_answering and not self._is_hanging_up:
             self._refuse(Problem("malformed_request", "the connection ended within the head"))
-        return self._is_answering and not self._in_body
+        return self._is_answering and not self._in_body and not self._ends_with_client
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -235,7 +238,8 @@ class HttpConnection(HttpToolsProtocol):
         if self.expect_100_continue:
             self.cycle.keep_alive = False
         self.cycle.transport = _Answer(self)  # type: ignore[assignment]
-        self.scope["extensions"] = {CUT: self.cut}  # type: ignore[dict-item]
+        extensions: dict[str, Any] = {CUT: self.cut, ENDS_WITH_CLIENT: self.end_with_client}
+        self.scope["extensions"] = extensions
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -250,6 +254,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, if it is there already; else wait for one."""
         self.server_state.total_requests += 1
+        self._ends_with_client = False
         if self._is_hanging_up or self.transport.is_closing():
             return
         self._wait(LINGER_S if self._in_body else self._door.limits.idle_timeout_s)
@@ -287,6 +292,12 @@ class HttpConnection(HttpToolsProtocol):
         cycle.message_event.set()
         self._is_hanging_up = True
         self.transport.close()
+
+    def end_with_client(self) -> None:
+        """This answer is for a client that is there: one that ends its sending has left."""
+        self._ends_with_client = True
+        if self._has_ended:
+            self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what never became a request, or broke off within one, and hang up."""

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from common.http.methods import IS_HEAD
 from common.http.problems import Problem
+from common.http.protocol import ENDS_WITH_CLIENT
 from common.http.validation import read_query
 from common.http.websockets import CUT
 from common.logs import get_logger
@@ -83,12 +84,15 @@ class EventStream(Response):
                 await send(_piece(b"", is_last=True))
                 return
             leaving = asyncio.create_task(_until_gone(receive, watcher))
+            extensions = scope.get("extensions") or {}
+            if end_with_client := extensions.get(ENDS_WITH_CLIENT):
+                end_with_client()
             grant = grant_of(scope)
             try:
                 await self._tell(watcher, leaving, send, grant.ends_at_s if grant else inf)
             except TimeoutError:
                 log.info("slow client cut off", way="sse", position=str(watcher.mark))
-                if cut := (scope.get("extensions") or {}).get(CUT):
+                if cut := extensions.get(CUT):
                     cut(_end("too_slow"))
             finally:
                 leaving.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -48,6 +49,17 @@ async def test_lost_wake_up_costs_five_seconds_at_most(api: Api, database: Datab
         assert await stream.seqs(1) == [1]
 
     assert monotonic() - began_at < 7
+
+
+async def test_client_that_leaves_is_forgotten_at_once(api: Api) -> None:
+    async with following(api.client, EVENTS):
+        assert (await api.client.get("/v1/live")).json()["watchers"] == 1
+    await eventually(partial(_nobody_watches, api), timeout_s=5)
+
+
+async def _nobody_watches(api: Api) -> bool:
+    watchers: int = (await api.client.get("/v1/live")).json()["watchers"]
+    return watchers == 0
 
 
 async def test_client_that_comes_back_gets_what_it_missed_from_ring_or_store(
