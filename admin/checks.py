@@ -23,7 +23,8 @@ _UNITS: _Commands = {"the unit tests": ("pytest", "-q", "tests/unit")}
 _SELECTING = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--co")
 _REPORT = ("--durations=10", "--durations-min=1")
 _ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "-s")  # say themselves how, or need a terminal
-_IN_TWO = ("-n", "2", "--dist", "loadfile")  # most of the time is waiting; each has a broker
+# Most of the time is waiting; each has a broker. When one of them dies all end: the other would wait.
+_IN_TWO = ("-n", "2", "--dist", "loadfile", "--max-worker-restart", "0")
 
 
 def run_tests(
