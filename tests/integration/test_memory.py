@@ -21,7 +21,9 @@ GATEWAY = Path(sys.executable).with_name("gateway")  # as containers and units s
 @pytest.fixture
 def as_installed(tmp_path: Path) -> dict[str, str]:
     """Hide a package that the tests bring along and a library loads wherever it finds it."""
-    (tmp_path / "cryptography.py").write_text('raise ImportError("only the tests need it")\n')
+    (tmp_path / "cryptography.py").write_text(
+        'raise ModuleNotFoundError("only the tests need it")\n'
+    )
     return {"PYTHONPATH": str(tmp_path)}
 
 
