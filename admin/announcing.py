@@ -29,6 +29,7 @@ ADDRESSES = (
 ANNOUNCED = (
     *ADDRESSES,
     *("amqp_ca_file", "amqp_cert_file", "amqp_key_file", "api_key", "console_key"),
+    *("database_url", "state_dir"),
 )
 
 

@@ -21,7 +21,9 @@ class Name(StrEnum):
     TELEGRAM = "telegram"
     VK = "vk"
     LATENCY = "latency"
+    LIVE = "live"
     SLOW_DOMAIN = "slow-domain"
+    JOURNAL = "journal"
     MEMORY = "memory"
     DEEP = "deep"
 

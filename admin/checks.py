@@ -23,7 +23,8 @@ _UNITS: _Commands = {"the unit tests": ("pytest", "-q", "tests/unit")}
 _SELECTING = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--co")
 _REPORT = ("--durations=10", "--durations-min=1")
 _ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "-s")  # say themselves how, or need a terminal
-_IN_TWO = ("-n", "2", "--dist", "loadfile")  # most of the time is waiting; each has a broker
+# Most of the time is waiting; each has a broker. If one dies all end, or the other waits for ever.
+IN_TWO = ("-n", "2", "--dist", "loadfile", "--max-worker-restart", "0")
 
 
 def run_tests(
@@ -72,7 +73,7 @@ def selects(words: Sequence[str]) -> bool:
 def processes(words: Sequence[str]) -> Sequence[str]:
     """Arguments of pytest's for how many processes run what these select."""
     is_said = any(word.startswith(_ALONE) for word in words)
-    return () if is_said or selects(words) or os.cpu_count() == 1 else _IN_TWO
+    return () if is_said or selects(words) or os.cpu_count() == 1 else IN_TWO
 
 
 def _become(module: str, *words: str) -> NoReturn:

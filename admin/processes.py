@@ -1,4 +1,4 @@
-"""`gateway api`, `console`, `sender`, `sandbox`: one process in the foreground, as units do.
+"""`gateway api`, `console`, `journal`, `sender`, …: one process in the foreground, as units do.
 
 Each imports its code only when it runs: an email sender holds no web framework in memory.
 """
@@ -27,6 +27,13 @@ def api(
 def console() -> None:
     """Run the operators' HTTP in the foreground, on an inner port; needs nothing but settings."""
     from console.__main__ import main
+
+    raise typer.Exit(main())
+
+
+def journal() -> None:
+    """Keep what becomes of every delivery in the store; needs nothing but settings."""
+    from journal.__main__ import main
 
     raise typer.Exit(main())
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
@@ -27,6 +27,7 @@ from broker_topology.topology import (
 from common.channels import CHANNELS
 from common.envelope import Event, utc_now
 from common.errors import UndecodableError
+from common.facts import HEARTBEAT_KEY
 from common.failure import CLASS
 
 _log = logging.getLogger(__name__)
@@ -52,23 +53,25 @@ def listen(
     url: str,
     stopping: threading.Event,
     *,
-    pattern: str = "#",
+    patterns: Collection[str] = ("#",),
     ready: threading.Event | None = None,
     with_accepted: bool = False,
 ) -> Iterator[Fact]:
     """Yield facts as they come until `stopping` is set; those before the call are not seen.
 
-    pattern: topic pattern over `<channel>.<event>`, such as `email.*` or `*.failed`. ready is set
-    when nothing published from then on is missed. with_accepted: deliveries too, when they are
-    accepted; for a demo only, because a listener counts as a route: a delivery whose own queue is
-    missing would be accepted, and lost. What cannot be read is skipped, and said once. Raises
-    TopologyError when the broker is lost, or when this user may not listen.
+    patterns: topic patterns over `<channel>.<event>`, such as `email.*` or `*.failed`; a fact that
+    several match is yielded once. ready is set when nothing published from then on is missed.
+    with_accepted: deliveries too, when they are accepted; for a demo only, because a listener
+    counts as a route: a delivery whose own queue is missing would be accepted, and lost. What
+    cannot be read is skipped, and said once. Raises TopologyError when the broker is lost, or when
+    this user may not listen.
     """
     with connected(url) as connection, channel(connection) as opened:
         try:
             queue = live_queue_name()
             opened.queue_declare(queue, exclusive=True, arguments=dict(LIVE_QUEUE))
-            opened.queue_bind(queue, EVENTS, pattern)
+            for pattern in patterns:
+                opened.queue_bind(queue, EVENTS, pattern)
             if with_accepted:
                 opened.queue_bind(queue, NOTIFICATIONS, "#")
         except ChannelClosedByBroker as error:
@@ -77,7 +80,7 @@ def listen(
         if ready is not None:
             ready.set()
         for fact in _read(opened, queue, stopping):
-            if _is_meant(fact, pattern):
+            if _is_meant(fact, patterns):
                 yield fact
 
 
@@ -97,9 +100,12 @@ def _bind_dead(connection: BlockingConnection, queue: str) -> None:
         _tell_once(f"What the broker itself makes a dead letter is not heard of ({error}).")
 
 
-def _is_meant(fact: Fact, pattern: str) -> bool:
-    """Dead letters come whatever the pattern is."""
-    return not isinstance(fact, Event) or _matches(pattern.split("."), fact.routing_key.split("."))
+def _is_meant(fact: Fact, patterns: Collection[str]) -> bool:
+    """Dead letters come whatever the patterns are."""
+    if not isinstance(fact, Event):
+        return True
+    words = fact.routing_key.split(".")
+    return any(_matches(pattern.split("."), words) for pattern in patterns)
 
 
 def _matches(pattern: list[str], words: list[str]) -> bool:
@@ -121,10 +127,12 @@ def _read(opened: BlockingChannel, queue: str, stopping: threading.Event) -> Ite
 
 
 def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fact | None:
-    """What a message says; None for one of a type or channel that only a newer gateway knows."""
+    """What a message says; None for a sign of life, and for what only a newer gateway knows."""
     headers = properties.headers or {}
     if method.exchange == DEAD and CLASS in headers:
         return None  # its sender tells the same fact
+    if method.exchange == EVENTS and text_of(method.routing_key) == HEARTBEAT_KEY:
+        return None
     try:
         return read_fact(
             method.exchange,

@@ -6,29 +6,66 @@ A journal and a live follower read the same, whichever client library gave them 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 from uuid import UUID
 
 from broker_topology.topology import DEAD, EVENTS, NOTIFICATIONS
+from common.channels import Channel, Priority
 from common.envelope import Delivery, Event, Progress, event_id, target
 from common.errors import UndecodableError
 from common.facts import dead_letter_fact
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Accepted:
     """A delivery came to its channel's queue, from the API or as the next step of a fallback.
 
-    delivery: as it is to be sent in this step.
+    delivery: as it is to be sent in this step; body: as it travels, byte for byte.
     """
 
+    type: ClassVar[str] = "accepted"
+    generation: ClassVar[int] = 0
+    attempt: ClassVar[int] = 0
+
     delivery: Delivery
+    body: bytes
     step: int = 0
 
-    @property
+    @cached_property
     def id(self) -> UUID:
         """The fact's: the same for every copy of the message."""
         return event_id(self.delivery.id, 0, 0, f"accepted{self.step or ''}")
+
+    @property
+    def delivery_id(self) -> str:
+        """Which delivery it is about, as of an event."""
+        return self.delivery.id
+
+    @property
+    def notification_id(self) -> UUID:
+        """The notification that the delivery is of."""
+        return self.delivery.notification_id
+
+    @property
+    def channel(self) -> Channel:
+        """The delivery's."""
+        return self.delivery.channel
+
+    @property
+    def priority(self) -> Priority:
+        """The delivery's."""
+        return self.delivery.priority
+
+    @property
+    def owner(self) -> str | None:
+        """The delivery's."""
+        return self.delivery.owner
+
+    @property
+    def at(self) -> datetime:
+        """When it was accepted."""
+        return self.delivery.accepted_at
 
 
 Fact = Event | Accepted
@@ -56,5 +93,5 @@ def read_fact(
         )
     if exchange == NOTIFICATIONS:
         progress = Progress.from_headers(headers)
-        return Accepted(target(Delivery.decode(body), progress), progress.step)
+        return Accepted(target(Delivery.decode(body), progress), body, progress.step)
     raise UndecodableError(f"the exchange {exchange!r} tells no facts")

@@ -1,8 +1,8 @@
 """Who may do what on the broker, as pure data: one user per service, each with what it needs.
 
 A name's absence is the point: a sender that was broken into can neither read another channel's
-messages nor declare or delete a queue, the API cannot read deliveries at all, and the console reads
-nothing but dead letters.
+messages nor declare or delete a queue, the API cannot read deliveries at all, the console reads
+nothing but dead letters, and the journal cannot send anything.
 """
 
 import re
@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from broker_topology.topology import (
+    ASIDE,
     DEAD,
     DUE,
     EVENTS,
+    JOURNAL_QUEUE,
     LIVE,
     NOTIFICATIONS,
     RETRY,
@@ -27,6 +29,7 @@ EVERYTHING = ".*"
 
 API = "api"
 CONSOLE = "console"
+JOURNAL = "journal"
 OPERATOR = "operator"
 
 
@@ -76,6 +79,13 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         write=rf"^({DUE}|{EVENTS}|{queues})$",
         read=f"^({dead})$",
     )
+    journal = Rights(
+        JOURNAL,
+        "gateway journal",
+        configure=NOTHING,
+        write=f"^({'|'.join((LIVE, ASIDE, EVENTS))})$",
+        read=f"^{JOURNAL_QUEUE}$",
+    )
     operator = Rights(
         OPERATOR,
         "gateway topology, gateway dead, the management page",
@@ -84,7 +94,7 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         read=EVERYTHING,
         tags=("monitoring",),
     )
-    return (api, *(_sender(channel) for channel in channels), console, operator)
+    return (api, *(_sender(channel) for channel in channels), console, journal, operator)
 
 
 def _queues(*channels: str) -> str:
@@ -93,10 +103,12 @@ def _queues(*channels: str) -> str:
 
 
 def _sender(channel: str) -> Rights:
+    # Its queue of dead letters: to ask whether it is there, as above.
+    names = (RETRY, DEAD, EVENTS, NOTIFICATIONS, re.escape(dead_queue(channel)))
     return Rights(
         sender(channel),
         f"gateway sender {channel}",
         configure=NOTHING,
-        write=f"^({'|'.join((RETRY, DEAD, EVENTS, NOTIFICATIONS))})$",
+        write=f"^({'|'.join(names)})$",
         read=f"^({_queues(channel)})$",
     )

@@ -132,6 +132,24 @@ def may_read(connection: BlockingConnection, queue: str) -> bool | None:
     return None if refused.reply_code == 404 else False
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many messages of a queue are ready, and how many consume it."""
+
+    messages: int
+    consumers: int
+
+
+def depth(connection: BlockingConnection, queue: str) -> Depth | None:
+    """What a queue holds; None when there is none, or when it may not be asked for."""
+    try:
+        with channel(connection) as opened:
+            answer = opened.queue_declare(queue, passive=True).method
+    except ChannelClosedByBroker:
+        return None
+    return Depth(answer.message_count, answer.consumer_count)
+
+
 def _refused(
     connection: BlockingConnection, ask: Callable[[BlockingChannel], object]
 ) -> ChannelClosedByBroker | None:

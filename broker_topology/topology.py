@@ -15,8 +15,12 @@ RETRY = "retry"
 DUE = "due"
 DEAD = "dead"
 EVENTS = "events"
-LIVE = "live"  # declared together with the journal, its only writer
+LIVE = "live"
+ASIDE = "aside"
 UNROUTED = "unrouted"
+
+JOURNAL_QUEUE = "journal"
+JOURNAL_DEAD = "journal.dead"
 
 TIERS: Mapping[str, int] = MappingProxyType(
     {
@@ -154,6 +158,8 @@ def build(channels: Iterable[str] = CHANNELS) -> Topology:
     queues = [_channel_queue(name, priority) for name in names for priority in PRIORITIES]
     queues += [_tier_queue(tier, delay_s) for tier, delay_s in TIERS.items()]
     queues += [_keeping_queue(dead_queue(name), f"{name} that failed for good") for name in names]
+    queues.append(_keeping_queue(JOURNAL_QUEUE, "every fact, until a journal has stored it"))
+    queues.append(_keeping_queue(JOURNAL_DEAD, "what a journal could not store, and why"))
     queues.append(_keeping_queue(UNROUTED, "what no queue wanted: the topology is incomplete"))
     return Topology(_exchanges(), tuple(queues), _bindings(names))
 
@@ -165,6 +171,8 @@ def _exchanges() -> tuple[Exchange, ...]:
         Exchange(DUE, "topic", UNROUTED, purpose="deliveries whose wait is over, from the tiers"),
         Exchange(DEAD, "topic", UNROUTED, purpose="deliveries that failed for good"),
         Exchange(EVENTS, "topic", purpose="facts about deliveries; nobody need listen"),
+        Exchange(LIVE, "fanout", purpose="wakes who waits for facts, when some were stored"),
+        Exchange(ASIDE, "fanout", purpose="what a journal cannot store"),
         Exchange(UNROUTED, "fanout", purpose="what due and dead could not route"),
     )
 
@@ -216,5 +224,9 @@ def _bindings(channels: tuple[str, ...]) -> tuple[Binding, ...]:
         *(Binding(RETRY, retry_queue(tier), f"{tier}.#") for tier in TIERS),
         *(Binding(DUE, queue_name(*kind), f"*.{delivery_key(*kind)}") for kind in kinds),
         *(Binding(DEAD, dead_queue(channel), f"{channel}.*") for channel in channels),
+        # What the broker kills it tells on `dead` alone. The journal's copy counts as a route: who
+        # publishes here must know by himself that the delivery's own queue is there.
+        *(Binding(exchange, JOURNAL_QUEUE, "#") for exchange in (NOTIFICATIONS, EVENTS, DEAD)),
+        Binding(ASIDE, JOURNAL_DEAD, ""),
         Binding(UNROUTED, UNROUTED, ""),
     )

@@ -158,6 +158,7 @@ class Delivery(WireModel):
     telegram: WireTelegram | None = None
     vk: WireVk | None = None
     copy_of: CopyOf | None = None
+    of: int | None = Field(None, description="how many deliveries its notification has")
     owner: str | None = Field(None, description="the API key that it was accepted with")
     origin: Origin | None = None
     tags: list[str] = Field(default_factory=list)

@@ -27,6 +27,9 @@ from common.failure import Failure, read_failure
 
 OUR_HOST: Final = socket.gethostname()
 
+HEARTBEAT_KEY: Final = "process.heartbeat"
+"""Routing key on `events` of what is no fact about a delivery: that a process lives."""
+
 _RANKS: Final = {
     EventType.REQUEUED: 1,
     EventType.REDIRECTED: 1,

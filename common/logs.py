@@ -21,6 +21,7 @@ _TOO_TALKATIVE = {
     "aio_pika": logging.CRITICAL,
     "pika": logging.CRITICAL,
     "asyncio": logging.WARNING,
+    "alembic": logging.WARNING,
     "opentelemetry": logging.ERROR,
     **{name: logging.WARNING for facts in FACTS.values() for name in facts.loggers},
 }

@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from broker_topology.topology import EVENTS
 from common.broker.connection import Broker
+from common.broker.publisher import Publisher
 from common.http.application import add_shared_routes, guarded, make_app
 from common.http.catalogue import CONSOLE, catalogue_of
 from common.http.methods import HeadAsGet
 from common.settings import Settings
 from common.watching import metrics
+from common.watching.heartbeat import Heart, beating
 from console.dead_letters.endpoints import add_dead_letters
 from console.documentation import operations
 from console.health import Health
@@ -32,7 +35,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with broker:
+        async with broker, beating(Heart(Publisher(broker), EVENTS, CONSOLE)):
             try:
                 yield
             finally:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
+from broker_topology.topology import EVENTS
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.channels import sent_messages
@@ -17,6 +18,7 @@ from common.http.catalogue import API
 from common.http.methods import HeadAsGet
 from common.settings import Settings
 from common.watching import tracing
+from common.watching.heartbeat import Heart, beating
 from gateway_api.direct import Direct, Fork
 from gateway_api.documentation import operations
 from gateway_api.health import Health
@@ -24,6 +26,8 @@ from gateway_api.metrics import keep_shared, observe_api
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.notifications.endpoint import Notifications
 from gateway_api.topology_watch import TopologyWatch
+from gateway_api.updates.live_door import LiveDoor
+from gateway_api.updates.updates import Updates
 
 SENDING_PATH = "/v1/notifications"
 
@@ -38,10 +42,11 @@ def create_app(
     broker = broker or Broker(settings.broker_url, name="api")
     publisher = publisher or Publisher(broker)
     topology = TopologyWatch(broker)
+    updates = Updates(settings, broker)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with broker:
+        async with broker, updates.running(), beating(Heart(publisher, EVENTS, API)):
             tasks = [
                 asyncio.create_task(topology.run(), name="topology-watch"),
                 asyncio.create_task(keep_shared(broker), name="shared-metrics"),
@@ -60,11 +65,16 @@ def create_app(
     acceptance = Acceptance(settings, broker, publisher, topology)
     sending = Direct(Notifications(acceptance, settings.max_body_bytes))
     _document_sending(app, sending)
-    ready = Health(broker, topology).ready
+    updates.add_routes(app)
+    app.state.stop = updates.stop
+    ready = Health(broker, topology, updates.reading).ready
     add_shared_routes(app, API, ready, operations.SHARED, operations.CHECK_READINESS)
     guard = partial(guarded, key=settings.api_key, host=settings.api_host)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(guard)
+    live_door = partial(
+        LiveDoor, guard=guard, read=updates.tokens.read, origins=settings.api_live_origins or ()
+    )
+    app.add_middleware(live_door)
     app.middleware_stack = app.build_middleware_stack()
     if not tracing.is_recording():  # the framework makes the span of a request
         app.middleware_stack = Fork(app.middleware_stack, SENDING_PATH, guard(sending))

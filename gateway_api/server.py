@@ -3,22 +3,23 @@
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
 from common.http.connections import limits_for, raise_descriptor_limit
-from common.http.server import run_server, server_config
+from common.http.server import Server, run_server, server_config
 from common.logs import get_logger
 from common.settings import Settings
 from gateway_api.app import create_app
+from gateway_api.updates.live_door import WEBSOCKET_PATH
 
 log = get_logger(__name__)
 
 
 def serve(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT; requests in hand finish within `stop_timeout_s` seconds."""
-    server = uvicorn.Server(_config(settings))
+    server = Server(*_served(settings))
     log.info("api listening", host=settings.api_host, port=sockets[0].getsockname()[1])
     run_server(server, sockets)
     log.info("api stopped")
@@ -28,15 +29,17 @@ def serve_share(
     settings: Settings, sockets: Sequence[socket.socket], lifeline: socket.socket
 ) -> None:
     """The same as one worker of several, whose parent holds the other end of the lifeline."""
-    run_server(_Worker(_config(settings), lifeline), sockets)
+    run_server(_Worker(lifeline, *_served(settings)), sockets)
     log.info("worker stopped", pid=os.getpid())
 
 
-class _Worker(uvicorn.Server):
+class _Worker(Server):
     """Tells its parent when it serves, and stops when it has no parent any more."""
 
-    def __init__(self, config: uvicorn.Config, lifeline: socket.socket) -> None:
-        super().__init__(config)
+    def __init__(
+        self, lifeline: socket.socket, on_stop: Callable[[], object], config: uvicorn.Config
+    ) -> None:
+        super().__init__(on_stop, config)
         self._lifeline = lifeline
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -50,6 +53,9 @@ class _Worker(uvicorn.Server):
         self.should_exit = True
 
 
-def _config(settings: Settings) -> uvicorn.Config:
+def _served(settings: Settings) -> tuple[Callable[[], object], uvicorn.Config]:
+    """What is called at the beginning of the end, and what is served."""
     limits = limits_for(settings, raise_descriptor_limit())
-    return server_config(create_app(settings), limits, settings.stop_timeout_s)
+    app = create_app(settings)
+    config = server_config(app, limits, settings.stop_timeout_s, [WEBSOCKET_PATH])
+    return app.state.stop, config

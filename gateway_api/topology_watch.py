@@ -23,7 +23,9 @@ _GLANCE_S = 0.1  # how soon a reconnect is noticed
 class TopologyWatch:
     """Asks the broker for everything every 10 s, every second while in doubt, and on reconnects.
 
-    In between it asks for one exchange every second, to know whether the broker answers at all.
+    In between it asks every second for what a POST needs: whether the broker answers at all, and
+    whether the queues of deliveries are there. Whatever is bound to `notifications` beside them
+    (the journal's queue is) counts as a route: then no publish tells that one is missing.
 
     missing: names the broker lacked when it last answered; None before the first answer.
     is_answering: whether it answered when it was last asked; a blocked broker does not.
@@ -32,6 +34,9 @@ class TopologyWatch:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._wanted = topology.build()
+        self._needed = [
+            one.queue for one in self._wanted.bindings if one.exchange == topology.NOTIFICATIONS
+        ]
         self._answered = asyncio.Event()
         self._is_in_doubt = True
         self.missing: tuple[str, ...] | None = None
@@ -106,5 +111,5 @@ class TopologyWatch:
             was_connected = is_connected
             if is_connected and clock() >= pulse_at + PULSE_INTERVAL_S:
                 pulse_at = clock()
-                if await self._ask([topology.NOTIFICATIONS]) != []:
+                if await self._ask([topology.NOTIFICATIONS], self._needed) != []:
                     self._is_in_doubt = True

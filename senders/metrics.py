@@ -16,6 +16,7 @@ from common.channels import Channel, Priority
 from common.envelope import Delivery, Progress
 from common.watching import metrics, tracing
 from common.watching.status_server import OK
+from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Limiter, Pause
 from senders.limits.table import Shut
 from senders.outcome import Outcome, Scope
@@ -103,7 +104,11 @@ def observe_sender(
 
 
 def readiness(
-    limiter: Limiter, publisher: Publisher, events: Events, connections: Sequence[Broker]
+    limiter: Limiter,
+    publisher: Publisher,
+    events: Events,
+    dead_queue: DeadQueue,
+    connections: Sequence[Broker],
 ) -> dict[str, Any]:
     """Whether deliveries can be sent now: each part `ok`, or what is wrong and what to do.
 
@@ -114,7 +119,7 @@ def readiness(
         broker = "unreachable"
     elif not publisher.is_open:
         broker = "blocked: it has an alarm (memory or disk) and takes nothing"
-    faults = "; ".join(publisher.faults.values())
+    faults = "; ".join(filter(None, (*publisher.faults.values(), dead_queue.fault)))
     return {
         "broker": broker,
         "topology": f"{faults}; run gateway topology check" if faults else OK,
@@ -130,6 +135,12 @@ def readiness(
             for pause in limiter.pauses()[:MOST_PAUSES]
         ],
     }
+
+
+def state_of(lanes: Sequence[Lane], limiter: Limiter) -> dict[str, int | str]:
+    """What a sender's sign of life says of it."""
+    busy = sum(lane.is_busy for lane in lanes)
+    return {"lanes": len(lanes), "busy": busy, "account": _account(limiter)}
 
 
 def _is_refused(limiter: Limiter) -> bool:

@@ -1,9 +1,10 @@
 """A sender process: the lanes of one channel, started, watched and stopped in order."""
 
 import asyncio
+from functools import partial
 from importlib import import_module
 
-from broker_topology.topology import queue_name
+from broker_topology.topology import EVENTS, queue_name
 from common.broker.connection import Broker
 from common.broker.lanes import AllOpen, Lane
 from common.broker.publisher import Publisher
@@ -12,13 +13,15 @@ from common.errors import SettingsError
 from common.logs import get_logger
 from common.settings import Settings
 from common.tls import check_tls_files
+from common.watching.heartbeat import Heart, beating
 from common.watching.status_server import StatusServer
 from senders.alarm import AlarmGate
+from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
 from senders.limits.turnstile import Turnstile
 from senders.memory import Memory
-from senders.metrics import observe_sender, readiness
+from senders.metrics import observe_sender, readiness, state_of
 from senders.provider import Provider
 from senders.publications import Events
 from senders.retry import Policy
@@ -65,9 +68,10 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
     ):
         publisher = Publisher(publishing)
         alarm = AlarmGate(publishing, publisher)
-        shared = _shared(provider, settings, publisher)
+        # Asked over the connection that consumes: in an alarm nothing is read from the other one.
+        shared = _shared(provider, settings, publisher, DeadQueue(broker, name))
         turnstile = Turnstile(provider.rate)
-        settleable = AllOpen(publisher, alarm)
+        settleable = AllOpen(publisher, alarm, shared.dead_queue)
         gate = AllOpen(shared.limiter, settleable)
         pipelines, lanes = [], []
         for priority, count in settings.lanes(name).items():
@@ -77,25 +81,31 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
                 pipelines.append(Pipeline(shared, queue, turns))
                 lanes.append((queue, Lane(broker, queue, pipelines[-1].handle, gate)))
         connections = (broker, publishing)
+        own = [lane for _, lane in lanes]
         observe_sender(name, lanes, shared.limiter, connections)
+        heart = Heart(publisher, EVENTS, f"sender-{name}", partial(state_of, own, shared.limiter))
         status = StatusServer(
             settings.metrics_host,
             settings.metrics_port,
-            lambda: readiness(shared.limiter, publisher, shared.events, connections),
+            lambda: readiness(
+                shared.limiter, publisher, shared.events, shared.dead_queue, connections
+            ),
         )
-        asking = asyncio.create_task(alarm.run())
+        asking = [asyncio.create_task(one.run()) for one in (alarm, shared.dead_queue)]
         try:
-            async with status:
-                own = [lane for _, lane in lanes]
+            async with status, beating(heart):
                 await _run_lanes(own, turnstile, stopping, settings.stop_timeout_s)
         finally:
-            asking.cancel()
-            await asyncio.wait([asking])
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
             await asyncio.gather(*(pipeline.close() for pipeline in pipelines))
             await provider.close()
 
 
-def _shared(provider: Provider, settings: Settings, publisher: Publisher) -> Shared:
+def _shared(
+    provider: Provider, settings: Settings, publisher: Publisher, dead_queue: DeadQueue
+) -> Shared:
     return Shared(
         publisher=publisher,
         events=Events(publisher),
@@ -103,6 +113,7 @@ def _shared(provider: Provider, settings: Settings, publisher: Publisher) -> Sha
         policy=Policy(settings.retry_delays, settings.probe_interval_s),
         poison_after=settings.poison_after,
         memory=Memory(settings.sent_memory),
+        dead_queue=dead_queue,
         limiter=Limiter(settings.probe_interval_s),
     )
 

@@ -18,6 +18,7 @@ from common.channels import Priority
 from common.envelope import Delivery, Progress, epoch_ms, target, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
+from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.turns import Turns
 from senders.memory import Memory
@@ -68,6 +69,7 @@ class Shared:
     policy: Policy
     poison_after: int
     memory: Memory
+    dead_queue: DeadQueue
     limiter: Limiter
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = lambda: random.uniform(-1, 1)
@@ -81,7 +83,12 @@ class Pipeline:
         self._queue = queue
         self._turns = turns
         self._settlement = Settlement(
-            shared.publisher, shared.events, queue, shared.memory, shared.now
+            shared.publisher,
+            shared.events,
+            queue,
+            shared.memory,
+            shared.dead_queue,
+            shared.now,
         )
         self._transmitter: Transmitter = shared.provider.transmitter()
 

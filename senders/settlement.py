@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from broker_topology.topology import DEAD
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost, Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
@@ -20,6 +21,7 @@ from common.facts import failed, read_subject
 from common.logs import get_logger
 from common.watching import metrics
 from senders import publications as publish
+from senders.dead_queue import DeadQueue
 from senders.memory import Memory
 from senders.metrics import ParkReason
 from senders.outcome import Attempt, Outcome, Transient
@@ -53,12 +55,14 @@ class Settlement:
         events: Events,
         queue: str,
         memory: Memory,
+        dead_queue: DeadQueue,
         now: Callable[[], datetime],
     ) -> None:
         self._publisher = publisher
         self._events = events
         self._queue = queue
         self._memory = memory
+        self._dead_queue = dead_queue
         self._now = now
 
     async def sent(self, case: Case, progress: Progress, attempt: Attempt) -> None:
@@ -199,6 +203,8 @@ class Settlement:
         failures = 0
         while not received.is_lost:
             try:
+                if publication.exchange == DEAD:
+                    await self._dead_queue.expect()
                 await publication.publish(self._publisher)
             except PublishError as error:
                 failures += 1

@@ -5,6 +5,7 @@ import os
 import signal
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -12,7 +13,10 @@ import uvloop
 
 from broker_topology.apply import apply
 from deploy.local.node import Node
+from store.database import Database
+from store.schema import upgrade
 from tests.support.forecast import Forecast
+from tests.support.postgresql import Postgresql
 from tests.support.queues import look_no_more
 
 _numbers = itertools.count(1)
@@ -68,6 +72,43 @@ def gateway_url(vhost_url: str) -> str:
     """The AMQP URL of a virtual host with the gateway's topology."""
     apply(vhost_url)
     return vhost_url
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """The private PostgreSQL server of this run; who stops it starts it again."""
+    with Postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Postgresql) -> Iterator[str]:
+    """The URL of an empty database of PostgreSQL's, of this test's own."""
+    url = postgresql.new_database()
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a file of SQLite's that is not there yet, of this test's own."""
+    return f"sqlite:///{tmp_path / 'gateway.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables: each test runs on both."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(store_url: str) -> Iterator[Database]:
+    """An empty store of this test's own."""
+    upgrade(store_url)
+    database = Database(store_url)
+    yield database
+    database.close()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -18,7 +18,11 @@ def ask(verb: str, counts: Mapping[str, int], addition: str = "") -> None:
     verb: `Requeue`; counts: letters of each queue; addition: what else is worth knowing. Raises
     ArgumentError where nobody can answer, and DeadLetterError unless the answer is yes.
     """
-    question = f"{verb} {queues_text(counts)}{addition}?"
+    confirm(f"{verb} {queues_text(counts)}{addition}?")
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr. Raises ArgumentError where nobody can, DeadLetterError unless it is yes."""
     if not sys.stdin.isatty():
         raise ArgumentError(
             f"{question} Standard input is no terminal to answer from, so nothing was done: "

@@ -29,7 +29,8 @@ def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
     """Print tables of a page each; only a page is kept in memory."""
     shown = 0
     while page := list(islice(found, min(PAGE, limit - shown) if limit else PAGE)):
-        _print_page(page)
+        now = utc_now()
+        print_fitting(letters_table(page, now), letters_lines(page, now))
         shown += len(page)
         if limit and shown == limit:
             if next(found, None):
@@ -39,11 +40,11 @@ def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
         typer.echo("No dead letters.", err=True)
 
 
-def _print_page(page: list[DeadLetter]) -> None:
-    target, now = console(), utc_now()
-    table = letters_table(page, now)
+def print_fitting(table: Table, lines: Iterable[str]) -> None:
+    """Print a table; where a terminal is too narrow for it, the lines that say the same."""
+    target = console()
     if target.is_terminal and Console().width < target.measure(table).maximum:
-        for line in letters_lines(page, now):
+        for line in lines:
             target.print(line)
     else:
         target.width = _UNBOUNDED

@@ -42,6 +42,7 @@ from deploy.local.stack import (
     sandbox_service,
     sandbox_settings,
 )
+from store.schema import upgrade
 
 DEADLINE_S = 60.0
 API_PORT, CONSOLE_PORT = 8080, 8090
@@ -87,7 +88,7 @@ def demo(
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(exist_ok=True)
             console.print(
-                "Starting RabbitMQ, the stand-in providers, the API, the console and the senders …"
+                "Starting RabbitMQ, the stand-in providers, API, console, journal and the senders …"
             )
             broker = stack.enter_context(_broker(directory))
             api, console_url, inbox = stack.enter_context(_gateway(directory, broker))
@@ -176,6 +177,9 @@ def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str, str]]
     known = sandbox_settings(smtp_port, http_port) | broker.settings
     known |= {"GATEWAY_API_PORT": str(api_port), "GATEWAY_CONSOLE_PORT": str(console_port)}
     known |= {"GATEWAY_RETRY_DELAYS": RETRY_DELAYS}
+    store_url = f"sqlite:///{directory / 'gateway.db'}"
+    known |= {"GATEWAY_DATABASE_URL": store_url}
+    upgrade(store_url)
     settings = known | {"GATEWAY_ENV_FILE": os.devnull}
     services = [sandbox_service(smtp_port, http_port), *gateway_services(settings)]
     with Stack(directory, services) as stack:

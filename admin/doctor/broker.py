@@ -9,15 +9,25 @@ from broker_topology.connect import connected, mask_url
 from broker_topology.management import ManagementUnavailableError
 from broker_topology.members import GROW, gaps
 from broker_topology.rights import Rights
-from broker_topology.state import Greeting, ManagedState, greet, may_read, may_write, read_state
-from broker_topology.topology import build
+from broker_topology.state import (
+    Depth,
+    Greeting,
+    ManagedState,
+    depth,
+    greet,
+    may_read,
+    may_write,
+    read_state,
+)
+from broker_topology.topology import JOURNAL_DEAD, JOURNAL_QUEUE, build
 from common.broker.urls import split_urls
 from common.errors import GatewayError
 
 OLDEST_VERSION = (3, 10)
 FREE_DISK_BYTES = 1_000_000_000
 _SHOWN = 4
-_AFTER_GREETING = ("nodes", "quorum", "broker disk", "topology", "permissions")
+_AFTER_GREETING = ("nodes", "quorum", "broker disk", "topology", "journal", "permissions")
+BEHIND = 10_000
 
 
 def check_broker(url: str, management_url: str | None, roles: Sequence[Rights]) -> Examination:
@@ -35,6 +45,7 @@ def check_broker(url: str, management_url: str | None, roles: Sequence[Rights]) 
         check_quorum(state),
         check_broker_disk(state),
         _guarded("topology", lambda: _check_topology(url, management_url)),
+        _guarded("journal", lambda: _check_journal(url)),
         _guarded("permissions", lambda: _check_rights(url, roles)),
     ]
     clocks: tuple[ClockReading, ...] = ()
@@ -140,6 +151,25 @@ def check_broker_disk(state: ManagedState | str) -> Finding:
     return ok("broker disk", f"at least {min(rooms.values()) / 1e9:.1f} GB free")
 
 
+def judge_journal(waiting: Depth | None, aside: Depth | None) -> Finding:
+    """Whether facts are stored soon after they were told. None: there is no such queue."""
+    if waiting is None or aside is None:
+        return skipped("journal", "not looked at: its queues are not there")
+    faults = []
+    if waiting.messages and not waiting.consumers:
+        faults.append(f"{waiting.messages} facts wait and no journal runs: start `gateway journal`")
+    elif waiting.messages > BEHIND:
+        faults.append(f"{waiting.messages} facts wait: see the journal's log and its database")
+    if aside.messages:
+        faults.append(
+            f"{aside.messages} messages in {JOURNAL_DEAD} could not be stored: their headers "
+            "gw-aside-reason say why; what a newer version can store, move into the queue journal"
+        )
+    if faults:
+        return wrong("journal", "; ".join(faults))
+    return ok("journal", f"{waiting.messages} facts wait, none was put aside")
+
+
 def judge_rights(user: str, lacking: dict[str, list[str]]) -> Finding:
     """The sentence about rights; lacking: role → what the user may not do of it, none if all."""
     faults = [f"as {role}: {_listed(names)}" for role, names in lacking.items() if names]
@@ -168,6 +198,11 @@ def _check_topology(url: str, management_url: str | None) -> Finding:
         return wrong("topology", f"{facts}: {remedies}")
     notes = f"; {' '.join(diff.notes).rstrip('.')}" if diff.notes else ""
     return ok("topology", f"as it should be{notes}")
+
+
+def _check_journal(url: str) -> Finding:
+    with connected(url) as connection:
+        return judge_journal(depth(connection, JOURNAL_QUEUE), depth(connection, JOURNAL_DEAD))
 
 
 def _check_rights(url: str, roles: Sequence[Rights]) -> Finding:

@@ -15,6 +15,7 @@ from admin.doctor.finding import Examination, Finding, State, skipped, wrong
 from admin.doctor.port import PORTS, check_port
 from admin.doctor.providers import check_provider
 from admin.doctor.settings import check_clock, check_disk, check_settings, configured_roles
+from admin.doctor.store import check_store
 from admin.here import (
     EnvFile,
     ManagementUrl,
@@ -24,7 +25,7 @@ from admin.here import (
     settings_here,
 )
 from admin.shown import escaped, json_text
-from broker_topology.rights import API, CONSOLE, Rights, rights, sender
+from broker_topology.rights import API, CONSOLE, JOURNAL, Rights, rights, sender
 from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
@@ -39,7 +40,7 @@ def doctor(
         list[str] | None,
         typer.Option(
             help="What the settings here are for, as often as needed: "
-            f"{', '.join(_NAMES)}. By default {API}, {CONSOLE} and "
+            f"{', '.join(_NAMES)}. By default {API}, {CONSOLE}, {JOURNAL} and "
             "the sender of each configured channel."
         ),
     ] = None,
@@ -87,6 +88,8 @@ def _diagnose(
     found = [finding for one in examinations for finding in one.findings]
     own = check_settings(settings, wanted, env_file)
     own += [check_port(one, settings) for one in PORTS if one.role in wanted]
+    if {API, JOURNAL} & set(wanted):
+        own.append(check_store(settings))
     return [*own, *found, check_clock(clocks), disk]
 
 

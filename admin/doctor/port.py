@@ -28,7 +28,7 @@ class Port:
 
 
 PORTS = (
-    Port(API, "API", lambda one: one.api_port, api_url, frozenset({"broker", "topology"})),
+    Port(API, "API", lambda one: one.api_port, api_url, frozenset({"broker", "topology", "store"})),
     Port(CONSOLE, "console", lambda one: one.console_port, console_url, frozenset({"broker"})),
 )
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from admin.doctor.finding import ClockReading, Finding, ok, skipped, wrong
 from admin.doctor.start import start_faults
-from broker_topology.rights import API, CONSOLE, sender
+from broker_topology.rights import API, CONSOLE, JOURNAL, sender
 from common.channels import FACTS, Channel
 from common.given import passed_over
 from common.settings import Settings, unknown_settings
@@ -29,8 +29,8 @@ def configured_channels(settings: Settings) -> list[Channel]:
 
 
 def configured_roles(settings: Settings) -> list[str]:
-    """The processes that these settings are for: API, console, a sender per configured channel."""
-    return [API, CONSOLE, *(sender(channel) for channel in configured_channels(settings))]
+    """The processes that these settings are for; of senders those of configured channels."""
+    return [API, CONSOLE, JOURNAL, *(sender(channel) for channel in configured_channels(settings))]
 
 
 def check_settings(

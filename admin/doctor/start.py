@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
-from broker_topology.rights import API, CONSOLE, sender
+from broker_topology.rights import API, CONSOLE, JOURNAL, sender
 from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
@@ -29,6 +29,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], None]]:
     return {
         API: partial(_check_api, settings),
         CONSOLE: partial(_check_console, settings),
+        JOURNAL: partial(_check_journal, settings),
         **{sender(one): partial(_check_sender, one, settings) for one in Channel},
     }
 
@@ -41,6 +42,12 @@ def _check_api(settings: Settings) -> None:
 
 def _check_console(settings: Settings) -> None:
     from console.server import check_start
+
+    check_start(settings)
+
+
+def _check_journal(settings: Settings) -> None:
+    from journal.process import check_start
 
     check_start(settings)
 

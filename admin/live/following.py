@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -27,7 +27,7 @@ class Following:
     """A thread that hands on each fact, and listens again when the broker was away.
 
     tell: called with each fact; lost: called when the broker is lost, or does not let us listen,
-    and again at each try that fails. Both in the thread. with_accepted: as for `listen`.
+    and again at each try that fails. Both in the thread. patterns, with_accepted: as for `listen`.
     """
 
     def __init__(
@@ -36,11 +36,13 @@ class Following:
         tell: Callable[[Fact], None],
         *,
         lost: Callable[[GatewayError], None] = lambda _: None,
+        patterns: Collection[str] = ("#",),
         with_accepted: bool = False,
     ) -> None:
         self._url = url
         self._tell = tell
         self._lost = lost
+        self._patterns = patterns
         self._with_accepted = with_accepted
         self._stopping, self._ready = threading.Event(), threading.Event()
         self._fault: GatewayError | None = None
@@ -84,7 +86,11 @@ class Following:
 
     def _listen(self) -> None:
         facts = listen(
-            self._url, self._stopping, ready=self._ready, with_accepted=self._with_accepted
+            self._url,
+            self._stopping,
+            patterns=self._patterns,
+            ready=self._ready,
+            with_accepted=self._with_accepted,
         )
         for fact in facts:
             try:

@@ -21,9 +21,12 @@ def reason_of(event: Event) -> str:
 
 def masked_reason_of(event: Event) -> str:
     """The same with the email addresses in it masked, for what is shown of real recipients."""
-    said = clean(_said(event), _READ_CHARS)
-    masked = _EMAIL_ADDRESS.sub(lambda found: mask_address(found[0]), said)
-    return one_line(masked, _MOST_CHARS)
+    return one_line(mask_emails(clean(_said(event), _READ_CHARS)), _MOST_CHARS)
+
+
+def mask_emails(text: str) -> str:
+    """A text with every email address in it masked."""
+    return _EMAIL_ADDRESS.sub(lambda found: mask_address(found[0]), text)
 
 
 def _said(event: Event) -> str:

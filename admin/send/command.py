@@ -5,15 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from admin.api_client import api_url, check_api_url, post_notification
+from admin.api_client import post_notification
 from admin.here import EnvFile, settings_here
+from admin.history.options import address_of, read_timeout_s
 from admin.live.following import Follower
 from admin.option_groups import grouped
 from admin.send.content import Content
 from admin.send.options import CommonOptions, EmailOptions, TelegramOptions, VkOptions, given
 from admin.send.report import Result, accepted, print_accepted, report, tell
 from common.channels import EXAMPLES, Priority
-from common.settings import Settings, load_settings, parse_duration_s
+from common.settings import load_settings
 
 
 @grouped
@@ -52,9 +53,9 @@ def send(
     request |= given(common)
     options = (("email", given(email)), ("telegram", given(telegram)), ("vk", given(vk)))
     request |= {channel: own for channel, own in options if own}
-    timeout_s = _timeout_s(timeout)
+    timeout_s = read_timeout_s(timeout)
     settings = load_settings() if api and env_file is None else settings_here(env_file)
-    address = _address(api, settings)
+    address = address_of(api, settings)
     key = settings.api_key.get_secret_value() if settings.api_key else None
     if not wait:
         answer = post_notification(address, key, request)
@@ -70,18 +71,3 @@ def send(
         sentence = f"gateway: not ended within {timeout} (--timeout); the gateway goes on with it"
         print(sentence, file=sys.stderr)
     raise typer.Exit(result)
-
-
-def _address(api: str | None, settings: Settings) -> str:
-    """The API's. Raises typer.BadParameter, and SettingsError when nothing names it."""
-    try:
-        return check_api_url(api) if api else api_url(settings)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--api") from None
-
-
-def _timeout_s(text: str) -> float:
-    try:
-        return parse_duration_s(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--timeout") from None

@@ -33,7 +33,7 @@ from admin.up.env_file import write_env_file
 from admin.up.tally import Tally
 from broker_topology.apply import apply
 from broker_topology.check import check
-from broker_topology.rights import sender
+from broker_topology.rights import JOURNAL, sender
 from common.channels import FACTS, Channel, channel_of
 from common.errors import GatewayError, SettingsError
 from common.given import PREFIX, env_file
@@ -48,6 +48,7 @@ from deploy.local.stack import (
     sandbox_service,
     sandbox_settings,
 )
+from store.schema import upgrade
 
 _LOOK_S = 0.25
 
@@ -117,6 +118,7 @@ def _start(console: Console, directory: Path, stack: ExitStack) -> UpBoard:
         raise SettingsError("\n".join(faults))
     plan = _plan(settings, broker, directory)
     _start_broker(console, settings, broker, stack)
+    upgrade(plan.settings.store_url)
     tally = Tally()
     url = settings.broker_url if broker is None else broker.login.url
     following = stack.enter_context(Following(url, tally.hear, lost=tally.miss))
@@ -164,6 +166,7 @@ def _plan(settings: Settings, broker: PrivateBroker | None, directory: Path) -> 
     """Raises GatewayError when the API or the console could not listen."""
     added: dict[str, str] = {}
     if settings.state_dir is None:
+        settings = settings.model_copy(update={"state_dir": directory})
         added["GATEWAY_STATE_DIR"] = str(directory)
     if settings.api_port == 0:
         settings = settings.model_copy(update={"api_port": free_port()})
@@ -220,9 +223,9 @@ def _stand_ins(channels: list[Channel], all_stand_ins: Mapping[str, str]) -> dic
 
 
 def _with_yours(service: Service, settings: Settings) -> Service:
-    """A service with your environment and `.env`; each sender with its own metrics port."""
+    """A service with your environment and `.env`; each with its own metrics port."""
     own: dict[str, str] = {}
-    names = [sender(channel) for channel in Channel]
+    names = [*(sender(channel) for channel in Channel), JOURNAL]
     if settings.metrics_port and service.name in names:
         own["GATEWAY_METRICS_PORT"] = str(settings.metrics_port + names.index(service.name))
     return replace(service, environment={**os.environ, **service.environment, **own})

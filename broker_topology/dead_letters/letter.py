@@ -70,10 +70,7 @@ class DeadLetter:
 
     def without_recipient(self, text: str) -> str:
         """A text, such as a provider's words, with the recipient masked where it is quoted."""
-        if self.address is None:
-            return text
-        quoted = rf"(?<!\w){re.escape(self.address)}(?!\w)"
-        return re.sub(quoted, lambda _: mask_address(self.address or ""), text, flags=re.IGNORECASE)
+        return text if self.address is None else mask_in(text, self.address)
 
 
 def read_letter(
@@ -146,6 +143,12 @@ def mask_address(address: str) -> str:
         return hidden
     shown = 2 if address[0] in "@-" else 1
     return f"{address[:shown]}{hidden}{address[-1]}"
+
+
+def mask_in(text: str, address: str) -> str:
+    """A text with an address masked wherever it is quoted."""
+    quoted = rf"(?<!\w){re.escape(address)}(?!\w)"
+    return re.sub(quoted, lambda _: mask_address(address), text, flags=re.IGNORECASE)
 
 
 def _mark(address: str) -> str:

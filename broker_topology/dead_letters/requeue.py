@@ -1,7 +1,10 @@
-"""Putting dead letters back to be sent again: publish, await the confirm, ack; pika."""
+"""Putting dead letters, and what got lost, back to be sent again; pika.
+
+Publish, await the confirm, tell, ack.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -74,6 +77,25 @@ def requeue(
                     on_progress(work.handled)
                     work.breathe()
     return Requeued(work.handled, work.refused, work.missing)
+
+
+def resend(
+    url: str,
+    deliveries: Iterable[tuple[bytes, Progress]],
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> int:
+    """Put what got lost on its way into its channel's queue again, and tell each; how many.
+
+    Each is its body as it was accepted, and how far it had come. Should the first one be somewhere
+    all the same, the recipient gets it twice. Raises DeadLetterError, TopologyError.
+    """
+    number = 0
+    with connected(url) as connection:
+        publisher, teller = Publisher(connection), Teller(connection)
+        for number, (body, progress) in enumerate(deliveries, 1):
+            teller.tell(publisher.put_back(body, dict(progress.to_headers()), None))
+            on_progress(number)
+    return number
 
 
 def is_decodable(letter: DeadLetter) -> bool:

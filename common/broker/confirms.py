@@ -54,6 +54,7 @@ class Confirms(DirectChannel):
         message_id: str,
         headers: Mapping[str, Any],
         mandatory: bool,
+        expires_ms: int | None = None,
     ) -> asyncio.Future[None]:
         """Write a message; the answer ends as a PublishError does when it is not taken."""
         octets = frames.publish(
@@ -65,6 +66,7 @@ class Confirms(DirectChannel):
             headers=headers,
             body=body,
             frame_max=self._frame_max,
+            expires_ms=expires_ms,
         )
         answer = asyncio.get_running_loop().create_future()
         self._last_tag += 1

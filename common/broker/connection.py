@@ -196,15 +196,16 @@ class Broker:
 
     async def _connect_to(self, url: str, timeout_s: float, attempt: int) -> Wire:
         try:
-            with losses(NotConnected, "the broker hung up", keep=True):
-                connection = await aio_pika.connect(
-                    without_tls_files(url),
-                    ssl_context=tls_context(url),
-                    timeout=timeout_s,
-                    heartbeat=HEARTBEAT_S,
-                    client_properties={"connection_name": f"gateway {self._name}"},
-                    connection_class=Wire,
-                )
+            # With a time-out of its own it may swallow that we are cancelled (Python 3.11).
+            async with asyncio.timeout(timeout_s):
+                with losses(NotConnected, "the broker hung up", keep=True):
+                    connection = await aio_pika.connect(
+                        without_tls_files(url),
+                        ssl_context=tls_context(url),
+                        heartbeat=HEARTBEAT_S,
+                        client_properties={"connection_name": f"gateway {self._name}"},
+                        connection_class=Wire,
+                    )
         except Exception as error:
             self._addresses.failed(url)
             self._tls_fault = tls_fault(error, url)

@@ -52,6 +52,7 @@ _APP_ID: Final = 1 << 3
 # No priority: RabbitMQ 4.3 ranks 0 below an unset one.
 _OURS: Final = _CONTENT_TYPE | _HEADERS | _DELIVERY_MODE | _MESSAGE_ID | _APP_ID
 _PERSISTENT: Final = b"\x02"
+_PASSING: Final = b"\x01"
 
 
 class Delivered(NamedTuple):
@@ -87,15 +88,18 @@ def publish(
     headers: Mapping[str, Any],
     body: bytes,
     frame_max: int,
+    expires_ms: int | None = None,
 ) -> bytes:
-    """All frames of one persistent message of JSON."""
+    """All frames of one message of JSON: persistent, unless it expires."""
     size = len(body)
+    expires = b"" if expires_ms is None else _short(str(expires_ms))
     content = b"".join(
         (
-            _CONTENT.pack(_BASIC, 0, size, _OURS),
+            _CONTENT.pack(_BASIC, 0, size, _OURS | (_EXPIRATION if expires else 0)),
             _JSON,
             encode.field_table(dict(headers)),
-            _PERSISTENT,
+            _PASSING if expires else _PERSISTENT,
+            expires,
             _short(message_id),
             _GATEWAY,
         )

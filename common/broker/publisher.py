@@ -62,13 +62,15 @@ class Publisher:
         headers: Mapping[str, int | str] | None = None,
         mandatory: bool = True,
         timeout_s: float | None = None,
+        expires_ms: int | None = None,
     ) -> None:
         """Publish a persistent message and return after the broker's confirm.
 
         Nothing is written to a broker that is known to be blocked. timeout_s bounds the whole call;
         without it a message that was written is waited for as long as its channel lives, which is
-        how to make sure that it is there once. Raises a PublishError: NotConnected, Blocked,
-        Forbidden, Nacked, Returned (mandatory, or no such exchange) or Unconfirmed.
+        how to make sure that it is there once. expires_ms: of a message that is of no use later,
+        and is not persistent. Raises a PublishError: NotConnected, Blocked, Forbidden, Nacked,
+        Returned (mandatory, or no such exchange) or Unconfirmed.
         """
         self._expect_unblocked()
         channel: Confirms | None = None
@@ -82,6 +84,7 @@ class Publisher:
                     message_id=message_id,
                     headers=headers or _NO_HEADERS,
                     mandatory=mandatory,
+                    expires_ms=expires_ms,
                 )
             self.faults.pop(exchange, None)
         except (Returned, Forbidden) as error:

@@ -56,9 +56,24 @@ _KINDS = (
         "foreign_origin",
         403,
         "A page of another site sent this",
-        "Without a key a browser may call from the gateway's own pages only.",
+        "Without a key a browser may call from the gateway's own pages only, and follow with a "
+        "token from those in GATEWAY_API_LIVE_ORIGINS.",
+    ),
+    Kind(
+        "not_granted",
+        403,
+        "The token is not for this",
+        "Ask for what it names, or POST /v1/live-tokens for another one.",
+        API,
     ),
     Kind("not_found", 404, "There is nothing at this path", "See /docs for the paths."),
+    Kind(
+        "notification_not_found",
+        404,
+        "There is no such notification",
+        "Correct the id; or it was deleted when its time was over.",
+        API,
+    ),
     Kind(
         "dead_letter_not_found",
         404,
@@ -129,6 +144,13 @@ _KINDS = (
         "Without a key ask for localhost or 127.0.0.1, or set one.",
     ),
     Kind(
+        "upgrade_required",
+        426,
+        "This path speaks WebSocket only",
+        "Open it as a WebSocket, or follow /v1/events.",
+        API,
+    ),
+    Kind(
         "headers_too_large",
         431,
         "The request's headers are larger than the limit",
@@ -192,6 +214,13 @@ _KINDS = (
         503,
         "The broker has no queue for the message",
         "Nothing was accepted. Run: gateway topology check.",
+        API,
+    ),
+    Kind(
+        "store_unavailable",
+        503,
+        "The store cannot be read now",
+        "Ask again after Retry-After. Sending goes on without it.",
         API,
     ),
     Kind(

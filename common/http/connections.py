@@ -70,6 +70,10 @@ class Door:
         self._warn()
         return False
 
+    def hand_over(self, connection: Connection, successor: Connection) -> None:
+        """The same client goes on in another protocol."""
+        self._inside[successor] = self._inside.pop(connection)
+
     def leave(self, connection: Connection) -> None:
         """The connection is gone."""
         self._refused.discard(connection)

@@ -19,6 +19,7 @@ OPEN_PATHS = frozenset(
 )
 OPEN_PREFIXES = ("/static-offline-docs/", "/problems/")
 _POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
+_DENIAL = "websocket.http.response"  # the server can answer instead of opening one
 
 
 class BearerKey:
@@ -114,10 +115,11 @@ async def _refuse(
     send: Send,
     answer: Callable[[Problem], Response] = Problem.response,
 ) -> None:
-    """Answer a request with the problem, close a WebSocket, and leave alone what is neither."""
-    if scope["type"] == "http":
+    """Answer a request with the problem, also one that asks for a WebSocket."""
+    kind = scope["type"]
+    if kind == "http" or _DENIAL in (scope.get("extensions") or {}):
         await answer(problem)(scope, receive, send)
-    elif scope["type"] == "websocket":
+    elif kind == "websocket":
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
 
 

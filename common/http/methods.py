@@ -1,8 +1,13 @@
 """Which methods a path has: HEAD wherever GET is, OPTIONS everywhere, all of them in Allow."""
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+IS_HEAD: Final = "gateway.is_head"
+"""Member of a scope: nothing of the body will be sent, so that one without end need not begin."""
 
 
 class HeadAsGet:
@@ -21,7 +26,7 @@ class HeadAsGet:
                 message["body"] = b""
             await send(message)
 
-        await self._app(dict(scope) | {"method": "GET"}, receive, send_head)
+        await self._app(dict(scope) | {"method": "GET", IS_HEAD: True}, receive, send_head)
 
 
 def allowed_methods(request: Request) -> str:

@@ -28,6 +28,7 @@ from common.http.request_head import (
     target_of,
     without_upgrade,
 )
+from common.http.websockets import CUT, WebSocketConnection, offers_websocket
 from common.logs import get_logger
 
 log = get_logger(__name__)
@@ -35,6 +36,8 @@ log = get_logger(__name__)
 STALL_S: Final = 30.0  # how long a client may read nothing of its answer
 LINGER_S: Final = 5.0  # how long a client that was answered early may go on sending its body
 HEAD_LINGER_S: Final = 1.0  # the same for a head
+ENDS_WITH_CLIENT: Final = "gateway.ends-with-client"
+"""Extension of a request's scope: called for an answer that ends when its client sends no more."""
 # Sizes, extensions and trailers of chunks: as much as a head, and 8 bytes for each byte of body.
 _FRAMING_PER_BYTE: Final = 8
 
@@ -53,9 +56,13 @@ class HttpConnection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        websocket_paths: frozenset[bytes] = frozenset(),
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._door = door
+        self._state = server_state
+        self._websocket_paths = websocket_paths
         self._deadline = 0.0
         self._unsent = 0  # bytes of answers that waited for the client at the last look
         self._pending = b""  # what has come and was not given to the parser yet
@@ -66,6 +73,7 @@ class HttpConnection(HttpToolsProtocol):
         self._body_left: int | None = None  # None for a chunked body
         self._body_bytes = self._framing_bytes = 0
         self._has_ended = False  # the client sends no more
+        self._ends_with_client = False  # the answer has no end of its own
         self._is_hanging_up = False
 
     @property
@@ -99,7 +107,7 @@ class HttpConnection(HttpToolsProtocol):
         self._has_ended = True
         if self._in_head and not self._is_answering and not self._is_hanging_up:
             self._refuse(Problem("malformed_request", "the connection ended within the head"))
-        return self._is_answering and not self._in_body
+        return self._is_answering and not self._in_body and not self._ends_with_client
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -161,10 +169,29 @@ class HttpConnection(HttpToolsProtocol):
             sentence = f"request line and headers may have {MAX_HEAD_BYTES} bytes together"
             raise Problem("headers_too_large", sentence)
         head, self._pending = self._pending[:end], self._pending[end:]
+        if offers_websocket(head, self._websocket_paths):
+            self._become_websocket(head)
+            return False
         self._in_head, self._in_body = False, True
         self._wait(STALL_S)
         self.parser.feed_data(without_upgrade(head))
         return True
+
+    def _become_websocket(self, head: bytes) -> None:
+        """Have another protocol go on with this connection, from this head on."""
+        successor = WebSocketConnection(
+            self._door, self.config, self._state, self.app_state, self.loop
+        )
+        begun, self._pending = head + self._pending, b""
+        self._is_hanging_up = True  # nothing is left to do here
+        self._door.hand_over(self, successor)
+        self.connections.discard(self)
+        self._unset_keepalive_if_required()
+        successor.connection_made(self.transport)
+        self.transport.set_protocol(successor)
+        successor.data_received(begun)
+        if not successor.handshake_initiated:  # not even the head could be read
+            self.transport.abort()
 
     def _read_body(self) -> None:
         """Give the parser what belongs to the body, and no more. Raises Problem."""
@@ -211,6 +238,8 @@ class HttpConnection(HttpToolsProtocol):
         if self.expect_100_continue:
             self.cycle.keep_alive = False
         self.cycle.transport = _Answer(self)  # type: ignore[assignment]
+        extensions: dict[str, Any] = {CUT: self.cut, ENDS_WITH_CLIENT: self.end_with_client}
+        self.scope["extensions"] = extensions
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -225,6 +254,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, if it is there already; else wait for one."""
         self.server_state.total_requests += 1
+        self._ends_with_client = False
         if self._is_hanging_up or self.transport.is_closing():
             return
         self._wait(LINGER_S if self._in_body else self._door.limits.idle_timeout_s)
@@ -249,6 +279,25 @@ class HttpConnection(HttpToolsProtocol):
         self._wait(LINGER_S if self._in_body else HEAD_LINGER_S)
         self.flow.resume_reading()
         self.transport.write_eof()
+
+    def cut(self, last: bytes) -> None:
+        """End an answer that the client does not take, with these bytes behind what it has."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or self.transport.is_closing():
+            return
+        if cycle.chunked_encoding:
+            last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last)
+        self.transport.write(last)
+        cycle.disconnected = True  # for whoever still answers there is nobody any more
+        cycle.message_event.set()
+        self._is_hanging_up = True
+        self.transport.close()
+
+    def end_with_client(self) -> None:
+        """This answer is for a client that is there: one that ends its sending has left."""
+        self._ends_with_client = True
+        if self._has_ended:
+            self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what never became a request, or broke off within one, and hang up."""

@@ -6,7 +6,7 @@ import gc
 import math
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import cast
 
@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from common.http.connections import Door, Limits
 from common.http.protocol import HttpConnection
+from common.http.websockets import MOST_MESSAGE_BYTES, PING_S
 
 
 def serve(
@@ -28,16 +29,30 @@ def serve(
 
     on_stop: called once such a signal has come, to end what else would go on.
     """
-    run_server(_Server(on_stop, server_config(app, limits, stop_timeout_s)), sockets)
+    run_server(Server(on_stop, server_config(app, limits, stop_timeout_s)), sockets)
 
 
-def server_config(app: FastAPI, limits: Limits, stop_timeout_s: float) -> uvicorn.Config:
-    """How every server of ours is set up; its connections share the limits."""
+def server_config(
+    app: FastAPI,
+    limits: Limits,
+    stop_timeout_s: float,
+    websocket_paths: Collection[str] = (),
+) -> uvicorn.Config:
+    """How every server of ours is set up; its connections share the limits.
+
+    websocket_paths: where a connection may go on as a WebSocket.
+    """
+    paths = frozenset(path.encode() for path in websocket_paths)
+    connection = partial(HttpConnection, Door(limits), websocket_paths=paths)
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=cast("type[asyncio.Protocol]", partial(HttpConnection, Door(limits))),
-        ws="none",
+        http=cast("type[asyncio.Protocol]", connection),
+        ws="none",  # the connection itself knows when
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         log_level="warning",
@@ -55,7 +70,7 @@ def run_server(server: uvicorn.Server, sockets: Sequence[socket.socket]) -> None
         server.run(list(sockets))
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Tells of the end before it waits for requests in hand."""
 
     def __init__(self, on_stop: Callable[[], object], config: uvicorn.Config) -> None:

@@ -8,7 +8,8 @@ from pydantic import SecretStr, model_validator
 from common.hosts import http_base
 from common.settings.broker import BrokerSettings
 from common.settings.channels import ChannelSettings
-from common.settings.values import Delays, SettingsGroup, setting
+from common.settings.store import StoreSettings
+from common.settings.values import Delays, Origins, SettingsGroup, setting
 
 
 class ApiSettings(SettingsGroup):
@@ -27,6 +28,11 @@ class ApiSettings(SettingsGroup):
         None,
         "bearer token clients must send; required unless the API listens on loopback only "
         "(at least 16 characters)",
+    )
+    api_live_origins: Origins | None = setting(
+        None,
+        "sites whose pages may follow notifications with a token from `POST /v1/live-tokens`, "
+        "comma-separated: `https://shop.example.com`",
     )
     api_max_connections: int = setting(
         10_000,
@@ -125,8 +131,8 @@ class ProcessSettings(SettingsGroup):
 
     state_dir: Path | None = setting(
         None,
-        "directory of files that are kept: discarded dead letters; `.gateway` of the checkout if "
-        "not given",
+        "directory of files that are kept: discarded dead letters, a store in SQLite; `.gateway` "
+        "of the checkout if not given",
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "least severe log line written"
@@ -167,5 +173,14 @@ class ProcessSettings(SettingsGroup):
 
 
 # pydantic has the fields of the last base first.
-class Settings(ProcessSettings, SenderSettings, ChannelSettings, ConsoleSettings, BrokerSettings):
+class Settings(
+    ProcessSettings, SenderSettings, ChannelSettings, StoreSettings, ConsoleSettings, BrokerSettings
+):
     """All settings of all processes. Load with `load_settings`, build directly in tests."""
+
+    @property
+    def store_url(self) -> str:
+        """Where the store is: `database_url`, or SQLite in the state directory."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.state_directory / 'gateway.db'}"

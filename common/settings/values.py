@@ -56,6 +56,14 @@ def _parse_lanes(text: str) -> dict[Priority, int]:
     return lanes
 
 
+def _parse_origins(text: str) -> frozenset[str]:
+    origins = [part.strip().rstrip("/").lower() for part in text.split(",")]
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+            raise ValueError(f"{origin!r} is not the address of a site: https://shop.example.com")
+    return frozenset(origins)
+
+
 def read_by(parse: Callable[[str], Any]) -> BeforeValidator:
     """A text is read so; a value that is built in code stays as it is."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
@@ -64,6 +72,8 @@ def read_by(parse: Callable[[str], Any]) -> BeforeValidator:
 Delays = Annotated[tuple[float, ...], read_by(_parse_delays), Field(min_length=1, max_length=50)]
 RateText = Annotated[Rate, read_by(parse_rate)]
 Lanes = Annotated[dict[Priority, Annotated[int, Field(ge=0, le=64)]], read_by(_parse_lanes)]
+
+Origins = Annotated[frozenset[str], read_by(_parse_origins)]
 
 
 class SettingsGroup(BaseModel):

@@ -142,6 +142,27 @@ EVENTS_LOST: Final = _counter(
     "gateway_events_lost", "events that the broker did not take: what they told is not known"
 )
 
+JOURNAL_FACTS: Final = _counter(
+    "gateway_journal_facts", "facts that a journal has stored, those that it had already included"
+)
+JOURNAL_BATCHES: Final = _counter(
+    "gateway_journal_batches", "transactions in which a journal has stored facts"
+)
+JOURNAL_LAG: Final = _gauge(
+    "gateway_journal_lag",
+    "how old the newest fact in hand is, or was when it was stored, in seconds",
+)
+JOURNAL_ASIDE: Final = _counter(
+    "gateway_journal_aside", "messages that cannot be stored, put into `journal.dead`"
+)
+JOURNAL_STORE_ERRORS: Final = _counter(
+    "gateway_journal_store_errors", "times that the store could not be used, and was tried again"
+)
+STALLED: Final = _gauge(
+    "gateway_stalled_deliveries",
+    "deliveries of which nothing was heard for too long, and that are no dead letters",
+)
+
 
 def announce(metric: Counter | Histogram, *values: Iterable[str]) -> None:
     """Have every combination of these label values there from the start, at zero.

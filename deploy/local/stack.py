@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
-from broker_topology.rights import API, CONSOLE, sender
+from broker_topology.rights import API, CONSOLE, JOURNAL, sender
 from common.channels import Channel
 from common.errors import SETTINGS_EXIT_CODE, GatewayError
 from deploy.local.guard import end_guarded, start_guarded
@@ -187,13 +187,14 @@ def _turn_over(log_file: Path) -> None:
 def gateway_services(
     settings: Mapping[str, str], amqp_urls: Mapping[str, str] | None = None
 ) -> list[Service]:
-    """The API, the console and one sender per channel, run with exactly these `GATEWAY_*` settings.
+    """API, console, journal and a sender per channel, run with exactly these `GATEWAY_*` settings.
 
     amqp_urls: service name → broker URL with a user of its own, where that differs.
     """
     commands = {
         API: [sys.executable, "-P", "-m", "gateway_api"],
         CONSOLE: [sys.executable, "-P", "-m", "console"],
+        JOURNAL: [sys.executable, "-P", "-m", "journal"],
     }
     for channel in Channel:
         commands[sender(channel)] = [sys.executable, "-P", "-m", "senders", channel.value]

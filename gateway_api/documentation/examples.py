@@ -55,10 +55,10 @@ ACCEPTED: Final[Examples] = {
     "several channels": accepted_document(_ID, _THREE),
 }
 
-READY: Final[Examples] = {"ready": {"broker": "ok", "topology": "ok"}}
+READY: Final[Examples] = {"ready": {"broker": "ok", "topology": "ok", "store": "ok"}}
 NOT_READY: Final[Examples] = {
-    "no broker": {"broker": "unreachable", "topology": "unknown"},
-    "a queue is missing": {"broker": "ok", "topology": ["vk.high"]},
+    "no broker": {"broker": "unreachable", "topology": "unknown", "store": "ok"},
+    "a queue is missing": {"broker": "ok", "topology": ["vk.high"], "store": "unavailable"},
 }
 
 
@@ -67,7 +67,10 @@ def _unpublished(error: PublishError) -> Problem:
 
 
 PROBLEMS: Final = problems_by_code(
-    Problem("method_not_allowed", "/v1/notifications takes OPTIONS, POST only"),
+    Problem("method_not_allowed", "/v1/notifications takes GET, HEAD, OPTIONS, POST only"),
+    Problem("not_granted", "the token is for other notifications or tags"),
+    Problem("upgrade_required", "this path speaks WebSocket only"),
+    Problem("notification_not_found", f"there is no notification {_ID}"),
     Problem("deliveries_too_large", "100 deliveries with this content are more than 8388608 bytes"),
     invalid_request(
         [
@@ -81,6 +84,7 @@ PROBLEMS: Final = problems_by_code(
     _unpublished(Unconfirmed("the broker did not confirm within 4 s")),
     Problem("topology_incomplete", "the broker lacks vk.high", members={"missing": ["vk.high"]}),
     _unpublished(Returned("no queue takes 'email.normal' of 'notifications'")),
+    Problem("store_unavailable", "what became of notifications cannot be read at the moment"),
     publish_problem(_THREE, [None, Nacked("the broker refused a message"), None]),
 )
 """One per code of the catalogue."""

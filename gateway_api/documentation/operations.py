@@ -17,6 +17,7 @@ from common.http.documentation.openapi import (
 )
 from gateway_api.documentation import examples, models
 from gateway_api.notifications.request import NotificationRequest
+from gateway_api.updates.tokens import TokenRequest
 
 PROBLEMS: Final = ProblemResponses(API, examples.PROBLEMS, models.ProblemDocument)
 SHARED: Final = Shared(PROBLEMS)
@@ -67,6 +68,12 @@ DOCUMENT: Final = partial(
     models=(
         NotificationRequest,
         models.Accepted,
+        models.NotificationStatus,
+        models.NotificationPage,
+        models.Stats,
+        models.LiveToken,
+        models.Live,
+        TokenRequest,
         Liveness,
         models.Readiness,
         ErrorCode,

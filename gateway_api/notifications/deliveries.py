@@ -48,6 +48,7 @@ def build_deliveries(
         "expires_at": accepted_at + timedelta(seconds=expires_in_s),
         "owner": owner,
         "origin": origin,
+        "of": len(notification.recipients) + len(notification.copies),
         "may_expire": request.expires_in_s is not None,
         "subject": request.subject,
         "tags": request.tags,

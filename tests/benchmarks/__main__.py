@@ -18,7 +18,7 @@ from common.errors import GatewayError
 from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.stack import checkout
-from tests.benchmarks import deep, ingress, latency, memory, senders, slow_domain
+from tests.benchmarks import deep, ingress, journal, latency, live, memory, senders, slow_domain
 from tests.benchmarks.reports.figures import Benchmark, Report
 from tests.benchmarks.reports.kept import DOCS, draw, keep, write_docs
 from tests.benchmarks.reports.machine import describe, now, peers_python, substitutes, versions
@@ -32,7 +32,9 @@ BENCHMARKS: dict[Name, Callable[[Bench, Plan], Benchmark]] = {
     Name.TELEGRAM: senders.run_telegram,
     Name.VK: senders.run_vk,
     Name.LATENCY: latency.run,
+    Name.LIVE: live.run,
     Name.SLOW_DOMAIN: slow_domain.run,
+    Name.JOURNAL: journal.run,
     Name.MEMORY: memory.run,
     Name.DEEP: deep.run,
 }

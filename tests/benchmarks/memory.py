@@ -3,11 +3,13 @@
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 from admin.on_demand import HOMES
 from broker_topology.apply import apply
 from common.channels import Channel
 from deploy.local.stack import sandbox_settings
+from store.schema import upgrade
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig.bench import OURS, Bench, Plan, Process, free_port
 from tests.benchmarks.rig.queues import await_consumer
@@ -26,10 +28,13 @@ def run(bench: Bench, plan: Plan) -> Benchmark:
     with bench.vhost(NAME) as url, amqp_channel(url) as amqp, ExitStack() as stack:
         apply(url)
         smtp_port, http_port = free_port(), free_port()
+        directory = stack.enter_context(TemporaryDirectory())
+        store_url = f"sqlite:///{directory}/gateway.db"
         settings = sandbox_settings(smtp_port, http_port) | {
             "GATEWAY_AMQP_URL": url,
             "GATEWAY_CONSOLE_KEY": "benchmark-benchmark",
             "GATEWAY_LOG_LEVEL": "warning",
+            "GATEWAY_DATABASE_URL": store_url,
         }
 
         def start(words: list[str], port: int = 0, more: Mapping[str, str] | None = None) -> None:
@@ -43,6 +48,8 @@ def run(bench: Bench, plan: Plan) -> Benchmark:
         for name in filter(HOMES.__contains__, SERVERS):
             port = free_port()
             start([name], port, {f"GATEWAY_{name.upper()}_PORT": str(port)})
+        upgrade(store_url)
+        start(["journal"])
         for channel in Channel:
             start(["sender", channel.value])
         for channel in Channel:

@@ -22,7 +22,7 @@ from tests.support.processes.running import Client, answers
 
 FILE = "deploy/compose.yaml"
 SENDERS = [f"sender-{channel}" for channel in Channel]
-OURS = ["api", "console", *SENDERS]
+OURS = ["api", "console", "journal", *SENDERS]
 LASTING = ["broker", *OURS]
 """All services that run on; `topology` ends."""
 IMAGE = compose()["x-process"]["image"]

@@ -10,8 +10,12 @@ from tests.containers.stack import IMAGE, LASTING, OURS, Stack, kept_files, run_
 from tests.support.deployments import compose
 from tests.support.polling import until
 
-STATE = {"broker": ["/var/lib/rabbitmq"]}
-"""The volume, in which more than temporary files are written."""
+STATE = {
+    "broker": ["/var/lib/rabbitmq"],
+    "api": ["/var/lib/message-gateway"],
+    "journal": ["/var/lib/message-gateway"],
+}
+"""The volumes, in which more than temporary files are written."""
 _NO_FILES = ("/proc", "/sys", "/dev")
 
 

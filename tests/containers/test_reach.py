@@ -14,6 +14,7 @@ from tests.containers.stack import LASTING, PROVIDERS, SENDERS, Stack, secret
 from tests.support.polling import until
 
 PORT = 8000  # of the host in the internet
+WATCHED = ["journal", *SENDERS]
 TARGETS = {
     "the broker": ("broker", 5672),
     "the management UI": ("broker", 15672),
@@ -21,13 +22,14 @@ TARGETS = {
     "the console": ("console", 8090),
     "a provider": (PROVIDERS, 1025),
     "the internet": (INTERNET, PORT),
-    **{f"the metrics of {sender}": (sender, 9464) for sender in SENDERS},
+    **{f"the metrics of {name}": (name, 9464) for name in WATCHED},
 }
 _INNER = {"the broker", "the management UI", "the API", "the console"}
-_METRICS = {f"the metrics of {sender}" for sender in SENDERS}
+_METRICS = {f"the metrics of {name}" for name in WATCHED}
 REACHES = {
     "api": _INNER | _METRICS,
     "console": _INNER | _METRICS,
+    "journal": _INNER | _METRICS,
     **{sender: _INNER | _METRICS | {"a provider", "the internet"} for sender in SENDERS},
     "broker": _INNER | _METRICS,
 }

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from tests.containers.stack import (
     LASTING,
+    OURS,
     PROVIDERS,
-    SENDERS,
     Stack,
     document_commands,
     run_compose,
@@ -58,7 +58,7 @@ def test_starting_again_replaces_no_container(stack: Stack) -> None:
 
 
 def test_every_process_runs_with_a_broker_user_of_its_own(stack: Stack) -> None:
-    services = ["api", "console", *SENDERS]
+    services = OURS
     told = run_compose("run", "--rm", "--no-TTY", "topology", "topology", "users", "--json")
     urls = {user["role"]: user["url"] for user in json.loads(told)}
     for service in services:

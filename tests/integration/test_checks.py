@@ -40,7 +40,9 @@ def checkout(tmp_path: Path) -> Path:
         "console",
         "deploy",
         "gateway_api",
+        "journal",
         "senders",
+        "store",
     ):
         shutil.copytree(ROOT / package, tmp_path / package)
     settings = (ROOT / "pyproject.toml").read_text()

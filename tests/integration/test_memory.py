@@ -12,6 +12,7 @@ import pytest
 
 from deploy.local.node import free_port
 from deploy.local.stack import plain_environment, sandbox_settings
+from store.schema import upgrade
 from tests.support.polling import until
 
 GATEWAY = Path(sys.executable).with_name("gateway")  # as containers and units start it
@@ -20,7 +21,9 @@ GATEWAY = Path(sys.executable).with_name("gateway")  # as containers and units s
 @pytest.fixture
 def as_installed(tmp_path: Path) -> dict[str, str]:
     """Hide a package that the tests bring along and a library loads wherever it finds it."""
-    (tmp_path / "cryptography.py").write_text('raise ImportError("only the tests need it")\n')
+    (tmp_path / "cryptography.py").write_text(
+        'raise ModuleNotFoundError("only the tests need it")\n'
+    )
     return {"PYTHONPATH": str(tmp_path)}
 
 
@@ -61,15 +64,18 @@ def is_ready(port: str) -> bool:
         (["sender", "email"], 55),
         (["sender", "telegram"], 70),
         (["sender", "vk"], 70),
-        (["api"], 70),
+        (["api"], 85),
         (["console"], 75),
+        (["journal"], 90),
     ],
-    ids=["email", "telegram", "vk", "api", "console"],
+    ids=["email", "telegram", "vk", "api", "console", "journal"],
 )
 def test_ready_process_stays_within_its_memory(
-    gateway_url: str, as_installed: dict[str, str], words: list[str], most_mb: int
+    gateway_url: str, as_installed: dict[str, str], sqlite_url: str, words: list[str], most_mb: int
 ) -> None:
     settings = sandbox_settings(free_port(), free_port()) | as_installed
+    settings |= {"GATEWAY_DATABASE_URL": sqlite_url}
+    upgrade(sqlite_url)
     with ready(words, gateway_url, settings) as process:
         status = Path(f"/proc/{process.pid}/status").read_text()
     [resident_kb] = re.findall(r"VmRSS:\s+(\d+) kB", status)

@@ -19,7 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 SYSTEMD = DEPLOY / "systemd"
-PROCESSES = ["topology", "api", "console", *(f"sender-{channel}" for channel in Channel)]
+PROCESSES = [
+    "topology",
+    "schema",
+    "api",
+    "console",
+    "journal",
+    *(f"sender-{channel}" for channel in Channel),
+]
 
 
 @dataclass(frozen=True)

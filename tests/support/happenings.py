@@ -13,7 +13,7 @@ HOSTILE = "[red]\x1b[2Jno\r\n\x00 such \u202euser [/] :smile: " + "x" * 5000
 
 def accepted(delivery: Delivery) -> Accepted:
     """It came to its queue."""
-    return Accepted(delivery)
+    return Accepted(delivery, delivery.encode())
 
 
 def event(delivery: Delivery, kind: EventType, attempt: int = 1, **changes: Any) -> Event:

@@ -15,7 +15,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPConnectionError, AMQPError
 
 from common.broker.urls import with_query
-from common.channels import Channel, Priority
+from common.channels import CHANNELS, Channel, Priority
 from common.envelope import Delivery, Event, utc_now
 
 Seen = TypeVar("Seen")
@@ -157,7 +157,8 @@ class EventLog:
         self._url = url
         with amqp_channel(url) as channel:
             channel.queue_declare("test.events", durable=True)
-            channel.queue_bind("test.events", "events", "#")
+            for name in CHANNELS:  # not the signs of life of processes
+                channel.queue_bind("test.events", "events", f"{name}.*")
         self._events: list[Event] = []
 
     def read(self) -> list[Event]:

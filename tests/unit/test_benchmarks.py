@@ -6,6 +6,7 @@ import re
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import pytest
 from rich.console import Console
@@ -168,16 +169,21 @@ def test_page_takes_a_new_report_in_place_of_the_old_one() -> None:
     assert "| gateway | 100 |" not in twice
 
 
+NEWER: Final = {Name.JOURNAL, Name.LIVE}
+"""Benchmarks that have come since the complete run that docs/performance.md shows."""
+SHOWN: Final = [name for name in Name if name not in NEWER]
+
+
 def test_documented_figures_are_those_of_the_kept_report() -> None:
     report = Report.model_validate_json(kept.REPORT.read_text())
     assert render(report) in kept.DOCS.read_text()
     assert report.is_complete
-    assert [one.name for one in report.benchmarks] == list(Name)
+    assert [one.name for one in report.benchmarks] == SHOWN
 
 
 def test_documented_plots_are_there_and_small() -> None:
     shown = re.findall(r"!\[.*?\]\((.*?)\)", kept.DOCS.read_text())
-    assert shown == [f"performance/{name}.svg" for name in Name]
+    assert shown == [f"performance/{name}.svg" for name in SHOWN]
     assert all((kept.DOCS.parent / one).stat().st_size < 50_000 for one in shown)
 
 

@@ -18,25 +18,32 @@ OURS = {
     "senders",
     "gateway_api",
     "console",
+    "journal",
+    "store",
     "admin",
     "deploy",
     "tests",
 }
+
+SHARED = ("common", "broker_topology", "store")
+PROCESSES = ("senders", "gateway_api", "console", "journal")
 
 MAY_IMPORT: dict[str, set[str]] = {
     "common": set(),
     "broker_topology": {"common"},
     "senders": {"common", "broker_topology.topology"},
     # Not the work on dead letters: what is exposed has no operator's rights.
-    "gateway_api": {"common", "broker_topology.topology"},
+    "gateway_api": {"common", "store", "broker_topology.topology"},
     "console": {
         "common",
         "broker_topology.topology",
         "broker_topology.connect.TopologyError",
         "broker_topology.dead_letters",
     },
-    "deploy": {"common", "broker_topology", "senders", "gateway_api", "console", "admin"},
-    "admin": {"common", "broker_topology", "senders", "gateway_api", "console", "deploy"},
+    "store": {"common"},
+    "journal": {"common", "store", "broker_topology.topology", "broker_topology.facts"},
+    "deploy": {*SHARED, *PROCESSES, "admin"},
+    "admin": {*SHARED, *PROCESSES, "deploy"},
 }
 
 LIVES_IN = {
@@ -44,6 +51,10 @@ LIVES_IN = {
     "aiormq": "common/broker/",
     "pika": "broker_topology/",
     **{library: f"senders/{one}/" for one, facts in FACTS.items() for library in facts.libraries},
+    "sqlalchemy": "store/",
+    "alembic": "store/",
+    "psycopg": "store/",
+    "jwt": "gateway_api/updates/tokens.py",
     "prometheus_client": "common/watching/metrics.py",
     "opentelemetry": "common/watching/tracing.py",
 }
@@ -107,7 +118,7 @@ def test_no_folder_is_too_full_to_be_read_at_a_glance() -> None:
 def test_settings_are_read_in_one_place() -> None:
     readers = [
         str(file.relative_to(ROOT))
-        for package in ("common", "broker_topology", "senders", "gateway_api", "console")
+        for package in ("common", "broker_topology", "store", *PROCESSES)
         for file in files(package)
         if "os.environ" in file.read_text() or "getenv" in file.read_text()
     ]
@@ -135,7 +146,7 @@ def test_each_flow_is_followed_in_eight_files_that_lead_to_each_other() -> None:
     document = (ROOT / "docs" / "architecture.md").read_text()
     table = document.split("| flow | files |")[1].split("\n\n")[0]
     flows = [re.findall(r"`([\w/]+\.py)`", line) for line in table.splitlines()[2:]]
-    assert len(flows) == 3
+    assert len(flows) == 4
     for flow in flows:
         assert 1 < len(flow) <= MOST_FILES_OF_A_FLOW
         known = {module for file in (*flow, *COMPOSING) for module in imports(ROOT / file)}

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def test_a_service_installs_neither_tools_of_tests_nor_stand_ins() -> None:
     }
     assert {"pytest", "hypothesis", "mypy", "aiosmtpd"} <= dev
     assert needed("message-gateway") & (dev - {"message-gateway"}) == set()
+
+
+def test_all_code_is_in_folders_that_an_installation_brings() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    rooms = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    files = [file for room in rooms for file in (ROOT / room.rstrip("*")).rglob("*.py")]
+    assert ROOT / "store/migrations/env.py" in files
+    assert [file for file in files if not (file.parent / "__init__.py").exists()] == []
 
 
 def test_the_sandbox_is_one_package_more() -> None:

@@ -189,33 +189,49 @@ def json_request(model: type[BaseModel], shown: Examples) -> dict[str, Any]:
     return {"security": [{"bearer": []}], "requestBody": {"required": True, "content": content}}
 
 
-def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
-    """OpenAPI of a query that is read by hand."""
-    fields = model.model_json_schema(ref_template=_REF)["properties"]
+def query_parameters(model: type[BaseModel], *others: dict[str, Any]) -> dict[str, Any]:
+    """OpenAPI of a query that is read by hand; others: `path_parameter`s, `header_parameter`s."""
+    schema = model.model_json_schema()
+    named = schema.get("$defs", {})
+    fields = schema["properties"]
     return {
         "security": [{"bearer": []}],
         "parameters": [
-            {"name": name, "in": "query", "required": False} | _without_null(schema)
-            for name, schema in fields.items()
+            *(one for other in others for one in other["parameters"]),
+            *(
+                {"name": name, "in": "query", "required": False} | _without_null(field, named)
+                for name, field in fields.items()
+            ),
         ],
     }
 
 
 def path_parameter(name: str, description: str) -> dict[str, Any]:
     """OpenAPI of a part of the path that is read by hand."""
-    schema = {"type": "string"}
-    shown = {"name": name, "in": "path", "required": True, "description": description}
-    return {"parameters": [shown | {"schema": schema}]}
+    return _parameter(name, "path", description, required=True)
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Description and schema of a parameter: left out it is absent, and it cannot be null."""
+def header_parameter(name: str, description: str) -> dict[str, Any]:
+    """OpenAPI of a header that is read by hand."""
+    return _parameter(name, "header", description, required=False)
+
+
+def _parameter(name: str, place: str, description: str, *, required: bool) -> dict[str, Any]:
+    shown = {"name": name, "in": place, "required": required, "description": description}
+    return {"parameters": [shown | {"schema": {"type": "string"}}]}
+
+
+def _without_null(schema: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Description and schema of a parameter: left out it is absent, and it cannot be null.
+
+    named: schemas that a field refers to, which are written out.
+    """
     kept = {name: value for name, value in schema.items() if name not in ("anyOf", "description")}
     for kind in schema.get("anyOf", ()):
         if kind == {"type": "null"}:
             kept.pop("default", None)
         else:
-            kept |= kind
+            kept |= named[kind["$ref"].rpartition("/")[2]] if "$ref" in kind else kind
     described = {"description": schema["description"]} if "description" in schema else {}
     return described | {"schema": kept}
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks import deep, ingress, senders, workers
+from tests.benchmarks import deep, ingress, journal, live, senders, workers
 from tests.benchmarks.reports.figures import Report, ratio
 
 
@@ -39,6 +39,9 @@ _WRITES: Final = "a fifth of it is the kernel's: acks and events are written to 
 _WAITS: Final = (
     "a lane takes 6 ms for each, 0.3 ms of them ours: it waits for its event's confirm and for "
     "what follows the ack"
+)
+_STORE: Final = (
+    "decoding, folding and rows are one core of Python; the database has half of the other"
 )
 
 GOALS: Final = (
@@ -99,6 +102,22 @@ GOALS: Final = (
     ),
     Goal("latency", "p99_ms", "p99 from POST to acceptance, ms", most=25),
     Goal(
+        "journal",
+        "rate",
+        "facts per second into SQLite",
+        least=5000,
+        of=journal.SQLITE,
+        obstacle=_STORE,
+    ),
+    Goal(
+        "journal",
+        "rate",
+        "facts per second into PostgreSQL",
+        least=8000,
+        of=journal.POSTGRESQL,
+        obstacle=_STORE,
+    ),
+    Goal(
         "deep",
         "rate",
         "ingress beside empty queues",
@@ -107,6 +126,14 @@ GOALS: Final = (
         of=deep.API,
         obstacle=_BROKER,
     ),
+    Goal(
+        "live",
+        "p99_ms",
+        "p99 from an event's publish to 1,000 clients, ms",
+        most=250,
+        obstacle="broker, journal and the clients themselves take their part of the two cores",
+    ),
+    Goal("live", "rss_mb", "memory of 2,000 clients that wait, MB", most=100, of=live.WAITING),
     Goal(
         "deep",
         "rate",

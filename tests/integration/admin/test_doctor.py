@@ -23,8 +23,9 @@ from common.channels import CHANNELS
 from common.settings import Settings
 from deploy.local.node import Node, free_port
 from deploy.sandbox.server import Sandbox
+from store.schema import upgrade
 from tests.support.providers.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
-from tests.support.queues import count, make_delivery, put, take
+from tests.support.queues import amqp_channel, count, make_delivery, put, take
 
 SECRET = "s3cret-pass-word"
 
@@ -62,9 +63,10 @@ async def examine(settings: Mapping[str, str], *arguments: str) -> dict[str, dic
 
 
 async def test_nothing_is_wrong_with_a_gateway_that_works(
-    gateway_url: str, broker: Node, sandbox: Sandbox
+    gateway_url: str, broker: Node, sandbox: Sandbox, sqlite_url: str
 ) -> None:
-    settings = sandbox_settings(sandbox) | {"AMQP_URL": gateway_url}
+    upgrade(sqlite_url)
+    settings = sandbox_settings(sandbox) | {"AMQP_URL": gateway_url, "DATABASE_URL": sqlite_url}
 
     checks = await examine(settings, "--management-url", broker.management_url)
 
@@ -74,6 +76,21 @@ async def test_nothing_is_wrong_with_a_gateway_that_works(
     assert "agrees with the broker and 127.0.0.1" in checks["clock"]["detail"]
     assert ", ".join(["api", *map(sender, CHANNELS)]) in checks["permissions"]["detail"]
     assert sandbox.inbox.entries() == []
+
+
+async def test_facts_that_wait_for_no_journal_and_what_is_aside_are_told(
+    gateway_url: str, sqlite_url: str
+) -> None:
+    put(gateway_url, make_delivery())
+    with amqp_channel(gateway_url) as channel:
+        channel.basic_publish("aside", "", b"garbage")
+
+    checks = await examine({"AMQP_URL": gateway_url, "DATABASE_URL": sqlite_url})
+
+    assert checks["journal"]["state"] == checks["store"]["state"] == "wrong"
+    assert "1 facts wait and no journal runs" in checks["journal"]["detail"]
+    assert "1 messages in journal.dead" in checks["journal"]["detail"]
+    assert "gateway db upgrade" in checks["store"]["detail"]
 
 
 async def test_without_credentials_and_management_it_says_what_was_not_looked_at(

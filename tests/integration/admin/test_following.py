@@ -116,6 +116,7 @@ def test_what_a_sender_told_is_not_told_again_by_its_dead_letter(gateway_url: st
 
 async def test_who_listens_is_no_route_for_dead_letters(gateway_url: str) -> None:
     with amqp_channel(gateway_url) as channel:
+        channel.queue_delete("journal")  # which is a route
         channel.queue_delete("telegram.dead")
     with Following(gateway_url, lambda _: None) as following:
         assert await asyncio.to_thread(following.await_ready, 10) is None
@@ -125,7 +126,7 @@ async def test_who_listens_is_no_route_for_dead_letters(gateway_url: str) -> Non
 
 def test_pattern_is_kept_by_dead_letters_too(gateway_url: str) -> None:
     stopping, ready, heard = threading.Event(), threading.Event(), list[Fact]()
-    facts = listen(gateway_url, stopping, pattern="*.sent", ready=ready)
+    facts = listen(gateway_url, stopping, patterns=["*.sent"], ready=ready)
     listener = threading.Thread(target=lambda: heard.extend(islice(facts, 1)))
     listener.start()
     assert ready.wait(10)
@@ -160,6 +161,7 @@ async def test_boards_of_real_messages_are_no_route_for_them(gateway_url: str) -
     with Following(gateway_url, heard.append) as following:
         assert await asyncio.to_thread(following.await_ready, 10) is None
         with amqp_channel(gateway_url) as channel:
+            channel.queue_delete("journal")  # which is a route
             channel.queue_delete("telegram.normal")
         with pytest.raises(UnroutableError):
             await asyncio.to_thread(put, gateway_url, DELIVERY)

@@ -88,6 +88,9 @@ MAY = [
     *(("console", read(name)) for name in ("email.dead", "vk.dead", "unrouted")),
     ("console", publish("due", "requeue.email.normal")),
     ("console", declare("lock.email.dead", exclusive=True)),
+    ("journal", consume("journal")),
+    ("journal", publish("aside", "")),
+    ("journal", publish("events", "process.heartbeat")),
     ("operator", read("email.dead")),
     ("operator", publish("due", "requeue.email.normal")),
     ("operator", declare("operators.own", exclusive=True)),
@@ -119,7 +122,22 @@ MAY_NOT = [
     ("console", delete("email.dead")),
     ("console", delete_exchange("due")),
     ("console", bind("email.dead", "notifications")),
+    ("journal", read("email.normal")),
+    ("journal", read("email.dead")),
+    ("journal", read("journal.dead")),
+    ("journal", publish("notifications", "email.normal")),
+    ("journal", publish("due", "requeue.email.normal")),
+    ("journal", publish("dead", "email.normal")),
+    ("journal", publish("", "email.normal")),
+    ("journal", publish("", "journal.dead")),
+    ("journal", declare("journal")),
+    ("journal", delete("journal")),
+    ("journal", bind("journal", "retry")),
     ("sender-email", read("telegram.normal")),
+    ("sender-email", read("journal")),
+    ("sender-email", publish("aside", "")),
+    ("sender-email", publish("", "email.dead")),
+    ("sender-email", bind("email.dead", "events")),
     ("sender-email", consume("vk.high")),
     ("sender-email", read("email.dead")),
     ("sender-email", read("retry.1s")),
@@ -177,7 +195,7 @@ def test_operator_deletes_and_declares(users: Users) -> None:
 
 
 def test_api_follows_on_a_queue_of_its_own(users: Users) -> None:
-    with live_exchange(users), amqp_channel(users["api"].url) as following:
+    with amqp_channel(users["api"].url) as following:
         name = live_queue_name()
         following.queue_declare(name, exclusive=True, arguments=dict(LIVE_QUEUE))
         following.queue_bind(name, LIVE)
@@ -185,18 +203,6 @@ def test_api_follows_on_a_queue_of_its_own(users: Users) -> None:
             channel.basic_publish(LIVE, "", b"x")
         received = next(following.consume(name, auto_ack=True, inactivity_timeout=10))
     assert received[2] == b"x"
-
-
-@contextmanager
-def live_exchange(users: Users) -> Iterator[None]:
-    """It belongs to the journal, and to no topology: other tests here must not find it."""
-    with amqp_channel(users["operator"].url) as channel:
-        channel.exchange_declare(LIVE, "fanout", durable=True)
-    try:
-        yield
-    finally:
-        with amqp_channel(users["operator"].url) as channel:
-            channel.exchange_delete(LIVE)
 
 
 @pytest.mark.parametrize("role", [one.role for one in rights()])

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pika
 import pytest
 
+from broker_topology.topology import JOURNAL_QUEUE, NOTIFICATIONS
 from common.broker import connection
 from common.broker.connection import Broker
 from common.broker.consumer import Received
@@ -40,6 +41,13 @@ def publisher(client: Broker) -> Publisher:
     return Publisher(client)
 
 
+@pytest.fixture
+def unheard(gateway_url: str) -> None:
+    """No queue of a journal's, which takes every key of `notifications`."""
+    with amqp_channel(gateway_url) as channel:
+        channel.queue_unbind(JOURNAL_QUEUE, NOTIFICATIONS, "#")
+
+
 async def publish(
     publisher: Publisher, key: str = "email.normal", exchange: str = "notifications"
 ) -> None:
@@ -58,6 +66,13 @@ async def test_publish_arrives_persistent_with_its_headers(
     assert properties.headers["gw-attempt"] == 1
 
 
+async def test_broker_is_left_at_any_moment_of_connecting(gateway_url: str) -> None:
+    for tenth_ms in range(0, 400, 8):
+        async with asyncio.timeout(10), Broker(gateway_url, name="test"):
+            await asyncio.sleep(tenth_ms / 10_000)
+
+
+@pytest.mark.usefixtures("unheard")
 async def test_unroutable_key_is_returned(publisher: Publisher) -> None:
     with pytest.raises(Returned, match=r"email\.nowhere"):
         await publish(publisher, "email.nowhere")
@@ -105,6 +120,7 @@ async def test_alarm_blocks_and_its_end_unblocks(publisher: Publisher, broker: N
     await eventually(works)
 
 
+@pytest.mark.usefixtures("unheard")
 async def test_returns_are_told_apart_when_ids_are_the_same(publisher: Publisher) -> None:
     results = await asyncio.gather(
         *(publish(publisher, "email.nowhere") for _ in range(5)), return_exceptions=True
@@ -112,6 +128,7 @@ async def test_returns_are_told_apart_when_ids_are_the_same(publisher: Publisher
     assert [type(result) for result in results] == [Returned] * 5
 
 
+@pytest.mark.usefixtures("unheard")
 async def test_each_of_many_at_once_gets_its_own_answer(publisher: Publisher) -> None:
     async def outcome(number: int) -> str:
         key = "email.nowhere" if number % 3 == 0 else "email.normal"
@@ -141,6 +158,7 @@ async def test_missing_exchange_fails_all_that_waits_there_and_nothing_elsewhere
     assert [type(result) for result in results] == [Returned, type(None)] * 20
 
 
+@pytest.mark.usefixtures("unheard")
 async def test_cancelled_publish_costs_the_next_nothing(publisher: Publisher) -> None:
     await publish(publisher)
     for _ in range(5):

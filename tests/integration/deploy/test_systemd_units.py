@@ -97,7 +97,7 @@ def test_directives_are_known(file: Path) -> None:
 def test_services_share_one_sandbox() -> None:
     texts = [file.read_text() for file in SYSTEMD.glob("*.service")]
     sandboxes = {text.split("\nDynamicUser=")[1] for text in texts}
-    assert len(texts) == 4
+    assert len(texts) == 6
     assert len(sandboxes) == 1
 
 

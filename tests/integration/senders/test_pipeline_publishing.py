@@ -41,8 +41,8 @@ def channel() -> ScriptedProvider:
     return ScriptedProvider()
 
 
-async def hold_in_hand(channel: ScriptedProvider, url: str, texts: str) -> None:
-    """Put a delivery for each letter, and wait until all are at the provider."""
+async def hold_in_hand(channel: ScriptedProvider, url: str, texts: str | list[str]) -> None:
+    """Put a delivery for each text, and wait until all are at the provider."""
     for text in texts:
         await asyncio.to_thread(put, url, make_delivery(text=text))
     await eventually(lambda: len(channel.calls) == len(texts))
@@ -198,3 +198,39 @@ async def test_without_the_exchange_of_retries_others_go_on_and_nothing_is_doubl
         await eventually(lambda: "retrying" in events.types())
     assert len(channel.times("held")) == 1
     assert len(take(gateway_url, TIER)) == 1
+
+
+async def test_dead_letter_waits_for_its_queue_although_the_journal_takes_a_copy(
+    channel: ScriptedProvider, gateway_url: str
+) -> None:
+    """Confirmed by the journal's queue alone it would be nowhere to be requeued."""
+    channel.may_answer.clear()
+    channel.script("doomed", Rejected("403"))
+    async with running_sender(channel, gateway_url, **LANES):
+        await hold_in_hand(channel, gateway_url, ["doomed"])
+        with amqp_channel(gateway_url) as opened:
+            opened.queue_delete("telegram.dead")
+        await asyncio.sleep(1.2)  # longer than an answer of the broker is good for
+        channel.may_answer.set()
+        await asyncio.to_thread(put, gateway_url, make_delivery(text="later"))
+        await asyncio.sleep(2)
+        copies = [headers for headers, _ in take(gateway_url, "journal")]
+        assert copies
+        assert not any("gw-fail-class" in headers for headers in copies)
+        apply(gateway_url)
+        await eventually(lambda: count(gateway_url, "telegram.dead") == 1)
+        await eventually(lambda: channel.times("later"))
+    assert (len(channel.times("doomed")), len(channel.times("later"))) == (1, 1)
+
+
+async def test_nothing_is_begun_while_the_queue_of_dead_letters_is_missing(
+    channel: ScriptedProvider, gateway_url: str
+) -> None:
+    with amqp_channel(gateway_url) as opened:
+        opened.queue_delete("telegram.dead")
+    put(gateway_url, make_delivery(text="waits"))
+    async with running_sender(channel, gateway_url, **LANES):
+        await asyncio.sleep(2)
+        assert channel.calls == []
+        apply(gateway_url)
+        await eventually(lambda: channel.times("waits"))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.processes.fake_checkout import Checkout, assert_fails_in_one_sentence
 
-NEEDED = ("rabbitmq-server", "wrk", "smtp-sink")
+NEEDED = ("rabbitmq-server", "wrk", "smtp-sink", "postgres")
 
 
 @pytest.fixture

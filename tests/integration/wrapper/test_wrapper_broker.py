@@ -171,7 +171,7 @@ def test_container_tests_get_an_engine_and_no_rabbitmq(debian: Checkout) -> None
     assert debian.run("test", "--containers", FAKE_UID="0").returncode == 0
     installed = " ".join(debian.lines("apt")).split()
     assert {"docker.io", "docker-cli", "debootstrap"} <= set(installed)
-    assert not {"rabbitmq-server", "prometheus", "slirp4netns"} & set(installed)
+    assert not {"rabbitmq-server", "prometheus", "postgresql", "slirp4netns"} & set(installed)
     # An engine that was there already would not have been named.
     assert debian.lines("stopped") == [
         "disable --now docker.service docker.socket containerd.service"

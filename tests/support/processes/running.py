@@ -13,6 +13,7 @@ from broker_topology.users import provide_users
 from deploy.local.cluster import Cluster
 from deploy.local.node import Node, free_port
 from deploy.local.stack import Stack, gateway_services, sandbox_service, sandbox_settings
+from store.schema import upgrade
 from tests.support.polling import until
 
 _numbers = itertools.count(1)
@@ -103,7 +104,9 @@ def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> 
         "GATEWAY_RETRY_DELAYS": "1s,1s,2s,5s,5s,5s",
         "GATEWAY_ENV_FILE": "/dev/null",
     }
+    settings["GATEWAY_DATABASE_URL"] = f"sqlite:///{directory / 'gateway.db'}"
     settings |= {f"GATEWAY_{name.upper()}": value for name, value in changes.items()}
+    upgrade(settings["GATEWAY_DATABASE_URL"])
     services = [sandbox_service(smtp_port, http_port), *gateway_services(settings, amqp_urls)]
     with Stack(directory, services) as stack:
         gateway = Gateway(

@@ -20,9 +20,13 @@ _SIZES = ("COLUMNS", "LINES")  # of the terminal around the tests, if they run a
 
 @dataclass
 class Terminal:
-    """A process at a terminal; `text` is all that it has shown, without colours and movements."""
+    """A process at a terminal; `text` is all that it has shown, without colours and movements.
+
+    input: where to write what somebody types.
+    """
 
     process: subprocess.Popen[bytes]
+    input: int
     _shown: bytearray = field(default_factory=bytearray)
 
     @property
@@ -54,7 +58,7 @@ def at_terminal(
         start_new_session=True,
     )
     os.close(follower)
-    terminal = Terminal(process)
+    terminal = Terminal(process, leader)
 
     def read() -> None:
         with contextlib.suppress(OSError):  # the terminal is closed when the last writer is gone

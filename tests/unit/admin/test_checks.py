@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from admin.checks import processes
+from admin.checks import IN_TWO, processes
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_all_tests_share_two_processes_unless_somebody_says_how(
     monkeypatch: pytest.MonkeyPatch, words: list[str], are_two: bool
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    assert processes(words) == (("-n", "2", "--dist", "loadfile") if are_two else ())
+    assert processes(words) == (IN_TWO if are_two else ())
 
 
 def test_machine_of_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from broker_topology.rights import API, CONSOLE, OPERATOR, Rights, rights, sender
+from broker_topology.rights import API, CONSOLE, JOURNAL, OPERATOR, Rights, rights, sender
 from broker_topology.topology import LIVE, build
 from common.channels import CHANNELS
 
@@ -20,21 +20,29 @@ def matching(pattern: str, names: frozenset[str] = EVERYTHING) -> set[str]:
 
 
 def test_there_is_one_user_per_process_and_an_operator() -> None:
-    assert list(BY_ROLE) == [API, *(sender(channel) for channel in CHANNELS), CONSOLE, OPERATOR]
+    assert list(BY_ROLE) == [
+        API,
+        *(sender(channel) for channel in CHANNELS),
+        CONSOLE,
+        JOURNAL,
+        OPERATOR,
+    ]
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_sender_reads_its_own_channel_and_writes_what_replaces_a_message(channel: str) -> None:
     user = BY_ROLE[sender(channel)]
     assert matching(user.read) == {f"{channel}.{name}" for name in ("high", "normal", "bulk")}
-    assert matching(user.write) == {"retry", "dead", "events", "notifications"}
+    assert matching(user.write, EXCHANGES) == {"retry", "dead", "events", "notifications"}
+    assert matching(user.write, QUEUES) == {f"{channel}.dead"}, "it asks whether it is there"
     assert matching(user.configure) == set()
 
 
 def test_api_writes_notifications_and_events_and_reads_and_binds_no_queue() -> None:
     user = BY_ROLE[API]
     assert matching(user.write, EXCHANGES) == {"notifications", "events"}
-    assert matching(user.read) == matching(user.configure) == set()
+    assert matching(user.read) == {LIVE}
+    assert matching(user.configure) == set()
 
 
 def test_api_may_ask_for_the_queues_of_every_channel() -> None:
@@ -78,6 +86,18 @@ def test_lookalikes_and_the_default_exchange_are_out(user: Rights) -> None:
         # `^$` matches the empty name, which the broker never asks about: it says amq.default.
         assert matching(pattern, lookalikes) <= {""}
     assert user.tags == ()
+
+
+def test_journal_reads_its_queue_and_puts_aside_and_can_send_nothing() -> None:
+    user = BY_ROLE[JOURNAL]
+    assert matching(user.read) == {"journal"}
+    assert matching(user.write) == {"live", "aside", "events"}
+    assert matching(user.configure) == set()
+
+
+def test_nobody_but_the_operator_reads_what_the_journal_could_not_store() -> None:
+    kept = frozenset({"journal.dead"})
+    assert [role for role, user in BY_ROLE.items() if matching(user.read, kept)] == [OPERATOR]
 
 
 def test_operator_may_do_everything_and_look_but_not_make_users() -> None:

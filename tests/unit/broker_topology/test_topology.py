@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from broker_topology.topology import (
     DEAD,
     DUE,
+    EVENTS,
     NOTIFICATIONS,
     RETRY,
     TIERS,
@@ -34,6 +35,7 @@ def queues_reached(exchange: str, key: str, topology: Topology | None = None) ->
     reached = set()
     for binding in (topology or build()).bindings:
         pattern = re.escape(binding.key).replace(r"\*", r"[^.]+").replace(r"\.\#", r"(\..*)?")
+        pattern = pattern.replace(r"\#", ".*")
         if binding.exchange == exchange and re.fullmatch(pattern, key):
             reached.add(binding.queue)
     return sorted(reached)
@@ -66,6 +68,8 @@ def test_exchanges() -> None:
         ("due", "topic", "unrouted"),
         ("dead", "topic", "unrouted"),
         ("events", "topic", None),
+        ("live", "fanout", None),
+        ("aside", "fanout", None),
         ("unrouted", "fanout", None),
     }
     assert all(one.durable and not one.auto_delete for one in build().exchanges)
@@ -76,6 +80,8 @@ def test_queues() -> None:
         *(f"{channel}.{priority}" for channel, priority in KINDS),
         *(f"retry.{tier}" for tier in TIERS),
         *(f"{channel}.dead" for channel in CHANNELS),
+        "journal",
+        "journal.dead",
         "unrouted",
     }
 
@@ -106,6 +112,8 @@ def test_queues() -> None:
             },
         ),
         ("vk.dead", {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
+        ("journal", {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
+        ("journal.dead", {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
         ("unrouted", {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
     ],
 )
@@ -120,11 +128,17 @@ def test_every_dead_letter_exchange_and_alternate_exists() -> None:
 
 
 @pytest.mark.parametrize(("channel", "priority"), KINDS)
-def test_each_key_reaches_one_queue(channel: str, priority: str) -> None:
+def test_each_key_reaches_one_queue_and_what_tells_a_fact_the_journal_too(
+    channel: str, priority: str
+) -> None:
     own = [queue_name(channel, priority)]
-    assert queues_reached(NOTIFICATIONS, delivery_key(channel, priority)) == own
+    accepted = queues_reached(NOTIFICATIONS, delivery_key(channel, priority))
+    assert accepted == sorted([*own, "journal"])
+    assert queues_reached(EVENTS, f"{channel}.sent") == ["journal"]
     assert queues_reached(DUE, requeue_key(channel, priority)) == own
-    assert queues_reached(DEAD, delivery_key(channel, priority)) == [dead_queue(channel)]
+    assert queues_reached(DEAD, delivery_key(channel, priority)) == sorted(
+        [dead_queue(channel), "journal"]
+    )
     for tier in TIERS:
         key = retry_key(tier, channel, priority)
         assert queues_reached(RETRY, key) == [retry_queue(tier)]
@@ -134,9 +148,9 @@ def test_each_key_reaches_one_queue(channel: str, priority: str) -> None:
 def test_webhook_joins_by_its_name_alone() -> None:
     wider = build((*CHANNELS, "webhook"))
     assert set(build().bindings) < set(wider.bindings)
-    assert queues_reached(NOTIFICATIONS, "webhook.high", wider) == ["webhook.high"]
+    assert queues_reached(NOTIFICATIONS, "webhook.high", wider) == ["journal", "webhook.high"]
     assert queues_reached(DUE, "1h.webhook.high", wider) == ["webhook.high"]
-    assert queues_reached(DEAD, "webhook.high", wider) == ["webhook.dead"]
+    assert queues_reached(DEAD, "webhook.high", wider) == ["journal", "webhook.dead"]
 
 
 def test_tiers() -> None:

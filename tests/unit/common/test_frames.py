@@ -35,15 +35,17 @@ def payload_of(octets: bytes) -> bytes:
     st.binary(max_size=3 * FRAME_MAX),
     st.booleans(),
     st.integers(1, 65535),
+    st.none() | st.integers(0, 2**31),
 )
 def test_publish_is_written_as_the_library_writes_it(
     exchange: str, key: str, message_id: str, headers: dict[str, Any], body: bytes,
-    mandatory: bool, channel: int,
+    mandatory: bool, channel: int, expires_ms: int | None,
 ) -> None:  # fmt: skip
     properties = commands.Basic.Properties(
         headers=headers,
         content_type="application/json",
-        delivery_mode=2,
+        delivery_mode=2 if expires_ms is None else 1,
+        expiration=None if expires_ms is None else str(expires_ms),
         message_id=message_id,
         app_id="gateway",
     )
@@ -62,6 +64,7 @@ def test_publish_is_written_as_the_library_writes_it(
         headers=headers,
         body=body,
         frame_max=FRAME_MAX,
+        expires_ms=expires_ms,
     )
     assert written == b"".join(frame.marshal(one, channel) for one in expected)
 

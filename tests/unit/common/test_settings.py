@@ -182,3 +182,21 @@ def test_named_env_file_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("GATEWAY_ENV_FILE", "/nonesuch/.env")
     with pytest.raises(SettingsError, match="GATEWAY_ENV_FILE names /nonesuch"):
         load_settings()
+
+
+def test_store_is_a_file_beside_other_state_unless_it_is_said() -> None:
+    assert (
+        load_settings({"GATEWAY_STATE_DIR": "/srv/a b"}).store_url
+        == "sqlite:////srv/a b/gateway.db"
+    )
+    url = "postgresql://gateway:secret@db.example.com/gateway"
+    settings = load_settings({"GATEWAY_DATABASE_URL": url})
+    assert settings.store_url == url
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "postgresql://host", "/file.db"])
+def test_address_of_no_store_is_refused_without_being_quoted(url: str) -> None:
+    with pytest.raises(SettingsError, match="GATEWAY_DATABASE_URL is no address such as") as error:
+        load_settings({"GATEWAY_DATABASE_URL": url})
+    assert url not in str(error.value)

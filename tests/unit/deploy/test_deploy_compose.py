@@ -55,7 +55,7 @@ def test_networks_keep_apart_what_has_no_business_with_each_other() -> None:
         assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     assert networks("api") == {"edge", "inner"}
     assert networks("broker") == networks("console") == {"inner", "console"}
-    assert networks("topology") == {"inner"}
+    assert networks("topology") == networks("schema") == networks("journal") == {"inner"}
     for sender in SENDERS:
         assert networks(sender) == {"inner", "outbound"}
     used = {network for name in document["services"] for network in networks(name)}
@@ -74,13 +74,24 @@ def test_container_has_no_rights_it_does_not_need(name: str) -> None:
 
 def test_processes_start_when_what_they_need_is_there() -> None:
     services = compose()["services"]
-    for name in SENDERS | {"api", "console"}:
-        assert services[name]["depends_on"] == {
-            "topology": {"condition": "service_completed_successfully"}
-        }
+    is_done = {"condition": "service_completed_successfully"}
+    for name in SENDERS | {"console", "schema"}:
+        assert services[name]["depends_on"] == {"topology": is_done}
+    for name in ("api", "journal"):
+        assert services[name]["depends_on"] == {"topology": is_done, "schema": is_done}
     assert services["topology"]["depends_on"] == {"broker": {"condition": "service_healthy"}}
-    assert services["topology"]["restart"] == "no"
+    assert services["topology"]["restart"] == services["schema"]["restart"] == "no"
     assert services["broker"]["healthcheck"]["test"][:2] == ["CMD", "rabbitmq-diagnostics"]
+
+
+def test_store_is_in_a_volume_of_those_who_need_it_alone() -> None:
+    services = compose()["services"]
+    place = "store:/var/lib/message-gateway"
+    holders = {name for name, service in services.items() if place in service.get("volumes", [])}
+    assert holders == {"api", "journal", "schema"}
+    for name in holders:
+        url = services[name]["environment"]["GATEWAY_DATABASE_URL"]
+        assert url == "sqlite:////var/lib/message-gateway/gateway.db"
 
 
 def test_image_is_built_once_by_the_process_that_all_wait_for() -> None:

@@ -59,7 +59,12 @@ def test_ports_agree() -> None:
     assert compose()["services"]["console"]["ports"] == [f"127.0.0.1:{console}:{console}"]
     for name, pod in pods().items():
         ports = [one["containerPort"] for one in pod["spec"]["containers"][0].get("ports", [])]
-        own = {"gateway-api": [api], "gateway-console": [console], "gateway-topology": []}
+        own = {
+            "gateway-api": [api],
+            "gateway-console": [console],
+            "gateway-topology": [],
+            "gateway-schema": [],
+        }
         assert ports == own.get(name, [metrics])
 
 

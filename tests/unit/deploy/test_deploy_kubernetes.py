@@ -187,6 +187,11 @@ def is_broker(peer: dict[str, Any]) -> bool:
     return bool(peer.get("podSelector", {}).get("matchLabels") == labels)
 
 
+def is_store(peer: dict[str, Any]) -> bool:
+    labels = {"app.kubernetes.io/name": "database"}
+    return bool(peer.get("podSelector", {}).get("matchLabels") == labels)
+
+
 def test_everything_is_denied_unless_allowed() -> None:
     (deny,) = [one for one in of_kind("NetworkPolicy") if one["metadata"]["name"] == "default-deny"]
     assert deny["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -196,7 +201,9 @@ def test_everything_is_denied_unless_allowed() -> None:
 def test_network_policies_draw_the_dmz(name: str) -> None:
     labels = pods()[name]["metadata"]["labels"]
     outside = {"email": {465, 587}, "telegram": {443}, "vk": {443}}
-    assert ports_to(labels, is_broker) == {5672}
+    assert ports_to(labels, is_broker) == (set() if name == "gateway-schema" else {5672})
+    of_store = {"gateway-api", "gateway-journal", "gateway-schema"}
+    assert ports_to(labels, is_store) == ({5432} if name in of_store else set())
     assert ports_to(labels, is_internet) == outside.get(name.rpartition("-")[2], set())
     from_anywhere = [rule["ports"] for rule in rules(labels, "ingress") if "from" not in rule]
     is_door = name == "gateway-api"

@@ -199,7 +199,7 @@ async def test_without_a_connection_nothing_is_published() -> None:
     assert_problem(answer, "broker_unreachable")
     assert (ready.status_code, ready.json()) == (
         503,
-        {"broker": "unreachable", "topology": "unknown"},
+        {"broker": "unreachable", "topology": "unknown", "store": "unknown"},
     )
     assert alive.status_code == 200
 
@@ -219,7 +219,7 @@ async def test_broker_that_stops_answering_is_not_ready_until_it_answers(
     async with api(broker=BlockedBroker()) as client:
 
         async def is_silent() -> bool:
-            silent = {"broker": "not answering", "topology": "unknown"}
+            silent = {"broker": "not answering", "topology": "unknown", "store": "unknown"}
             return bool((await client.get("/readyz")).json() == silent)
 
         async def is_ready() -> bool:
@@ -273,5 +273,5 @@ async def test_incomplete_topology_refuses_and_says_what_is_missing() -> None:
     document = assert_problem(answer, "topology_incomplete")
     assert document["missing"] == ["email.normal"]
     assert "gateway topology apply" in document["detail"]
-    assert ready.json() == {"broker": "ok", "topology": ["email.normal"]}
+    assert ready.json() == {"broker": "ok", "topology": ["email.normal"], "store": "unknown"}
     assert broker.published == []

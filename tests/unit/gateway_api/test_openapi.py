@@ -23,6 +23,7 @@ from common.http.validation import read_body
 from common.settings import Settings
 from console.dead_letters.request import ArchiveRequest, DiscardRequest, RequeueRequest
 from gateway_api.notifications.validation import validate_notification
+from gateway_api.updates.tokens import TokenRequest
 from tests.support.clients.api_client import KEY, api
 
 REFERENCE = "#/components/schemas/"
@@ -84,7 +85,7 @@ API = Described(
     gateway_api.app.create_app(Settings()),
     gateway_api.documentation.models,
     gateway_api.documentation.examples.PROBLEMS,
-    {"NotificationRequest": validate_notification},
+    {"NotificationRequest": validate_notification, "TokenRequest": reads(TokenRequest)},
 )
 CONSOLE = Described(
     "console",
@@ -132,7 +133,7 @@ def test_every_answer_has_a_schema_and_examples(one: Described) -> None:
     for media_type, content in one.contents_of_answers():
         assert media_type in (
             *("application/json", "application/problem+json", "text/plain"),
-            "application/x-ndjson",
+            *("application/x-ndjson", "text/event-stream"),
         )
         assert content["schema"]
         assert content.get("examples") or content.get("example")
@@ -141,7 +142,7 @@ def test_every_answer_has_a_schema_and_examples(one: Described) -> None:
 @each_app
 def test_examples_of_answers_are_what_their_models_say(one: Described) -> None:
     for media_type, content in one.contents_of_answers():
-        if media_type in ("text/plain", "application/x-ndjson"):
+        if media_type in ("text/plain", "application/x-ndjson", "text/event-stream"):
             continue
         model: TypeAdapter[Any] = TypeAdapter(one.type_of(content["schema"]))
         for example in content["examples"].values():

@@ -7,6 +7,7 @@ import pytest
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.watching.status_server import OK
+from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Claim, Limiter
 from senders.metrics import readiness
 from senders.outcome import Misconfigured, Outcome, Scope, Throttled, Transient
@@ -32,6 +33,7 @@ class Sender:
         self.broker = Connected()
         self.publisher = Publisher(self.broker)
         self.events = Events(self.publisher)
+        self.dead_queue = DeadQueue(self.broker, "email")
         self.limiter = Limiter(clock=Clock())
 
     def meets(self, outcome: Outcome, address: str = "ada@example.com") -> None:
@@ -39,7 +41,7 @@ class Sender:
         self.limiter.learn(Claim(0), outcome, limits, address, HOUR_S)
 
     def says(self) -> dict[str, Any]:
-        return readiness(self.limiter, self.publisher, self.events, [self.broker])
+        return readiness(self.limiter, self.publisher, self.events, self.dead_queue, [self.broker])
 
 
 @pytest.fixture

@@ -10,12 +10,15 @@ from common.broker.consumer import Received
 from common.broker.publisher import Publisher
 from common.envelope import Event, Progress, utc_now
 from common.watching import metrics
+from senders.dead_queue import DeadQueue
 from senders.memory import Memory
 from senders.outcome import Attempt, Outcome, Sent, Throttled, Transient
 from senders.publications import Events, Publication
 from senders.retry import Park
 from senders.settlement import Case, Settlement
 from tests.support.queues import make_delivery
+
+NOWHERE = Broker("amqp://nowhere", name="fake")
 
 
 class Untold(Events):
@@ -37,11 +40,16 @@ class InHand:
         self.is_acked = True
 
 
+def made(publisher: Publisher, events: Events) -> Settlement:
+    dead_queue = DeadQueue(NOWHERE, "telegram")
+    return Settlement(publisher, events, "telegram.normal", Memory(10), dead_queue, utc_now)
+
+
 @pytest.mark.parametrize(("what", "is_acked"), [("sent", True), ("expired", False)])
 async def test_stopped_before_it_is_told(what: str, is_acked: bool) -> None:
     """What was sent must not be sent again; what has expired leaves no other trace."""
-    publisher = Publisher(Broker("amqp://nowhere", name="fake"))
-    settlement = Settlement(publisher, Untold(publisher), "telegram.normal", Memory(10), utc_now)
+    publisher = Publisher(NOWHERE)
+    settlement = made(publisher, Untold(publisher))
     message: Any = InHand()
     case = Case(cast(Received, message), make_delivery(may_expire=True), Progress())
     ending = settlement.sent(case, Progress(attempt=1), Attempt(Sent("1"), utc_now(), 5))
@@ -84,9 +92,9 @@ class Told(Events):
 async def test_decision_says_whether_the_attempt_counted(
     outcome: Outcome, counted: bool, kind: str, reason: str
 ) -> None:
-    publisher = Taking(Broker("amqp://nowhere", name="fake"))
+    publisher = Taking(NOWHERE)
     events = Told(publisher)
-    settlement = Settlement(publisher, events, "telegram.normal", Memory(10), utc_now)
+    settlement = made(publisher, events)
     case = Case(cast(Received, InHand()), make_delivery(), Progress())
     attempt = Attempt(outcome, utc_now(), 7)
     parked = metrics.PARKED.labels("telegram", reason)
@@ -98,9 +106,9 @@ async def test_decision_says_whether_the_attempt_counted(
 
 
 async def test_what_only_waits_for_its_turn_is_told_to_nobody() -> None:
-    publisher = Taking(Broker("amqp://nowhere", name="fake"))
+    publisher = Taking(NOWHERE)
     events = Told(publisher)
-    settlement = Settlement(publisher, events, "telegram.normal", Memory(10), utc_now)
+    settlement = made(publisher, events)
     message = InHand()
     paced = metrics.PARKED.labels("telegram", "paced")
     before = paced._value.get()

@@ -126,13 +126,13 @@ async def test_unknown_path_and_method() -> None:
         wrong_method = await client.put("/v1/notifications")
 
     assert_problem(wrong_method, "method_not_allowed")
-    assert wrong_method.headers["Allow"] == "OPTIONS, POST"
+    assert wrong_method.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 @pytest.mark.parametrize(
     ("path", "allow"),
     [
-        ("/v1/notifications", "OPTIONS, POST"),
+        ("/v1/notifications", "GET, HEAD, OPTIONS, POST"),
         ("/healthz", "GET, HEAD, OPTIONS"),
         ("/docs", "GET, HEAD, OPTIONS"),
     ],
@@ -163,7 +163,7 @@ async def test_head_is_answered_like_get_without_the_body(path: str) -> None:
 
 async def test_head_is_refused_where_get_is() -> None:
     async with api() as client:
-        answer = await client.head("/v1/notifications")
+        answer = await client.head("/v1/live-tokens")
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
 

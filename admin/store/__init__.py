@@ -1,0 +1,1 @@
+"""The store itself, by its settings: tables, processes, what is erased."""

@@ -1,0 +1,205 @@
+"""`gateway stalled`: deliveries of which nothing is heard any more, and sending them again."""
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+from pydantic import JsonValue
+from rich.table import Table
+
+from admin.dead.options import AsJson, BrokerOptions, Manner
+from admin.dead.progress import progress, reading
+from admin.dead.question import confirm
+from admin.dead.view import PAGE, age, print_fitting, print_json, say
+from admin.here import EnvFile, settings_here
+from admin.live.screen import counted
+from admin.option_groups import grouped
+from admin.store.opened import opened
+from broker_topology.dead_letters.requeue import resend
+from common.envelope import Progress, utc_now
+from common.errors import ArgumentError
+from store.database import Database
+from store.facts import Place
+from store.stalled import Stalled, count_stalled, list_stalled
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Deliveries of which nothing is heard any more: GATEWAY_STALLED_AFTER_S.",
+)
+
+_AT_ONCE: Final = 1000
+_STORED_S: Final = 15.0
+_LOOK_S: Final = 0.2
+
+
+@app.command("list", short_help="Which there are.")
+def list_command(
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="At most so many; 0 for all, as with --json.")
+    ] = None,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> None:
+    """List deliveries that have not ended and are no dead letters, and yet nothing comes of them.
+
+    Their messages were lost with a queue, say, or no sender of their channel runs. Changes nothing.
+    JSON: list of {id, channel, status, generation, heard_at, next_at, stalled_at, is_erased}.
+    """
+    settings = settings_here(env_file)
+    with reading(), opened(settings) as database:
+        most = limit if limit is not None else 0 if as_json else PAGE
+        found, number = _read(database, most)
+        if as_json:
+            print_json([_document(one) for one in found])
+            return
+        if found:
+            now = utc_now()
+            print_fitting(_table(found, now), (line for one in found for line in _lines(one, now)))
+        else:
+            typer.echo("No stalled deliveries.", err=True)
+        if len(found) < number:
+            typer.echo(f"{len(found)} of {number}; --limit 0 lists all.", err=True)
+
+
+@app.command("resend", short_help="Send them again.")
+@grouped
+def resend_command(
+    *,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Only these deliveries.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every stalled one.")] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, max=100_000, help="At most so many, the oldest first.")
+    ] = _AT_ONCE,
+    manner: Manner,
+    broker: BrokerOptions,
+) -> None:
+    """Send stalled deliveries again, as they were accepted, with their full time.
+
+    One that is still in a queue, behind many others, arrives twice: see first that senders run and
+    queues are short. Asks. JSON: {resent, erased, missing: list of ids}; exit code 1 when an id was
+    not sent again. With --dry-run {would_resend, erased, missing}.
+    """
+    if bool(ids) == everything:
+        raise ArgumentError("Say which: ids, or --all for every stalled delivery.")
+    places = [_place(one) for one in ids] if ids else None
+    target = broker.place()
+    with opened(target.settings) as database:
+        found, _ = _read(database, limit, places)
+        whole = [one for one in found if one.body is not None]
+        document: dict[str, JsonValue] = {
+            "erased": len(found) - len(whole),
+            "missing": [one for one in ids or () if _place(one) not in map(_place_of, found)],
+        }
+        if manner.dry_run:
+            sentence = f"{_deliveries(len(whole))} would be sent again."
+            say(manner.as_json, {"would_resend": len(whole), **document}, sentence)
+            raise typer.Exit
+        if whole and not manner.yes:
+            confirm(f"Send {_deliveries(len(whole))} again?")
+        with progress("resent", len(whole), as_json=manner.as_json) as advance:
+            sent = resend(target.url, [_as_it_was(one) for one in whole], on_progress=advance)
+        is_stored = _await_stored(database, whole)
+    sentence = f"{_deliveries(sent)} sent again."
+    say(manner.as_json, {"resent": sent, **document}, sentence)
+    _say_left(document)
+    if not is_stored:
+        _say("the journal has not stored that yet: do not send them again while it is behind")
+    if document["missing"] or (ids and document["erased"]):
+        raise typer.Exit(1)
+
+
+def _place(text: str) -> Place:
+    """Of a delivery's id. Raises ArgumentError."""
+    notification_id, _, number = text.rpartition("-")
+    try:
+        return UUID(notification_id), int(number)
+    except ValueError:
+        raise ArgumentError(
+            f"{text!r} is no id of a delivery: see `gateway stalled list`."
+        ) from None
+
+
+def _place_of(one: Stalled) -> Place:
+    return one.notification_id, one.number
+
+
+def _read(
+    database: Database, limit: int, places: Sequence[Place] | None = None
+) -> tuple[list[Stalled], int]:
+    """Those that are meant, and how many there are in all; limit 0: no limit."""
+    with database.reading() as connection:
+        number = count_stalled(connection)
+        return list_stalled(connection, limit=limit or max(number, 1), places=places), number
+
+
+def _as_it_was(one: Stalled) -> tuple[bytes, Progress]:
+    assert one.body is not None
+    return one.body, Progress(generation=max(one.generation, 0), address=one.moved_to)
+
+
+def _await_stored(database: Database, sent: Sequence[Stalled]) -> bool:
+    """Whether none of them counts as stalled any more, waited for a moment."""
+    deadline = time.monotonic() + _STORED_S
+    places = [_place_of(one) for one in sent[:_AT_ONCE]]
+    while places and _read(database, 1, places)[0]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_S)
+    return True
+
+
+def _say_left(document: dict[str, JsonValue]) -> None:
+    if document["erased"]:
+        _say(f"{document['erased']} cannot be sent again: what they were was erased")
+    missing = document["missing"]
+    for one in missing if isinstance(missing, list) else ():
+        _say(f"{one} is not stalled")
+
+
+def _say(sentence: str) -> None:
+    print(f"gateway: {sentence}", file=sys.stderr)
+
+
+def _deliveries(count: int) -> str:
+    return counted(count, "stalled delivery", "stalled deliveries")
+
+
+def _document(one: Stalled) -> dict[str, JsonValue]:
+    return {
+        "id": one.id,
+        "channel": one.channel,
+        "status": one.status,
+        "generation": one.generation,
+        "heard_at": _moment(one.at_ms).isoformat(timespec="milliseconds"),
+        "next_at": _moment(one.next_at_ms).isoformat(timespec="milliseconds")
+        if one.next_at_ms
+        else None,
+        "stalled_at": _moment(one.stalled_at_ms).isoformat(timespec="milliseconds"),
+        "is_erased": one.body is None,
+    }
+
+
+def _table(found: Sequence[Stalled], now: datetime) -> Table:
+    table = Table("id", "channel", "status", box=None, pad_edge=False, header_style="bold")
+    table.add_column("heard of", justify="right")
+    table.add_column("was due", justify="right")
+    for one in found:
+        due = age(_moment(one.next_at_ms), now) if one.next_at_ms else "–"
+        table.add_row(one.id, one.channel, one.status, age(_moment(one.at_ms), now), due)
+    return table
+
+
+def _lines(one: Stalled, now: datetime) -> tuple[str, str]:
+    heard = age(_moment(one.at_ms), now)
+    return one.id, f"  {one.channel}, {one.status}, heard of {heard} ago"
+
+
+def _moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

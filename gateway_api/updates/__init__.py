@@ -1,0 +1,1 @@
+"""Telling what became of notifications: asked for, waited for, or followed as a stream."""

@@ -1,0 +1,142 @@
+"""`GET /v1/stats`: what happened in a window: counts, success rate, latencies."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.channels import CHANNELS
+from common.envelope import EventType, epoch_ms
+from common.http.problems import FieldFault
+from common.http.validation import invalid_request, read_query
+from gateway_api.updates.documents import Document, iso
+from gateway_api.updates.reading import Reading
+from store.statistics import Count, Latencies, read_counts, read_latencies
+
+_MINUTE_MS: Final = 60_000
+_DAY_MINUTES: Final = 24 * 60
+_MOST_BUCKETS: Final = 1500
+_MOST_MINUTES: Final = 400 * _DAY_MINUTES
+_PERCENTILES: Final = (50, 90, 95, 99)
+ALL: Final = "all"
+
+
+class StatsQuery(BaseModel):
+    """Which window, in buckets of how long."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_by_name=False)
+
+    since: AwareDatetime | None = Field(None, alias="from")
+    """The minute of this moment is the first; if not given, a day before the end."""
+
+    until: AwareDatetime | None = Field(None, alias="to")
+    """The minute of this moment is the last; if not given, the present one."""
+
+    bucket: int = Field(60, ge=1, le=_DAY_MINUTES)
+    """Minutes that one bucket is of."""
+
+    def minutes(self, now_ms: int) -> tuple[int, int]:
+        """The first minute since 1970, and the one after the last. Raises Problem."""
+        end = (epoch_ms(self.until) if self.until else now_ms) // _MINUTE_MS + 1
+        first = epoch_ms(self.since) // _MINUTE_MS if self.since else end - _DAY_MINUTES
+        if first >= end:
+            raise invalid_request([FieldFault("/from", "is after to")])
+        if end - first > min(_MOST_MINUTES, _MOST_BUCKETS * self.bucket):
+            sentence = (
+                f"there would be more than {_MOST_BUCKETS} buckets, or 400 days: ask for less"
+            )
+            raise invalid_request([FieldFault("/bucket", sentence)])
+        return first, end
+
+
+class Statistics:
+    """The endpoint."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def show(self, request: Request) -> Response:
+        """200 with the numbers of a window. Raises Problem."""
+        query = read_query(StatsQuery, dict(request.query_params))
+        first, end = query.minutes(round(time.time() * 1000))
+        counts, latencies = await self._reading(partial(_read, first, end, query.bucket))
+        document = {
+            "from": iso(first * _MINUTE_MS),
+            "to": iso(end * _MINUTE_MS),
+            "bucket_minutes": query.bucket,
+            "channels": _channels(counts, latencies),
+            "buckets": list(_buckets(counts, first, query.bucket)),
+        }
+        return Response(to_json(document), media_type="application/json")
+
+
+def _read(
+    first: int, end: int, bucket: int, connection: Any
+) -> tuple[list[Count], list[Latencies]]:
+    counts = read_counts(connection, first, end, bucket)
+    return counts, read_latencies(connection, first, end)
+
+
+def _channels(counts: Sequence[Count], latencies: Sequence[Latencies]) -> Document:
+    """Totals of each channel, and of all together."""
+    found: Document = {}
+    for name in (ALL, *CHANNELS):
+        facts = _facts(one for one in counts if name in (ALL, one.channel))
+        found[name] = {
+            "facts": facts,
+            "success_rate": success_rate(facts),
+            "latency_ms": percentiles([one for one in latencies if name in (ALL, one.channel)]),
+        }
+    return found
+
+
+def _buckets(counts: Iterable[Count], first: int, width: int) -> Iterable[Document]:
+    """Those in which anything happened."""
+    spans: defaultdict[int, list[Count]] = defaultdict(list)
+    for one in counts:
+        spans[one.span].append(one)
+    for span, inside in sorted(spans.items()):
+        channels = {one.channel for one in inside}
+        yield {
+            "at": iso((first + span * width) * _MINUTE_MS),
+            "channels": {
+                channel: _facts(one for one in inside if one.channel == channel)
+                for channel in sorted(channels)
+            },
+        }
+
+
+def _facts(counts: Iterable[Count]) -> dict[str, int]:
+    facts: defaultdict[str, int] = defaultdict(int)
+    for one in counts:
+        facts[one.kind] += one.number
+    return dict(sorted(facts.items()))
+
+
+def success_rate(facts: dict[str, int]) -> float | None:
+    """Of the deliveries that came to an end, the part that was sent; None: there were none."""
+    sent = facts.get(EventType.SENT, 0)
+    ended = sent + facts.get(EventType.FAILED, 0) + facts.get(EventType.EXPIRED, 0)
+    return round(sent / ended, 4) if ended else None
+
+
+def percentiles(latencies: Sequence[Latencies]) -> dict[str, float] | None:
+    """Within how many milliseconds so many of a hundred were sent, to 10 %; None: none was."""
+    latencies = sorted(latencies, key=lambda one: one.below_ms)
+    whole = sum(one.number for one in latencies)
+    if not whole:
+        return None
+    found: dict[str, float] = {}
+    so_far = 0
+    for one in latencies:
+        so_far += one.number
+        for percent in _PERCENTILES:
+            if so_far * 100 >= whole * percent:
+                found.setdefault(f"p{percent}", round(one.below_ms, 1))
+    return found

@@ -1,0 +1,1 @@
+"""The process that turns what the broker tells into the store."""

@@ -1,0 +1,119 @@
+"""What the messages of a batch tell: facts, signs of life, and what nobody can read; pure."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from broker_topology.facts import Fact, read_fact
+from broker_topology.topology import DEAD, EVENTS
+from common.broker.consumer import Received
+from common.channels import Channel
+from common.envelope import WIRE_VERSION, EventType, epoch_ms
+from common.errors import UndecodableError
+from common.facts import HEARTBEAT_KEY
+from common.watching.heartbeat import Heartbeat
+from journal.fold import place_of
+
+ASIDE_EXCHANGE: Final = "gw-aside-exchange"
+ASIDE_KEY: Final = "gw-aside-key"
+"""Headers of what was put aside: where it came from, so that it can be put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact, and the message that told it."""
+
+    received: Received
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message that cannot be stored, and why."""
+
+    received: Received
+    reason: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a batch says. unknown: kinds of messages that only a newer gateway knows, or nobody."""
+
+    facts: list[Told] = field(default_factory=list)
+    beats: list[Heartbeat] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def told_until_ms(self) -> int:
+        """When the newest of all was told, 0 when nothing was."""
+        moments = [one.fact.at for one in self.facts] + [beat.at for beat in self.beats]
+        return max(map(epoch_ms, moments), default=0)
+
+
+def read_batch(batch: Sequence[Received], heard_at: datetime) -> Reading:
+    """Sort the messages of a batch by what they are."""
+    reading = Reading()
+    for received in batch:
+        exchange, key = origin_of(received)
+        try:
+            if exchange == EVENTS and key == HEARTBEAT_KEY:
+                reading.beats.append(Heartbeat.decode(received.body))
+            else:
+                fact = _read(received, exchange, key, heard_at)
+                reading.facts.append(Told(received, fact))
+        except (UndecodableError, ValueError) as error:
+            if kind := _unknown_kind(received, exchange, key):
+                reading.unknown.append(kind)
+            else:
+                reading.refused.append(Refused(received, str(error)))
+    return reading
+
+
+def origin_of(received: Received) -> tuple[str, str]:
+    """The exchange and the key that it was first published with; of what came back, its own."""
+    exchange, key = (received.headers.get(name) for name in (ASIDE_EXCHANGE, ASIDE_KEY))
+    if isinstance(exchange, str) and isinstance(key, str):
+        return exchange, key
+    return received.exchange, received.routing_key
+
+
+def _read(received: Received, exchange: str, key: str, heard_at: datetime) -> Fact:
+    if received.fault is not None:
+        raise UndecodableError(received.fault)
+    fact = read_fact(
+        exchange,
+        key,
+        received.body,
+        received.headers,
+        message_id=received.message_id,
+        heard_at=heard_at,
+    )
+    place_of(fact)  # one that is about no delivery of ours raises ValueError
+    return fact
+
+
+def _unknown_kind(received: Received, exchange: str, key: str) -> str | None:
+    """What to call a message that is no fault of anybody's; None of one that is.
+
+    A dead letter that does not say whose it is stays where it is: in the queue of dead letters.
+    """
+    if exchange == DEAD:
+        return "dead letters of unknown deliveries"
+    if exchange != EVENTS:
+        return None
+    try:
+        said = json.loads(received.body)
+    except ValueError:
+        return None
+    if not isinstance(said, dict):
+        return None
+    known: dict[str, list[Any]] = {
+        "v": [WIRE_VERSION],
+        "type": list(EventType),
+        "channel": list(Channel),
+    }
+    strange = [name for name, values in known.items() if name in said and said[name] not in values]
+    return f"events {key[:60]!r}" if strange else None

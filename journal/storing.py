@@ -1,0 +1,63 @@
+"""Facts into the store, whatever becomes of single ones: blocking, for a thread."""
+
+from collections.abc import Sequence
+
+from broker_topology.facts import Fact
+from common.envelope import epoch_ms
+from common.logs import get_logger
+from common.watching.heartbeat import Heartbeat
+from journal.reading import Reading, Refused, Told
+from journal.recording import record
+from store.database import Database, NotStorable, StoreUnavailable
+from store.processes import ProcessRow, save_processes
+
+log = get_logger(__name__)
+
+
+def store(database: Database, reading: Reading, heard_at_ms: int) -> list[Refused]:
+    """Store all that a batch tells; returns what cannot be stored. Raises StoreUnavailable.
+
+    heard_at_ms: whatever was told before it is in the store afterwards.
+    """
+    refused = _store_facts(database, reading.facts, heard_at_ms)
+    if reading.beats:
+        with database.writing() as connection:
+            save_processes(connection, [_row(beat) for beat in reading.beats])
+    return refused
+
+
+def _store_facts(database: Database, facts: Sequence[Told], heard_at_ms: int) -> list[Refused]:
+    """In one transaction; when one of them is at fault, in two halves, and so on."""
+    try:
+        record(database, [one.fact for one in facts], heard_at_ms)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        if len(facts) > 1:
+            half = len(facts) // 2
+            # What the others are is not known before all are stored: they count as heard at last.
+            refused = _store_facts(database, facts[:half], 0)
+            return refused + _store_facts(database, facts[half:], heard_at_ms)
+        if not facts:
+            raise
+        return [Refused(facts[0].received, _reason(facts[0].fact, error))]
+    return []
+
+
+def _reason(fact: Fact, error: Exception) -> str:
+    if isinstance(error, NotStorable):
+        return str(error)
+    log.exception("a fact cannot be stored", fact=str(fact.id), type=str(fact.type))
+    return f"a fault of the gateway's own ({type(error).__name__}): the journal's log has more"
+
+
+def _row(beat: Heartbeat) -> ProcessRow:
+    return ProcessRow(
+        id=beat.id,
+        kind=beat.kind,
+        host=beat.host,
+        version=beat.version,
+        started_at_ms=epoch_ms(beat.started_at),
+        seen_at_ms=epoch_ms(beat.at),
+        state=beat.model_dump(include={"pid", "lanes", "busy", "account", "stopped"}),
+    )

@@ -1,0 +1,1 @@
+"""What became of every notification, in a database: a projection of what the broker told."""

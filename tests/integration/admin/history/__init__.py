@@ -1,0 +1,1 @@
+"""`gateway status`, `list`, `stats` against a real API, journal, broker and store."""
