@@ -78,7 +78,8 @@ class Answer:
             problem = {"code": f"http_{self.status}", "detail": "what answered is a proxy"}
             return refused(self.status, problem, self._retry_after_s())
         return UnexpectedAnswer(
-            f"what answers is not the gateway's API (HTTP {self.status}): correct the address"
+            f"what answers is not the gateway's API (HTTP {self.status}): correct the address",
+            self.status,
         )
 
     def _object(self) -> Mapping[str, Any] | None:
@@ -107,6 +108,7 @@ def unreachable(error: httpx.HTTPError, base: str) -> Unreachable:
     return Unreachable(
         f"the gateway at {where} {how}: what it was asked for may have been done, or not",
         may_have_arrived=True,
+        is_late=is_late,
     )
 
 

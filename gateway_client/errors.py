@@ -21,15 +21,23 @@ class GatewayError(Exception):
 
 
 class Unreachable(GatewayError):
-    """No answer came. may_have_arrived: the gateway may have done what it was asked for."""
+    """No answer came, or none in time (is_late).
 
-    def __init__(self, sentence: str, *, may_have_arrived: bool) -> None:
+    may_have_arrived: the gateway may have done what it was asked for.
+    """
+
+    def __init__(self, sentence: str, *, may_have_arrived: bool, is_late: bool = False) -> None:
         super().__init__(sentence)
         self.may_have_arrived = may_have_arrived
+        self.is_late = is_late
 
 
 class UnexpectedAnswer(GatewayError):
     """What answered does not speak as the gateway's API does."""
+
+    def __init__(self, sentence: str, status: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class NotCompleteYet(GatewayError, TimeoutError):

@@ -102,8 +102,8 @@ class Accepted(Value):
     READERS: ClassVar = {"deliveries": lambda listed: read_all(AcceptedDelivery, listed)}
 
     id: str
-    status: str
     deliveries: Sequence[AcceptedDelivery]
+    status: str = "queued"
     seq: int | None = None
     is_repeated: bool = False
     document: Document = field(default_factory=dict, repr=False)
