@@ -30,6 +30,12 @@ OUR_HOST: Final = socket.gethostname()
 HEARTBEAT_KEY: Final = "process.heartbeat"
 """Routing key on `events` of what is no fact about a delivery: that a process lives."""
 
+ASIDE_EXCHANGE: Final = "gw-aside-exchange"
+ASIDE_KEY: Final = "gw-aside-key"
+ASIDE_REASON: Final = "gw-aside-reason"
+"""Headers of what a journal put aside: where it came from, so that it is read as what it was when
+it comes back, and why it could not be stored."""
+
 _RANKS: Final[Mapping[str, int]] = {
     EventType.REQUEUED: 1,
     EventType.REDIRECTED: 1,
