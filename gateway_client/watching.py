@@ -48,38 +48,42 @@ def watch(wanted: Wanted, lost: Lost | None = None) -> Conversation[None]:
 
     Raises Refused for what is refused for good; comes back after everything else.
     """
-    course = _Course(wanted)
-    say = lost or (lambda _: None)
-    tried = 0
+    course, say, tried = _Course(wanted), lost or (lambda _: None), 0
     while not course.is_over:
+        before, fault = course.told, None
         try:
-            pause_s = 0.0
-            answer: Answer = yield Open(course.call())
-            answer.expect_stream()
-            say(None)
-            while not course.is_to_be_opened_anew and (piece := (yield Read())):
-                for one in course.take(piece):
-                    tried = 0
-                    yield Told(one)
-                if course.is_in_doubt and (yield from _is_complete(course)):
-                    yield Close()
-                    return
+            if (yield from _stream(course, say)):
+                return
         except GatewayError as error:
-            if course.is_over:
-                break
-            tried += 1
-            again_s = pause_after(error, tried, is_repeatable=True)
+            fault = error
+        if course.is_over:
+            return
+        tried = 1 if course.told > before else tried + 1
+        pause_s = 0.0 if course.is_to_be_opened_anew else backoff_s(tried)
+        if fault is not None:
+            again_s = pause_after(fault, tried, is_repeatable=True)
             if again_s is None:
-                raise
-            say(error)
+                raise fault
+            say(fault)
             pause_s = again_s
-        else:
-            if not course.is_to_be_opened_anew:
-                tried += 1
-                pause_s = backoff_s(tried)
         yield Close()
         yield Pause(course.bounded(pause_s))
-    yield Close()
+
+
+def _stream(course: "_Course", say: Lost) -> Conversation[bool]:
+    """Tell what one stream tells, as long as it lasts; whether nothing more will come."""
+    answer: Answer = yield Open(course.call())
+    answer.expect_stream()
+    is_flowing = False
+    while not course.is_to_be_opened_anew and (piece := (yield Read())):
+        if not is_flowing:  # its first words say from where on nothing is missed
+            is_flowing = True
+            say(None)
+        for one in course.take(piece):
+            yield Told(one)
+        if course.is_in_doubt and (yield from _is_complete(course)):
+            return True
+    return False
 
 
 def _is_complete(course: "_Course") -> Conversation[bool]:
@@ -104,6 +108,9 @@ class _Course:
         self._until = None if wanted.for_s is None else time.monotonic() + wanted.for_s
         self._blocks = Blocks()
         self._read_s = SILENCE_S
+        self.told = 0
+        """How many events and resets so far."""
+
         self.is_in_doubt = False
         """Whether the notification has to be asked for: it may be complete."""
 
@@ -157,6 +164,7 @@ class _Course:
             if self._wanted.notification is not None and _is_doubtful(told):
                 self.is_in_doubt = True
             if isinstance(told, Reset) or (told is not None and self._takes(told)):
+                self.told += 1
                 yield told
 
     @property
