@@ -1,16 +1,16 @@
-"""The command line's calls to our own HTTP API."""
+"""The command line's calls to our own HTTP API, and its own words for what goes wrong there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-import httpx
-
+import gateway_client
 from common.errors import GatewayError, SettingsError
-from common.hosts import http_base, is_loopback
+from common.hosts import http_base
 from common.settings import Settings
+from gateway_client import AcceptedDelivery, Gateway, PartlyAccepted, Refused, Unreachable
 
 # Longer than the API itself waits for the broker before it answers 503.
 _TIMEOUT_S = 40.0
@@ -32,11 +32,12 @@ class CannotBeToldNow(CannotBeTold):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the API said: HTTP status and the JSON object of its body."""
+class Posted:
+    """What came of a POST: the deliveries that were accepted, and why not all were, if so."""
 
-    status: int
-    body: dict[str, Any]
+    id: str | None
+    accepted: Sequence[AcceptedDelivery]
+    refusal: Refused | None = None
 
 
 def api_url(settings: Settings) -> str:
@@ -66,99 +67,93 @@ def check_api_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def post_notification(url: str, key: str | None, request: dict[str, Any]) -> Answer:
+def gateway_at(url: str, key: str | None) -> Gateway:
+    """A client that asks once: whoever sits there sees at once what is wrong."""
+    return Gateway(url, key, timeout_s=_TIMEOUT_S, most_tries=1)
+
+
+def post_notification(gateway: Gateway, url: str, request: Mapping[str, Any]) -> Posted:
     """POST /v1/notifications. Raises ApiError when no API answers."""
     try:
-        with _client(url, key) as client:
-            response = client.post("/v1/notifications", json=request)
-    except httpx.ConnectError as error:
-        raise ApiError(_no_api(url)) from error
-    except httpx.HTTPError as error:
+        accepted = gateway.send(**request)
+    except PartlyAccepted as error:
+        return Posted(error.id, error.accepted, error)
+    except Refused as error:
+        return Posted(error.document.get("id"), (), error)
+    except Unreachable as error:
+        if not error.may_have_arrived:
+            raise ApiError(_no_api(url)) from error
         raise ApiError(
             f"the API at {url} {_broken(error)}: it may or may not have accepted the notification; "
             "its log tells"
         ) from error
-    body = _object_of(response)
-    if not ({"deliveries", "code"} & body.keys()):
-        raise ApiError(_no_gateway(url, response))
-    return Answer(response.status_code, body)
+    except gateway_client.GatewayError as error:
+        raise ApiError(_no_gateway(url, error)) from error
+    return Posted(accepted.id, accepted.deliveries)
 
 
 class Api:
-    """What the API tells, over one connection that is closed at the end of the block."""
+    """What the API tells, over connections that are closed at the end of the block."""
 
     def __init__(self, url: str, key: str | None) -> None:
         self._url = url
-        self._client = _client(url, key)
+        self._gateway = gateway_at(url, key)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._gateway.close()
 
     def get(self, path: str, query: Mapping[str, str | int | None] = MappingProxyType({})) -> Any:
         """The JSON object that a path is answered with; what is None is not asked for.
 
         Raises CannotBeTold, and CannotBeToldNow while the API or its store is away.
         """
-        asked = {name: value for name, value in query.items() if value is not None}
+        with self._in_own_words():
+            return self._gateway.get(path, query)
+
+    def list(self, filters: Mapping[str, Any]) -> Iterator[Any]:
+        """The document of each notification that is looked for. Raises as `get` does."""
+        with self._in_own_words():
+            for one in self._gateway.list(**filters):
+                yield one.document
+
+    @contextmanager
+    def _in_own_words(self) -> Iterator[None]:
         try:
-            response = self._client.get(path, params=asked)
-        except httpx.ConnectError as error:
-            raise CannotBeToldNow(_no_api(self._url)) from error
-        except httpx.HTTPError as error:
-            raise CannotBeToldNow(
-                f"the API at {self._url} {_broken(error)}: try again; its log tells more"
-            ) from error
-        body = _object_of(response)
-        if response.is_success and body:
-            return body
-        raise self._refusal(response, body)
-
-    def _refusal(self, response: httpx.Response, problem: dict[str, Any]) -> CannotBeTold:
-        match problem.get("code"):
-            case None:
-                return CannotBeTold(_no_gateway(self._url, response))
-            case "unauthorized":
-                return CannotBeTold(
-                    f"the API at {self._url} takes another key: set its GATEWAY_API_KEY, or name "
-                    "its settings with --env-file"
-                )
-            case "notification_not_found":
-                return CannotBeTold(
-                    f"{problem.get('detail')}: correct the id; or it was deleted when its time was "
-                    "over (GATEWAY_KEEP_HISTORY_DAYS)"
-                )
-            case "store_unavailable":
-                return CannotBeToldNow(
-                    f"the API at {self._url} cannot read its store at the moment, while sending "
-                    "goes on: try again; its log says what is wrong"
-                )
-        faults = [
-            f"{one['path'].lstrip('/')} {one['message']}" for one in problem.get("errors", [])
-        ]
-        said = "; ".join(faults) or problem.get("detail") or problem.get("title")
-        return CannotBeTold(f"the API at {self._url} refuses that ({problem['code']}): {said}")
+            yield
+        except gateway_client.GatewayError as error:
+            raise told(error, self._url) from error
 
 
-def _client(url: str, key: str | None) -> httpx.Client:
-    may_use_proxy = not is_loopback(urlsplit(url).hostname or "")
-    return httpx.Client(
-        base_url=url,
-        trust_env=may_use_proxy,
-        timeout=_TIMEOUT_S,
-        headers={"Authorization": f"Bearer {key}"} if key else {},
-    )
-
-
-def _object_of(response: httpx.Response) -> dict[str, Any]:
-    """The JSON object of a body; empty when it is none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+def told(error: gateway_client.GatewayError, url: str) -> CannotBeTold:
+    """What the client says, with what to do about it at a command line."""
+    if isinstance(error, Unreachable):
+        if not error.may_have_arrived:
+            return CannotBeToldNow(_no_api(url))
+        return CannotBeToldNow(f"the API at {url} {_broken(error)}: try again; its log tells more")
+    match error.code:
+        case None:
+            return CannotBeTold(_no_gateway(url, error))
+        case "unauthorized":
+            return CannotBeTold(
+                f"the API at {url} takes another key: set its GATEWAY_API_KEY, or name "
+                "its settings with --env-file"
+            )
+        case "notification_not_found":
+            return CannotBeTold(
+                f"{error.detail}: correct the id; or it was deleted when its time was "
+                "over (GATEWAY_KEEP_HISTORY_DAYS)"
+            )
+        case "store_unavailable":
+            return CannotBeToldNow(
+                f"the API at {url} cannot read its store at the moment, while sending "
+                "goes on: try again; its log says what is wrong"
+            )
+    faults = [f"{one.path.lstrip('/')} {one.message}" for one in error.errors]
+    said = "; ".join(faults) or error.detail
+    return CannotBeTold(f"the API at {url} refuses that ({error.code}): {said}")
 
 
 def _no_api(url: str) -> str:
@@ -168,13 +163,13 @@ def _no_api(url: str) -> str:
     )
 
 
-def _broken(error: httpx.HTTPError) -> str:
-    is_late = isinstance(error, httpx.TimeoutException)
-    return f"did not answer within {_TIMEOUT_S:.0f} s" if is_late else "broke off"
+def _broken(error: Unreachable) -> str:
+    return f"did not answer within {_TIMEOUT_S:.0f} s" if error.is_late else "broke off"
 
 
-def _no_gateway(url: str, response: httpx.Response) -> str:
+def _no_gateway(url: str, error: gateway_client.GatewayError) -> str:
+    how = "" if error.status is None else f" (HTTP {error.status})"
     return (
-        f"what answers at {url} is not the gateway's API (HTTP {response.status_code}): correct "
+        f"what answers at {url} is not the gateway's API{how}: correct "
         "--api or GATEWAY_API_HOST and GATEWAY_API_PORT"
     )

@@ -16,7 +16,6 @@ from admin.here import EnvFile, Url, place_here
 from admin.live.following import Following
 from admin.live.reasons import reason_of
 from admin.shown import escaped, json_escaped
-from broker_topology.facts import Fact
 from common.channels import CHANNELS
 from common.envelope import Event, EventType
 from common.errors import ArgumentError, GatewayError
@@ -92,11 +91,9 @@ def _follow(
     ending = threading.Event()
     faults: list[GatewayError] = []
 
-    def hear(fact: Fact) -> None:
-        if not isinstance(fact, Event):
-            return
+    def hear(event: Event) -> None:
         try:
-            tell(fact)
+            tell(event)
         except GatewayError as error:
             faults.append(error)
             ending.set()

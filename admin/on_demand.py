@@ -29,6 +29,7 @@ HOMES = {
     "db": "admin.store.database:app",
     "dead": "admin.dead.commands:app",
     "stalled": "admin.store.stalled:app",
+    "aside": "admin.store.aside:app",
     "erase": "admin.store.erase:erase",
 }
 """Command → module and name of its function, or of its group of commands."""
@@ -55,6 +56,7 @@ SUMMARIES = {
     "db": "The store's tables, and restoring it.",
     "dead": "Why deliveries failed, and what now.",
     "stalled": "What nothing is heard of, sent again.",
+    "aside": "What the journal could not store.",
     "erase": "One person's data, out of all that is kept.",
 }
 """Command → what the list of all commands says of it, in at most 44 characters."""

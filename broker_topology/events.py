@@ -15,12 +15,11 @@ from pika.spec import Basic
 from broker_topology.apply import exists
 from broker_topology.connect import TopologyError, channel, connected, refusal
 from broker_topology.dead_letters.properties import text_of
-from broker_topology.facts import Fact, read_fact
+from broker_topology.facts import read_fact
 from broker_topology.topology import (
     DEAD,
     EVENTS,
     LIVE,
-    NOTIFICATIONS,
     Queue,
     dead_queue,
 )
@@ -55,16 +54,13 @@ def listen(
     *,
     patterns: Collection[str] = ("#",),
     ready: threading.Event | None = None,
-    with_accepted: bool = False,
-) -> Iterator[Fact]:
+) -> Iterator[Event]:
     """Yield facts as they come until `stopping` is set; those before the call are not seen.
 
     patterns: topic patterns over `<channel>.<event>`, such as `email.*` or `*.failed`; a fact that
     several match is yielded once. ready is set when nothing published from then on is missed.
-    with_accepted: deliveries too, when they are accepted; for a demo only, because a listener
-    counts as a route: a delivery whose own queue is missing would be accepted, and lost. What
-    cannot be read is skipped, and said once. Raises TopologyError when the broker is lost, or when
-    this user may not listen.
+    What cannot be read is skipped, and said once. Raises TopologyError when the broker is lost, or
+    when this user may not listen.
     """
     with connected(url) as connection, channel(connection) as opened:
         try:
@@ -72,8 +68,6 @@ def listen(
             opened.queue_declare(queue, exclusive=True, arguments=dict(LIVE_QUEUE))
             for pattern in patterns:
                 opened.queue_bind(queue, EVENTS, pattern)
-            if with_accepted:
-                opened.queue_bind(queue, NOTIFICATIONS, "#")
         except ChannelClosedByBroker as error:
             raise refusal(error, "a queue of its own for events") from error
         _bind_dead(connection, queue)
@@ -100,10 +94,8 @@ def _bind_dead(connection: BlockingConnection, queue: str) -> None:
         _tell_once(f"What the broker itself makes a dead letter is not heard of ({error}).")
 
 
-def _is_meant(fact: Fact, patterns: Collection[str]) -> bool:
+def _is_meant(fact: Event, patterns: Collection[str]) -> bool:
     """Dead letters come whatever the patterns are."""
-    if not isinstance(fact, Event):
-        return True
     words = fact.routing_key.split(".")
     return any(_matches(pattern.split("."), words) for pattern in patterns)
 
@@ -118,7 +110,7 @@ def _matches(pattern: list[str], words: list[str]) -> bool:
     return bool(words) and first in ("*", words[0]) and _matches(rest, words[1:])
 
 
-def _read(opened: BlockingChannel, queue: str, stopping: threading.Event) -> Iterator[Fact]:
+def _read(opened: BlockingChannel, queue: str, stopping: threading.Event) -> Iterator[Event]:
     for method, properties, body in opened.consume(queue, auto_ack=True, inactivity_timeout=0.2):
         if stopping.is_set():
             return
@@ -126,7 +118,7 @@ def _read(opened: BlockingChannel, queue: str, stopping: threading.Event) -> Ite
             yield fact
 
 
-def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fact | None:
+def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Event | None:
     """What a message says; None for a sign of life, and for what only a newer gateway knows."""
     headers = properties.headers or {}
     if method.exchange == DEAD and CLASS in headers:
@@ -134,7 +126,7 @@ def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fa
     if method.exchange == EVENTS and text_of(method.routing_key) == HEARTBEAT_KEY:
         return None
     try:
-        return read_fact(
+        fact = read_fact(
             method.exchange,
             text_of(method.routing_key),
             body,
@@ -145,6 +137,7 @@ def _fact(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> Fa
     except UndecodableError as error:
         _tell_once(f"A fact was skipped ({error}): a newer gateway may have made it.")
         return None
+    return fact if isinstance(fact, Event) else None  # acceptances are not on what is bound
 
 
 _told: set[str] = set()

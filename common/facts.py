@@ -30,7 +30,13 @@ OUR_HOST: Final = socket.gethostname()
 HEARTBEAT_KEY: Final = "process.heartbeat"
 """Routing key on `events` of what is no fact about a delivery: that a process lives."""
 
-_RANKS: Final = {
+ASIDE_EXCHANGE: Final = "gw-aside-exchange"
+ASIDE_KEY: Final = "gw-aside-key"
+ASIDE_REASON: Final = "gw-aside-reason"
+"""Headers of what a journal put aside: where it came from, so that it is read as what it was when
+it comes back, and why it could not be stored."""
+
+_RANKS: Final[Mapping[str, int]] = {
     EventType.REQUEUED: 1,
     EventType.REDIRECTED: 1,
     EventType.RETRYING: 2,
@@ -75,7 +81,20 @@ class Unreadable:
     origin: None = None
 
 
-def moment(event: Event) -> Moment:
+class Placed(Protocol):
+    """What says where in the life of its delivery an event stands, here and in the API's stream."""
+
+    @property
+    def generation(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+def moment(event: Placed) -> Moment:
     """Orders the events of a delivery by its life: the greatest says where the delivery is.
 
     The recipient has what was sent, whatever else was told of the same generation.

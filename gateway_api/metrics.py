@@ -9,6 +9,7 @@ from common.broker.errors import PublishError
 from common.channels import Channel, Priority
 from common.http.catalogue import API, catalogue_of
 from common.watching import metrics
+from gateway_api.updates.feed import WAYS
 
 _SHARE_EVERY_S: Final = 0.5
 
@@ -18,6 +19,7 @@ def observe_api(broker: Broker) -> None:
     metrics.announce(metrics.NOTIFICATIONS_ACCEPTED, list(Priority))
     metrics.announce(metrics.DELIVERIES_ACCEPTED, list(Channel), list(Priority))
     metrics.announce(metrics.REQUESTS_REFUSED, catalogue_of(API))
+    metrics.announce(metrics.WATCHERS_CUT_OFF, [way for way in WAYS if way != "long_poll"])
     metrics.announce(metrics.PUBLISH_FAILURES, _publish_failures())
     if not metrics.IS_SHARED:
         metrics.BROKER_CONNECTED.set_function(lambda: float(broker.is_connected))

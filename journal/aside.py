@@ -5,9 +5,10 @@ from uuid import uuid4
 from broker_topology.topology import ASIDE
 from common.broker.consumer import foreign_headers
 from common.broker.publisher import Publisher
+from common.facts import ASIDE_EXCHANGE, ASIDE_KEY, ASIDE_REASON
 from common.logs import get_logger
 from common.watching import metrics
-from journal.reading import ASIDE_EXCHANGE, ASIDE_KEY, Refused, origin_of
+from journal.reading import Refused, origin_of
 
 log = get_logger(__name__)
 
@@ -28,7 +29,7 @@ async def set_aside(publisher: Publisher, refused: Refused) -> None:
         | {
             ASIDE_EXCHANGE: exchange,
             ASIDE_KEY: key,
-            f"{_OURS}reason": refused.reason[:REASON_CHARS],
+            ASIDE_REASON: refused.reason[:REASON_CHARS],
         },
     )
     metrics.JOURNAL_ASIDE.inc()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from broker_topology.facts import Fact, read_fact
 from broker_topology.topology import DEAD, EVENTS
@@ -12,13 +12,9 @@ from common.broker.consumer import Received
 from common.channels import Channel
 from common.envelope import WIRE_VERSION, EventType, epoch_ms
 from common.errors import UndecodableError
-from common.facts import HEARTBEAT_KEY
+from common.facts import ASIDE_EXCHANGE, ASIDE_KEY, HEARTBEAT_KEY
 from common.watching.heartbeat import Heartbeat
 from journal.fold import place_of
-
-ASIDE_EXCHANGE: Final = "gw-aside-exchange"
-ASIDE_KEY: Final = "gw-aside-key"
-"""Headers of what was put aside: where it came from, so that it can be put back."""
 
 
 @dataclass(frozen=True, slots=True)

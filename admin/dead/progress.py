@@ -32,11 +32,17 @@ def reading() -> Iterator[None]:
 
 @contextmanager
 def progress(
-    word: str, total: int | None, place: str = "", *, as_json: bool = False
+    word: str,
+    total: int | None,
+    place: str = "",
+    *,
+    as_json: bool = False,
+    count_text: Callable[[int], str] = letters_text,
 ) -> Iterator[Callable[[int], None]]:
     """A bar on stderr when that is a terminal; yields what to tell how many are done.
 
-    word: what was done to a letter; place: follows it where something was done. What ends before
+    word: what was done to a letter; place: follows it where something was done; count_text: so
+    many letters, in words. What ends before
     its end, by Ctrl-C, SIGTERM, a closed pipe or an error, says how far it came: a sentence on
     stderr, and with as_json {word: count, interrupted: true}; unless an error, exit code 130.
     """
@@ -44,7 +50,7 @@ def progress(
 
     def summed_up() -> None:
         where = place if done else ""
-        typer.echo(f"Interrupted: {letters_text(done)} {word}{where}, no more.", err=True)
+        typer.echo(f"Interrupted: {count_text(done)} {word}{where}, no more.", err=True)
         if as_json:
             document: dict[str, JsonValue] = {word: done, "interrupted": True}
             print_json(document)

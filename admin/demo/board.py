@@ -12,8 +12,8 @@ from rich.text import Text
 
 from admin.live.deliveries import Deliveries, Known
 from admin.live.delivery_view import LOOKS, address, time_text
-from broker_topology.facts import Fact
-from common.envelope import Event, Status, utc_now
+from common.envelope import Status, utc_now
+from gateway_client import Event
 
 MOST_NEWS = 2000
 _WITH_TITLES = 80
@@ -36,7 +36,7 @@ class Example:
 
 
 class DemoBoard:
-    """How far everything has come; facts come from another thread than the one that looks."""
+    """How far everything has come; events come from another thread than the one that looks."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self._examples = examples
@@ -49,9 +49,9 @@ class DemoBoard:
         """The API answered 202 for this example."""
         self._ids[example] = delivery_id
 
-    def note(self, fact: Fact) -> None:
-        """Take in a fact, of an example or not."""
-        if news := self._deliveries.hear(fact):
+    def note(self, event: Event) -> None:
+        """Take in an event, of an example or not."""
+        if news := self._deliveries.hear(event):
             self._left_out += len(self._news) == MOST_NEWS
             self._news.append(news)
 

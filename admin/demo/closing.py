@@ -12,7 +12,7 @@ from rich.text import Text
 from admin.live.delivery_view import dead_show
 from admin.live.reasons import one_line, reason_of
 from admin.live.screen import counted, fold
-from common.envelope import Event
+from gateway_client import Event
 
 _REAL = ("  ./gateway up --init", "  ./gateway up")
 _AFTERWARDS = (
@@ -36,7 +36,8 @@ def print_closing(
     console.print(_arrived(entries, console.width))
     for event in failures:
         tries = counted(event.attempt, "try", "tries")
-        said = f"Dead letter in queue {event.channel}.dead after {tries}: {reason_of(event)}"
+        channel = (event.to or "").partition(":")[0]
+        said = f"Dead letter in queue {channel}.dead after {tries}: {reason_of(event)}"
         console.print(Text(fold(console, said), "red"), soft_wrap=True)
         if where:
             console.print(Text(f"  {dead_show(event.delivery_id)}\n"), soft_wrap=True)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+import gateway_client
 from admin.announcing import DEMO, announced, env_file_of
 from admin.demo.board import DemoBoard, Example
 from admin.demo.closing import places, print_closing
 from admin.demo.live import show_live
-from admin.live.following import Following
 from admin.live.screen import is_painted
+from admin.live.streaming import Streaming
 from admin.one_machine import (
     INBOX_PORT,
     MANAGEMENT_PORT,
@@ -42,6 +42,7 @@ from deploy.local.stack import (
     sandbox_service,
     sandbox_settings,
 )
+from gateway_client import Gateway
 from store.schema import upgrade
 
 DEADLINE_S = 60.0
@@ -94,8 +95,8 @@ def demo(
             api, console_url, inbox = stack.enter_context(_gateway(directory, broker))
             is_up = True
             board = DemoBoard(EXAMPLES)
-            following = stack.enter_context(Following(broker.url, board.note, with_accepted=True))
-            _play(console, board, following, api)
+            streaming = stack.enter_context(Streaming(api, board.note))
+            _play(console, board, streaming, api)
             where = [] if exit_ else [*places(api, console_url, inbox, broker.page)]
             print_closing(console, board.failures(), inbox, where)
             if exit_:
@@ -103,7 +104,7 @@ def demo(
                     raise DemoError(f"not every notification ended as it should; logs: {directory}")
                 return
             console.print("\nEverything stays up. Press Ctrl-C to stop.\n")
-            show_live(console, board, following)
+            show_live(console, board, streaming)
         except KeyboardInterrupt:
             console.print("\nStopping …")
             if exit_ or not is_up:
@@ -196,16 +197,17 @@ def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str, str]]
             yield api, console, inbox
 
 
-def _play(console: Console, board: DemoBoard, following: Following, api: str) -> None:
+def _play(console: Console, board: DemoBoard, streaming: Streaming, api: str) -> None:
     """POST every example and show how far each has come, until all have ended or time is over."""
-    if fault := following.await_ready(10):
+    if fault := streaming.await_ready(10):
         raise DemoError(f"what becomes of notifications cannot be followed: {fault}")
-    with httpx.Client(base_url=api, timeout=10) as client:
-        for example in EXAMPLES:
-            answer = client.post("/v1/notifications", json=example.request())
-            if answer.status_code != httpx.codes.ACCEPTED:
-                raise DemoError(f"POST /v1/notifications answered {answer.text}")
-            board.accepted(example, answer.json()["deliveries"][0]["id"])
+    try:
+        with Gateway(api) as gateway:
+            for example in EXAMPLES:
+                accepted = gateway.send(**example.request())
+                board.accepted(example, accepted.deliveries[0].id)
+    except gateway_client.GatewayError as error:
+        raise DemoError(f"the API did not take a notification: {error}") from error
     _show_until_done(console, board)
 
 

@@ -9,15 +9,15 @@ from rich.text import Text
 
 from admin.demo.board import DemoBoard
 from admin.live.delivery_view import line, rows
-from admin.live.following import Following
 from admin.live.reasons import one_line
 from admin.live.screen import Guarded, counted, fold, is_painted
+from admin.live.streaming import Streaming
 from common.envelope import utc_now
 
 _LOOK_S = 0.1
 
 
-def show_live(console: Console, board: DemoBoard, following: Following) -> None:
+def show_live(console: Console, board: DemoBoard, streaming: Streaming) -> None:
     """Show everything that is sent from now on; never returns.
 
     A terminal shows what is under way and keeps what has ended; a pipe gets a line for each thing
@@ -31,7 +31,7 @@ def show_live(console: Console, board: DemoBoard, following: Following) -> None:
             time.sleep(_LOOK_S)
 
     def picture() -> RenderableType:
-        return Group(*_picture(console, board, following))
+        return Group(*_picture(console, board, streaming))
 
     board_now = Guarded(picture)
     # Painted from this thread alone: rich's own would paint between two lines, and over one.
@@ -55,7 +55,7 @@ def _say_left_out(console: Console, board: DemoBoard) -> None:
         _say(console, f"{changes} too fast to show; ./gateway dead list has every dead letter")
 
 
-def _picture(console: Console, board: DemoBoard, following: Following) -> Iterator[RenderableType]:
+def _picture(console: Console, board: DemoBoard, streaming: Streaming) -> Iterator[RenderableType]:
     """What is under way, as much of it as the terminal is high, the latest at the bottom."""
     under_way, now = board.under_way(), utc_now()
     left, shown = console.height - 4, list[RenderableType]()
@@ -68,6 +68,6 @@ def _picture(console: Console, board: DemoBoard, following: Following) -> Iterat
     if more := len(under_way) - len(shown):
         yield Text(f"{more} more are under way", "dim")
     yield from shown
-    if fault := following.fault:
-        yield Text(one_line(f"Listening again: {fault}", 200), "yellow")
+    if fault := streaming.fault:
+        yield Text(one_line(f"Following again: {fault}", 200), "yellow")
     yield Text("What you send appears here. Ctrl-C stops everything.", "dim")

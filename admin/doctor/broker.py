@@ -162,8 +162,8 @@ def judge_journal(waiting: Depth | None, aside: Depth | None) -> Finding:
         faults.append(f"{waiting.messages} facts wait: see the journal's log and its database")
     if aside.messages:
         faults.append(
-            f"{aside.messages} messages in {JOURNAL_DEAD} could not be stored: their headers "
-            "gw-aside-reason say why; what a newer version can store, move into the queue journal"
+            f"{aside.messages} messages in {JOURNAL_DEAD} could not be stored: `gateway aside "
+            "list` says why, and after that repair or upgrade `gateway aside retry` has them stored"
         )
     if faults:
         return wrong("journal", "; ".join(faults))

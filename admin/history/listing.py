@@ -1,18 +1,16 @@
 """`gateway list`: the notifications that somebody looks for, the newest first."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Final
 
 import typer
 
-from admin.api_client import Api
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
 from admin.dead.view import PAGE, stream_json
 from admin.history import list_view
-from admin.history.masking import Document, masked
+from admin.history.masking import masked
 from admin.history.options import ApiOptions, Whole, read_moment
 from admin.option_groups import grouped
 from common.channels import Channel
@@ -78,7 +76,9 @@ def list_notifications(
     most = limit if limit is not None else 0 if ids_only or as_json else PAGE
     query = search.query
     with reading(), where.opened() as api:
-        found = (one if whole else masked(one) for one in _walk(api, query, most))
+        size = min(most + 1, _MOST_OF_A_PAGE) if most else _MOST_OF_A_PAGE
+        listed = api.list({**query, "limit": size})
+        found = (one if whole else masked(one) for one in listed)
         if ids_only:
             for one in islice(found, most or None):
                 typer.echo(one["id"])
@@ -86,14 +86,3 @@ def list_notifications(
             stream_json(islice(found, most or None))
         else:
             list_view.print_pages(found, most)
-
-
-def _walk(api: Api, query: Mapping[str, str | None], most: int) -> Iterator[Document]:
-    """Page after page, as they are needed."""
-    size = min(most + 1, _MOST_OF_A_PAGE) if most else _MOST_OF_A_PAGE
-    cursor: str | None = None
-    while True:
-        page = api.get("/v1/notifications", {**query, "limit": size, "cursor": cursor})
-        yield from page["items"]
-        if not (cursor := page["next"]):
-            return

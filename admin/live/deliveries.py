@@ -5,22 +5,24 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from broker_topology.facts import Accepted, Fact
-from common.envelope import Event, Status
+from common.envelope import EventType, Status
 from common.facts import moment
+from gateway_client import Event
 
 MOST = 10_000
+_ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """One delivery: to whom, if that was heard, and how far it has come in its generation.
 
-    last: what became true last; refusal: the last attempt that came to nothing but another one.
+    began_at: when it was accepted or put back, if that was heard; last: what became true last;
+    refusal: the last attempt that came to nothing but another one.
     """
 
     id: str
-    began_at: datetime
+    began_at: datetime | None = None
     to: str | None = None
     generation: int = 0
     last: Event | None = None
@@ -29,7 +31,7 @@ class Known:
     @property
     def status(self) -> Status:
         """Where it is."""
-        return Status.QUEUED if self.last is None else self.last.type.status
+        return Status.QUEUED if self.last is None else EventType(self.last.type).status
 
     @property
     def tries(self) -> int:
@@ -39,10 +41,12 @@ class Known:
     @property
     def is_ended(self) -> bool:
         """Whether nothing more becomes of it by itself."""
-        return self.last is not None and self.last.type.is_final
+        return self.last is not None and EventType(self.last.type).is_final
 
-    def took_s(self, now: datetime) -> float:
-        """Seconds that it has been on its way, or was."""
+    def took_s(self, now: datetime) -> float | None:
+        """Seconds that it has been on its way, or was; None when nobody heard it begin."""
+        if self.began_at is None:
+            return None
         end = self.last.at if self.last is not None and self.is_ended else now
         return max(0.0, (end - self.began_at).total_seconds())
 
@@ -59,15 +63,15 @@ class Deliveries:
         self._ended: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
 
-    def hear(self, fact: Fact) -> Known | None:
-        """Take in a fact; what is known now if that is news, None if it changes nothing."""
+    def hear(self, event: Event) -> Known | None:
+        """Take in an event; what is known now if that is news, None if it changes nothing."""
+        if event.type not in (_ACCEPTED, *EventType):
+            return None  # only a newer gateway knows it
         with self._lock:
-            if isinstance(fact, Accepted):
-                before = self._find(fact.delivery.id)
-                known = _with_acceptance(before, fact)
-            else:
-                before = self._find(fact.delivery_id)
-                known = _with(before, fact)
+            before = self._find(event.delivery_id)
+            known = before or Known(event.delivery_id)
+            is_acceptance = event.type == _ACCEPTED
+            known = (_with_acceptance if is_acceptance else _with)(known, event)
             self._keep(known)
         is_news = before is None or (known.generation, known.last) != (
             before.generation,
@@ -96,29 +100,21 @@ class Deliveries:
             (self._ended or self._under_way).popitem(last=False)
 
 
-def _with_acceptance(known: Known | None, accepted: Accepted) -> Known:
+def _with_acceptance(known: Known, accepted: Event) -> Known:
     """It came to its queue; since then it may have gone on, or been put back."""
-    delivery = accepted.delivery
-    to, at = f"{delivery.channel}:{delivery.address}", delivery.accepted_at
-    if known is None:
-        return Known(delivery.id, at, to)
-    began_at = known.began_at if known.generation else min(at, known.began_at)
-    return replace(known, to=known.to or to, began_at=began_at)
+    began_at = known.began_at if known.generation else accepted.at
+    return replace(known, to=known.to or accepted.to, began_at=began_at)
 
 
-def _with(known: Known | None, event: Event) -> Known:
+def _with(known: Known, event: Event) -> Known:
     """Something became true; what is older than what is known, or the same again, adds nothing."""
-    if known is None:
-        known = Known(event.delivery_id, event.at, generation=event.generation)
-    elif event.generation > known.generation:
+    if event.generation > known.generation:
         known = Known(known.id, event.at, known.to, event.generation)
     if event.generation == known.generation:
-        if event.address:
-            known = replace(known, to=f"{event.channel}:{event.address}")
-        if event.type.status is Status.RETRYING and _is_later(event, known.refusal):
+        if EventType(event.type).status is Status.RETRYING and _is_later(event, known.refusal):
             known = replace(known, refusal=event)
         if _is_later(event, known.last):
-            known = replace(known, last=event)
+            known = replace(known, last=event, to=event.to or known.to)
     return known
 
 

@@ -12,7 +12,8 @@ from admin.dead.view import in_largest_unit
 from admin.live.deliveries import Known
 from admin.live.reasons import one_line, reason_of, shortened
 from admin.live.screen import counted
-from common.envelope import Event, Status
+from common.envelope import Status
+from gateway_client import Event
 
 LOOKS = {
     Status.QUEUED: "cyan",
@@ -54,9 +55,9 @@ def address(known: Known) -> str:
 
 def time_text(known: Known, now: datetime) -> str:
     """How long it has been on its way, or was; `–` when nobody heard it begin."""
-    if known.to is None:
-        return "–"
     took_s = known.took_s(now)
+    if took_s is None:
+        return "–"
     return f"{took_s:.1f} s" if took_s < _LONG_S else in_largest_unit(took_s)
 
 

@@ -1,10 +1,10 @@
 """A provider's reason as the boards show it: one clean line, not too long."""
 
 import re
+from typing import Protocol
 
 from admin.shown import escaped
 from broker_topology.dead_letters.letter import mask_address
-from common.envelope import Event
 from senders.outcome import Crashed
 from senders.said import clean
 
@@ -14,12 +14,23 @@ _CRASHED = Crashed.__name__.lower()
 _EMAIL_ADDRESS = re.compile(r"[^\s<>\"'(),;:@]{1,64}@[^\s<>\"'(),;:@]{1,255}")
 
 
-def reason_of(event: Event) -> str:
+class Said(Protocol):
+    """What an event says of an attempt."""
+
+    @property
+    def outcome(self) -> str | None: ...
+    @property
+    def code(self) -> str | None: ...
+    @property
+    def message(self) -> str | None: ...
+
+
+def reason_of(event: Said) -> str:
     """Why an attempt came to nothing, as the provider said it; "" when nothing was said."""
     return one_line(_said(event), _MOST_CHARS)
 
 
-def masked_reason_of(event: Event) -> str:
+def masked_reason_of(event: Said) -> str:
     """The same with the email addresses in it masked, for what is shown of real recipients."""
     return one_line(mask_emails(clean(_said(event), _READ_CHARS)), _MOST_CHARS)
 
@@ -29,7 +40,7 @@ def mask_emails(text: str) -> str:
     return _EMAIL_ADDRESS.sub(lambda found: mask_address(found[0]), text)
 
 
-def _said(event: Event) -> str:
+def _said(event: Said) -> str:
     if event.outcome == _CRASHED:  # the message is a traceback, with paths
         return f"a bug of the gateway ({event.code}); the sender's log has all of it"
     return f"{event.code or ''} {event.message or ''}"

@@ -5,16 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from admin.api_client import post_notification
+from admin.api_client import gateway_at, post_notification
 from admin.here import EnvFile, settings_here
 from admin.history.options import address_of, read_timeout_s
-from admin.live.following import Follower
 from admin.option_groups import grouped
 from admin.send.content import Content
+from admin.send.course import Follower
 from admin.send.options import CommonOptions, EmailOptions, TelegramOptions, VkOptions, given
-from admin.send.report import Result, accepted, print_accepted, report, tell
+from admin.send.report import Result, print_accepted, report, tell
+from admin.shown import escaped
 from common.channels import EXAMPLES, Priority
 from common.settings import load_settings
+from gateway_client import Event
 
 
 @grouped
@@ -27,7 +29,7 @@ def send(
     content: Content,
     priority: Annotated[Priority, typer.Option(help="Which queue it waits in.")] = Priority.NORMAL,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until each has ended (needs the broker).")
+        bool, typer.Option("--wait", help="Wait until each has ended, as the journal tells.")
     ] = False,
     timeout: Annotated[
         str, typer.Option(help="How long --wait waits, such as 30s, 2m or 1h.")
@@ -57,17 +59,23 @@ def send(
     settings = load_settings() if api and env_file is None else settings_here(env_file)
     address = address_of(api, settings)
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    if not wait:
-        answer = post_notification(address, key, request)
-        raise typer.Exit(report(answer, {}, wait=False, as_json=as_json))
-    # Listening begins before the POST, or a quick delivery's event would be missed.
-    with Follower(settings.broker_url, None if as_json else tell) as follower:
-        answer = post_notification(address, key, request)
+    with gateway_at(address, key) as gateway:
+        posted = post_notification(gateway, address, request)
+        if not wait or posted.id is None or not posted.accepted:
+            raise typer.Exit(report(posted, {}, wait=False, as_json=as_json))
         if not as_json:
-            print_accepted(answer)
-        courses = follower.until_ended([one["id"] for one in accepted(answer)], timeout_s)
-    result = report(answer, courses, wait=True, as_json=as_json)
-    if result is Result.UNFINISHED:
-        sentence = f"gateway: not ended within {timeout} (--timeout); the gateway goes on with it"
-        print(sentence, file=sys.stderr)
+            print_accepted(posted)
+        follower = Follower(gateway, address, _tell_nobody if as_json else tell, _warn)
+        ids = [one.id for one in posted.accepted]
+        courses = follower.until_ended(posted.id, ids, timeout_s)
+    result = report(posted, courses, wait=True, as_json=as_json)
+    if result is Result.UNFINISHED and not follower.is_blind:
+        _warn(f"not ended within {timeout} (--timeout); the gateway goes on with it")
     raise typer.Exit(result)
+
+
+def _tell_nobody(_: Event) -> None: ...
+
+
+def _warn(sentence: str) -> None:
+    print(escaped(f"gateway: {sentence}"), file=sys.stderr)

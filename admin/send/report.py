@@ -4,10 +4,11 @@ import sys
 from enum import IntEnum
 from typing import Any
 
-from admin.api_client import Answer
-from admin.live.following import Course
+from admin.api_client import Posted
+from admin.send.course import Course
 from admin.shown import escaped, json_text
-from common.envelope import Event, EventType
+from common.envelope import EventType
+from gateway_client import AcceptedDelivery, Event, Refused
 
 
 class Result(IntEnum):
@@ -18,86 +19,74 @@ class Result(IntEnum):
     UNFINISHED = 3
 
 
-def accepted(answer: Answer) -> list[dict[str, Any]]:
-    """The deliveries that the API took: all of a 202, some of a partly accepted 503."""
-    accepted: list[dict[str, Any]] = answer.body.get("deliveries") or answer.body.get(
-        "accepted", []
-    )
-    return accepted
-
-
-def report(answer: Answer, courses: dict[str, Course], *, wait: bool, as_json: bool) -> Result:
+def report(posted: Posted, courses: dict[str, Course], *, wait: bool, as_json: bool) -> Result:
     """Say how it went, and return the exit code."""
-    is_refused = answer.status != 202
-    code = Result.FAILED if is_refused else _result(courses, wait=wait)
-    deliveries = [_outcome(one, courses.get(one["id"])) for one in accepted(answer)]
+    code = Result.FAILED if posted.refusal else _result(courses, wait=wait)
+    deliveries = [_outcome(one, courses.get(one.id)) for one in posted.accepted]
     if as_json:
-        _print_json(answer, deliveries, code, is_refused=is_refused, wait=wait)
+        _print_json(posted, deliveries, code, wait=wait)
         return code
     if not wait:
-        print_accepted(answer)
+        print_accepted(posted)
     for one in deliveries if wait else []:
         reason = f"  {one['code']} {one['message']}".rstrip() if one["code"] else ""
         print(escaped(f"{one['id']}  {one['to']}  {one['status']}{reason}"))
-    if is_refused:
-        _print_problem(answer.body)
+    if posted.refusal is not None:
+        _print_problem(posted.refusal)
     return code
 
 
 def _result(courses: dict[str, Course], *, wait: bool) -> Result:
     if not wait:
         return Result.DONE
-    ends = [course.end for course in courses.values()]
-    if any(end is not None and end.type is not EventType.SENT for end in ends):
+    ended = [course for course in courses.values() if course.is_ended]
+    if any(course.status != EventType.SENT for course in ended):
         return Result.FAILED
-    return Result.UNFINISHED if None in ends else Result.DONE
+    return Result.DONE if len(ended) == len(courses) else Result.UNFINISHED
 
 
-def _outcome(delivery: dict[str, Any], course: Course | None) -> dict[str, Any]:
-    last = (course.end or course.last) if course else None
-    is_sent = last is not None and last.type is EventType.SENT
+def _outcome(delivery: AcceptedDelivery, course: Course | None) -> dict[str, Any]:
+    last = course.last if course else None
+    is_sent = last is not None and last.type == EventType.SENT
     return {
-        "id": delivery["id"],
-        "to": delivery["to"],
-        "status": last.type.value if last else delivery["status"],
+        "id": delivery.id,
+        "to": delivery.to,
+        "status": last.status if last else delivery.status,
         "attempts": last.attempt if last else 0,
         "code": last.code if last and not is_sent else None,
         "message": last.message if last and not is_sent else None,
     }
 
 
-def print_accepted(answer: Answer) -> None:
-    for one in accepted(answer):
-        print(escaped(f"{one['id']}  {one['to']}  {one['status']}"), flush=True)
+def print_accepted(posted: Posted) -> None:
+    """A line for each delivery that was accepted."""
+    for one in posted.accepted:
+        print(escaped(f"{one.id}  {one.to}  {one.status}"), flush=True)
 
 
-def _print_problem(problem: dict[str, Any]) -> None:
-    faults = problem.get("errors", [])
+def _print_problem(refusal: Refused) -> None:
+    problem = refusal.document
     left = problem.get("not_accepted", [])
-    sentences = [f"{fault['path']}: {fault['message']}" for fault in faults]
+    sentences = [f"{fault.path}: {fault.message}" for fault in refusal.errors]
     sentences += [f"{one['to']} was not accepted ({one['code']})" for one in left]
     # The detail of a request with faults is its first fault.
-    said = problem.get("title") if faults else problem.get("detail")
-    print(escaped(f"gateway: refused ({problem.get('code')}): {said}"), file=sys.stderr)
+    said = problem.get("title") if refusal.errors else problem.get("detail")
+    print(escaped(f"gateway: refused ({refusal.code}): {said}"), file=sys.stderr)
     for sentence in sentences:
         print(escaped(f"  {sentence}"), file=sys.stderr)
 
 
 def _print_json(
-    answer: Answer,
-    deliveries: list[dict[str, Any]],
-    code: Result,
-    *,
-    is_refused: bool,
-    wait: bool,
+    posted: Posted, deliveries: list[dict[str, Any]], code: Result, *, wait: bool
 ) -> None:
     words = {Result.DONE: "sent" if wait else "accepted", Result.FAILED: "failed"}
     report: dict[str, Any] = {
-        "result": "refused" if is_refused else words.get(code, "unfinished"),
-        "id": answer.body.get("id"),
+        "result": "refused" if posted.refusal else words.get(code, "unfinished"),
+        "id": posted.id,
         "deliveries": deliveries,
     }
-    print(json_text(report | ({"problem": answer.body} if is_refused else {}), indent=2))
+    problem = {"problem": posted.refusal.document} if posted.refusal else {}
+    print(json_text(report | problem, indent=2))
 
 
 def tell(event: Event) -> None:
@@ -105,5 +94,4 @@ def tell(event: Event) -> None:
     if event.type in (EventType.RETRYING, EventType.DELAYED):
         at = f", again at {event.next_at:%H:%M:%S} UTC" if event.next_at else ""
         reason = f"{event.code or ''} {event.message or ''}".strip()
-        said = f"{event.delivery_id}  {event.type.value}: {reason}{at}"
-        print(escaped(said), file=sys.stderr)
+        print(escaped(f"{event.delivery_id}  {event.type}: {reason}{at}"), file=sys.stderr)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from admin.live.reasons import masked_reason_of
-from broker_topology.facts import Fact
 from common.channels import Channel
 from common.envelope import Event, EventType, Status, utc_now
 from common.facts import Moment, moment
@@ -78,15 +77,14 @@ class Tally:
         self._gap_at: datetime | None = None
         self._lock = threading.Lock()
 
-    def hear(self, fact: Fact) -> None:
+    def hear(self, event: Event) -> None:
         """Take in an event; one that has been heard counts once."""
-        if isinstance(fact, Event):
-            with self._lock:
-                if fact.id not in self._seen:
-                    self._seen[fact.id] = None
-                    self._count(fact)
-                    self._place(fact)
-                    self._forget()
+        with self._lock:
+            if event.id not in self._seen:
+                self._seen[event.id] = None
+                self._count(event)
+                self._place(event)
+                self._forget()
 
     def miss(self, _: object = None) -> None:
         """The broker is away: until something is heard again, ends may be told unheard."""

@@ -149,7 +149,7 @@ def export_to(
     Raises ArgumentError when there is such a file already, or it cannot be written.
     """
     try:
-        with open(file, "x", encoding="utf-8", newline="\n", opener=_open_private) as target:
+        with open(file, "x", encoding="utf-8", newline="\n", opener=open_private) as target:
             return export(url, selection, target.write, on_progress)
     except OSError as error:
         raise ArgumentError(f"{file} cannot be written: {error.strerror}.") from error
@@ -265,7 +265,7 @@ def _appended(file: Path) -> Iterator[BinaryIO]:
     """Open a file to append to, made with its directory if need be, and sure to be found again."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        archive = open(file, "ab", opener=_open_private)  # noqa: SIM115  closed below
+        archive = open(file, "ab", opener=open_private)  # noqa: SIM115  closed below
     except OSError as error:
         raise _unwritable(file, error) from error
     with archive:
@@ -295,5 +295,5 @@ def _unwritable(file: Path, error: OSError) -> DeadLetterError:
     )
 
 
-def _open_private(path: str, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
+from typing import Final, Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -56,10 +56,12 @@ def _counter(name: str, meaning: str, *labels: str) -> Counter:
     return Counter(name, meaning, labels, registry=REGISTRY)
 
 
-def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
+def _gauge(
+    name: str, meaning: str, *labels: str, together: Literal["livemin", "livesum"] = "livemin"
+) -> Gauge:
+    """together: of processes that are scraped as one the lowest counts, as of the worst; or all."""
     ROWS.append(Row(name, "gauge", labels, meaning))
-    # Of processes that are scraped as one the lowest counts: they are as well as the worst.
-    return Gauge(name, meaning, labels, registry=REGISTRY, multiprocess_mode="livemin")
+    return Gauge(name, meaning, labels, registry=REGISTRY, multiprocess_mode=together)
 
 
 def _histogram(name: str, meaning: str, *labels: str, buckets_s: tuple[float, ...]) -> Histogram:
@@ -87,6 +89,16 @@ BROKER_CONNECTED: Final = _gauge(
 )
 BROKER_RECONNECTS: Final = _counter(
     "gateway_broker_reconnects", "connections to the broker lost, and made again"
+)
+
+WATCHERS: Final = _gauge(
+    "gateway_watchers",
+    "who follows at the API: streams, subscriptions of WebSockets, long-polls",
+    "way",
+    together="livesum",
+)
+WATCHERS_CUT_OFF: Final = _counter(
+    "gateway_watchers_cut_off", "connections ended because their client read too slowly", "way"
 )
 
 ATTEMPTS: Final = _counter(

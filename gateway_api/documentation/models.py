@@ -205,6 +205,9 @@ class Live(Answer):
     ways: dict[str, int]
     """`sse`, `websocket` or `long_poll` → how many."""
 
+    cut_off: dict[str, int]
+    """The same of clients that read too slowly since the process began."""
+
     everything: int
     """Those that follow all there is."""
 

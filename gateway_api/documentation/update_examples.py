@@ -110,6 +110,7 @@ LIVE: Final[Examples] = {
     "three watch": {
         "watchers": 3,
         "ways": {"sse": 2, "websocket": 1},
+        "cut_off": {"sse": 1},
         "everything": 1,
         "channels": {"email": 1},
         "tags": {},

@@ -6,16 +6,17 @@ lately stays in a ring, from which those who come back go on without a question 
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 from pydantic_core import to_json
 
 from common.http.problems import Problem
 from common.logs import get_logger
+from common.watching import metrics
 from gateway_api.updates.documents import event_document
 from gateway_api.updates.mark import Mark, Reset
 from gateway_api.updates.reading import Reading
@@ -29,6 +30,10 @@ RING_FACTS: Final = 5000
 OLDEST: Final = -1
 SPAN: Final = 1000  # numbers that one question to the store is about
 _MOST_WAITING: Final = 500  # facts that wait for one watcher
+
+Way = Literal["sse", "websocket", "long_poll"]
+WAYS: Final[tuple[Way, ...]] = get_args(Way)
+_WATCHERS: Final = {way: metrics.WATCHERS.labels(way) for way in WAYS}
 
 Topic = tuple[str, object]
 _ALL: Final[Topic] = ("all", None)
@@ -61,7 +66,7 @@ class Watcher:
     """
 
     def __init__(
-        self, feed: "Feed", wanted: Wanted, mark: Mark, way: str, woken: asyncio.Event
+        self, feed: "Feed", wanted: Wanted, mark: Mark, way: Way, woken: asyncio.Event
     ) -> None:
         self.wanted = wanted
         self.mark = mark
@@ -143,6 +148,8 @@ class Feed:
         self._in_turn = asyncio.Lock()
         self._woken = asyncio.Event()
         self.is_stopping = False
+        self.cut_off: Counter[Way] = Counter()
+        """How many clients were too slow since the process began."""
 
     def wake(self) -> None:
         """There may be something new."""
@@ -153,6 +160,11 @@ class Feed:
         self.is_stopping = True
         for watcher in self.watchers():
             watcher.woken.set()
+
+    def note_cut_off(self, way: Way) -> None:
+        """A client took what it was sent too slowly, and its connection is ended."""
+        self.cut_off[way] += 1
+        metrics.WATCHERS_CUT_OFF.labels(way).inc()
 
     def watchers(self) -> Iterator[Watcher]:
         """Everybody who watches now."""
@@ -178,7 +190,7 @@ class Feed:
         wanted: Wanted,
         after: Mark | int | None = None,
         *,
-        way: str,
+        way: Way,
         woken: asyncio.Event | None = None,
     ) -> AsyncIterator[Watcher]:
         """A watcher of these facts, from the newest on or after one that was seen.
@@ -194,9 +206,11 @@ class Feed:
             watcher.begin_anew(reset)
         topic = _topic_of(wanted)
         self._watchers.setdefault(topic, set()).add(watcher)
+        _WATCHERS[way].inc()
         try:
             yield watcher
         finally:
+            _WATCHERS[way].dec()
             group = self._watchers[topic]
             group.discard(watcher)
             if not group:

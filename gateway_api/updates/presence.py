@@ -1,4 +1,4 @@
-"""`GET /v1/live`: how many watch what, at this process."""
+"""`GET /v1/live`: how many watch what, and how many were too slow for it, at this process."""
 
 from collections import Counter
 from typing import Final
@@ -39,6 +39,7 @@ class Presence:
         document = {
             "watchers": ways.total(),
             "ways": ways,
+            "cut_off": self._feed.cut_off,
             "everything": everything,
             "channels": channels,
             "tags": dict(tags.most_common(_MOST_NAMED)),

@@ -91,6 +91,7 @@ class EventStream(Response):
             try:
                 await self._tell(watcher, leaving, send, grant.ends_at_s if grant else inf)
             except TimeoutError:
+                self._feed.note_cut_off("sse")
                 log.info("slow client cut off", way="sse", position=str(watcher.mark))
                 if cut := extensions.get(CUT):
                     cut(_end("too_slow"))

@@ -113,6 +113,7 @@ class _Client:
         try:
             await self._tell(reading)
         except TimeoutError:
+            self._feed.note_cut_off("websocket")
             log.info("slow client cut off", way="websocket")
             self._socket.scope["extensions"][CUT](TOO_SLOW, "too slow, come back")
         except (WebSocketDisconnect, RuntimeError):

@@ -40,6 +40,7 @@ def checkout(tmp_path: Path) -> Path:
         "console",
         "deploy",
         "gateway_api",
+        "gateway_client",
         "journal",
         "senders",
         "store",

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from broker_topology.facts import Accepted
+import gateway_client
+from broker_topology.facts import Accepted, Fact
 from common.envelope import Delivery, Event, EventType, event_id, utc_now
 
 BEGAN = utc_now() - timedelta(minutes=1)
@@ -33,3 +34,24 @@ def event(delivery: Delivery, kind: EventType, attempt: int = 1, **changes: Any)
     if kind is not EventType.SENT:
         fields |= {"code": "550", "message": "no such user"}
     return Event.model_validate(fields | changes)
+
+
+def told(fact: Fact) -> gateway_client.Event:
+    """A fact as the API's stream tells it."""
+    address = fact.delivery.address if isinstance(fact, Accepted) else fact.address
+    said = {} if isinstance(fact, Accepted) else fact.model_dump(include=_SAID)
+    return gateway_client.Event(
+        seq=1,
+        id=str(fact.id),
+        type=str(fact.type),
+        at=fact.at,
+        notification_id=str(fact.notification_id),
+        delivery_id=fact.delivery_id,
+        to=f"{fact.channel}:{address}" if address else None,
+        generation=fact.generation,
+        attempt=fact.attempt,
+        **said,
+    )
+
+
+_SAID = {"outcome", "code", "message", "next_at"}

@@ -47,6 +47,10 @@ class Proxy:
         netloc = f"{userinfo}@127.0.0.1:{self.port}" if userinfo else f"127.0.0.1:{self.port}"
         return self._target._replace(netloc=netloc).geturl()
 
+    def lead_to(self, url: str) -> None:
+        """Connections from now on lead to another server, as a balancer's do."""
+        self._target = urlsplit(url)
+
     def cut(self) -> None:
         """Break every connection at once, as a pulled cable that is noticed."""
         for writer in self._writers.copy():

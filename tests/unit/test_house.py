@@ -17,6 +17,7 @@ OURS = {
     "broker_topology",
     "senders",
     "gateway_api",
+    "gateway_client",
     "console",
     "journal",
     "store",
@@ -30,6 +31,7 @@ PROCESSES = ("senders", "gateway_api", "console", "journal")
 
 MAY_IMPORT: dict[str, set[str]] = {
     "common": set(),
+    "gateway_client": set(),
     "broker_topology": {"common"},
     "senders": {"common", "broker_topology.topology"},
     # Not the work on dead letters: what is exposed has no operator's rights.
@@ -43,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"common"},
     "journal": {"common", "store", "broker_topology.topology", "broker_topology.facts"},
     "deploy": {*SHARED, *PROCESSES, "admin"},
-    "admin": {*SHARED, *PROCESSES, "deploy"},
+    "admin": {*SHARED, *PROCESSES, "deploy", "gateway_client"},
 }
 
 LIVES_IN = {

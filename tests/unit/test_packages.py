@@ -1,6 +1,7 @@
 """What an installation brings: what it needs, and no tools of tests."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.unit.test_house import imports
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_AIOSMTPD = """
@@ -53,6 +56,36 @@ def test_all_code_is_in_folders_that_an_installation_brings() -> None:
     files = [file for room in rooms for file in (ROOT / room.rstrip("*")).rglob("*.py")]
     assert ROOT / "store/migrations/env.py" in files
     assert [file for file in files if not (file.parent / "__init__.py").exists()] == []
+
+
+def test_the_client_alone_brings_httpx_and_nothing_else_of_ours() -> None:
+    project = tomllib.loads((ROOT / "gateway_client/pyproject.toml").read_text())["project"]
+    assert [Requirement(one).name for one in project["dependencies"]] == ["httpx"]
+    imported = {
+        module.split(".")[0]
+        for file in (ROOT / "gateway_client").glob("*.py")
+        for module in imports(file)
+    }
+    assert imported - sys.stdlib_module_names == {"gateway_client", "httpx"}
+
+
+@pytest.mark.long  # it asks for the package that builds it
+def test_the_client_is_installed_alone_and_is_whole(tmp_path: Path) -> None:
+    source, place = tmp_path / "gateway_client", tmp_path / "installed"
+    shutil.copytree(ROOT / "gateway_client", source)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--target", str(place), str(source)], check=True, timeout=110)
+    files = {one.name for one in (ROOT / "gateway_client").iterdir() if one.is_file()}
+    assert {one.name for one in (place / "gateway_client").iterdir() if one.is_file()} == files - {
+        "pyproject.toml"
+    }
+    subprocess.run(
+        [sys.executable, "-c", "import gateway_client; print(gateway_client.__file__)"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(place)},
+        check=True,
+        timeout=60,
+    )
 
 
 def test_the_sandbox_is_one_package_more() -> None:

@@ -14,7 +14,7 @@ from broker_topology.facts import Fact
 from common.envelope import Event, EventType, event_id, utc_now
 from deploy.local.node import Node
 from tests.support.dead_letters import bury
-from tests.support.happenings import accepted, event
+from tests.support.happenings import event
 from tests.support.polling import eventually, until
 from tests.support.proxy import Proxy
 from tests.support.queues import amqp_channel, count, make_delivery, put
@@ -71,15 +71,6 @@ async def test_what_cannot_be_taken_in_leaves_no_listener_deaf(gateway_url: str)
             await asyncio.to_thread(publish, gateway_url, one.encode())
         await eventually(lambda: heard)
     assert heard == [second]
-
-
-async def test_deliveries_are_told_when_they_are_accepted(gateway_url: str) -> None:
-    heard: list[Fact] = []
-    with Following(gateway_url, heard.append, with_accepted=True) as following:
-        assert await asyncio.to_thread(following.await_ready, 10) is None
-        await asyncio.to_thread(put, gateway_url, DELIVERY)
-        await eventually(lambda: heard)
-    assert heard == [accepted(DELIVERY)]
 
 
 def kill(url: str, headers: dict[str, int | str]) -> None:

@@ -5,11 +5,13 @@ import inspect
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,15 +21,16 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from admin.cli import app
+from admin.send import course
 from admin.send.command import send as send_command
-from broker_topology.users import provide_users
 from common.errors import GatewayError
 from deploy.local.node import Node
 from gateway_api.notifications.options import EmailOptions, TelegramOptions, VkOptions
-from tests.support.polling import until
-from tests.support.processes.running import Gateway, running_gateway
+from store.schema import upgrade
+from tests.integration.updates.conftest import Api
+from tests.support.polling import eventually, until
+from tests.support.processes.running import Gateway, answers, running_gateway
 from tests.support.providers.scripted_servers import ScriptedHttp, http
-from tests.support.queues import count
 
 KEY = "a-key-of-sixteen-letters-or-more"
 
@@ -274,19 +277,58 @@ def test_port_0_needs_an_address() -> None:
     assert "GATEWAY_API_PORT is 0" in done.stderr
 
 
-def test_wait_without_the_broker_sends_nothing(gateway: Gateway) -> None:
+def test_wait_needs_no_broker_of_its_own(gateway: Gateway) -> None:
     env = environment(gateway, amqp_url="amqp://ada:secret@127.0.0.1:1/")
     done = send("telegram:4008", "--text", "hello", "--wait", env=env)
-    assert (done.code, done.stdout) == (1, "")
-    assert "Nothing was sent; correct that, or send without --wait" in done.stderr
-    assert "secret" not in done.stderr
-    assert gateway.attempts("4008") == []
+    assert (done.code, done.stderr) == (0, "")
 
 
-def test_wait_needs_a_user_who_may_listen(gateway: Gateway, broker: Node) -> None:
-    users = provide_users(gateway.amqp_url, broker.management_url, prefix="send-test", rotate=True)
-    url = next(user.url for user in users if user.rights.role == "sender-email")
-    done = send("telegram:4009", "--text", "a", "--wait", env=environment(gateway, amqp_url=url))
-    assert done.code == 1
-    assert "may not declare a queue of its own for events" in done.stderr
-    assert count(gateway.amqp_url, "telegram.normal") == 0
+def test_wait_goes_on_when_the_api_comes_back(gateway: Gateway) -> None:
+    gateway.fail_next("telegram", "slow", recipient="4009")
+    with ThreadPoolExecutor() as thread:
+        words = ["telegram:4009", "--text", "hello", "--wait"]
+        sending = thread.submit(send, *words, env=environment(gateway))
+        until(lambda: not gateway.sandbox.get("/faults").json()["pending"])
+        os.kill(gateway.stack.pid("api"), signal.SIGKILL)
+        done = sending.result(60)
+    until(lambda: answers(gateway.api, "/readyz"))
+    assert (done.code, done.stdout.splitlines()[-1].split("  ")[1:]) == (
+        0,
+        ["telegram:4009", "sent"],
+    )
+    assert "(following again as soon as it answers)" in done.stderr
+    assert done.stderr.endswith("gateway: following again\n")
+
+
+@pytest.mark.parametrize(
+    ("other_store", "reason"),
+    [
+        (None, "the journal has told nothing of it for 1 s; `gateway ps` shows"),
+        ("postgresql://gateway@127.0.0.1:1/gateway", "cannot read its store at the moment"),
+    ],
+    ids=["no journal", "no store"],
+)
+async def test_what_cannot_be_followed_is_said_and_not_waited_for(
+    gateway_url: str,
+    sqlite_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    other_store: str | None,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(course, "HEARD_WITHIN_S", 1.0)
+    upgrade(sqlite_url)
+    api = await Api.started(gateway_url, other_store or sqlite_url)
+    try:
+        await eventually(lambda: is_ready(api))
+        words = ["vk:1", "--text", "a", "--wait", "--timeout", "1h", "--api", api.url, "--json"]
+        done = await asyncio.to_thread(send, *words, env=environment())
+    finally:
+        await api.kill()
+    assert (done.code, json.loads(done.stdout)["result"]) == (3, "unfinished")
+    assert reason in done.stderr
+    assert done.stderr.endswith("What was accepted will be sent\n")
+    assert "--timeout" not in done.stderr
+
+
+async def is_ready(api: Api) -> bool:
+    return (await api.client.get("/readyz")).is_success

@@ -36,6 +36,10 @@ class Api:
         base_url = f"http://127.0.0.1:{await port_of(process)}"
         return cls(process, httpx.AsyncClient(base_url=base_url, timeout=15))
 
+    @property
+    def url(self) -> str:
+        return str(self.client.base_url).rstrip("/")
+
     async def kill(self) -> None:
         if self.process.returncode is None:
             self.process.kill()

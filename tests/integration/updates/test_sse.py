@@ -286,5 +286,7 @@ async def test_slow_client_is_cut_off_and_holds_up_nobody(
     await eventually(is_cut_off, timeout_s=40)
     told = await asyncio.wait_for(reader.read(-1), 20)
     writer.close()
+    live = (await api.client.get("/v1/live")).json()
 
+    assert live["cut_off"] == {"sse": 1}
     assert told.endswith(b'event: end\ndata: {"reason":"too_slow"}\n\n\r\n0\r\n\r\n')

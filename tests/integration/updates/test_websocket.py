@@ -240,10 +240,12 @@ async def test_connections_that_were_closed_count_no_more(
             async with talking(api) as client:
                 await client.ask(subscribe={"id": "a"})
         live = (await api.client.get("/v1/live")).json()
+        counted = await metrics_of(api)
     finally:
         await api.kill()
 
     assert live["watchers"] == 0
+    assert 'gateway_watchers{way="websocket"} 0.0' in counted
 
 
 async def test_slow_client_is_closed_with_its_code(
@@ -265,6 +267,12 @@ async def test_slow_client_is_closed_with_its_code(
         code, reason = await client.closed()
 
     assert (code, reason) == (1013, "too slow, come back")
+    assert (await api.client.get("/v1/live")).json()["cut_off"] == {"websocket": 1}
+    assert 'gateway_watchers_cut_off_total{way="websocket"} 1.0' in await metrics_of(api)
+
+
+async def metrics_of(api: Api) -> str:
+    return (await api.client.get("/metrics")).text
 
 
 async def test_presence_says_how_many_watch_what(api: Api, database: Database) -> None:
@@ -275,10 +283,14 @@ async def test_presence_says_how_many_watch_what(api: Api, database: Database) -
         await other.ask(subscribe={"id": "a", "tag": "orders"})
         await other.ask(subscribe={"id": "b"})
         answer: httpx.Response = await api.client.get("/v1/live")
+        counted = await metrics_of(api)
 
+    assert 'gateway_watchers{way="websocket"} 4.0' in counted
+    assert 'gateway_watchers{way="sse"} 0.0' in counted
     assert answer.json() == {
         "watchers": 4,
         "ways": {"websocket": 4},
+        "cut_off": {},
         "everything": 1,
         "channels": {},
         "tags": {"orders": 2},

@@ -12,14 +12,14 @@ from admin.demo.board import MOST_NEWS, DemoBoard, Example
 from admin.live.deliveries import Known
 from admin.live.delivery_view import line, rows
 from common.channels import Channel
-from common.envelope import Event, EventType, utc_now
-from tests.support.happenings import BEGAN, HOSTILE, accepted, event
+from common.envelope import EventType, utc_now
+from tests.support.happenings import BEGAN, HOSTILE, accepted, event, told
 from tests.support.queues import make_delivery
 
 GOOD = Example("good", "telegram:42", "sent")
 BAD = Example("bad", "telegram:43", "failed")
 FIRST, SECOND = make_delivery(accepted_at=BEGAN), make_delivery(accepted_at=BEGAN, address="43")
-SENT, FAILED = event(FIRST, EventType.SENT), event(SECOND, EventType.FAILED)
+SENT, FAILED = told(event(FIRST, EventType.SENT)), told(event(SECOND, EventType.FAILED))
 
 
 def shown(picture: RenderableType, width: int) -> str:
@@ -30,8 +30,10 @@ def shown(picture: RenderableType, width: int) -> str:
 
 
 def a_failure(**changes: Any) -> Known:
-    known = Known(SECOND.id, BEGAN, "telegram:43", last=event(SECOND, EventType.FAILED, **changes))
-    assert isinstance(known.last, Event)
+    known = Known(
+        SECOND.id, BEGAN, "telegram:43", last=told(event(SECOND, EventType.FAILED, **changes))
+    )
+    assert known.last
     return known
 
 
@@ -63,10 +65,10 @@ def test_case_that_ends_otherwise_is_not_as_expected() -> None:
 
 def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
     board, other = DemoBoard((BAD,)), make_delivery()
-    for fact in (FAILED, accepted(other), event(other, EventType.SENT)):
+    for fact in (FAILED, told(accepted(other)), told(event(other, EventType.SENT))):
         board.note(fact)
     board.accepted(BAD, SECOND.id)
-    board.note(event(SECOND, EventType.REQUEUED, 0, generation=1))
+    board.note(told(event(SECOND, EventType.REQUEUED, 0, generation=1)))
     assert [(known.id, known.generation) for known in board.news()] == [
         (other.id, 0),
         (other.id, 0),
@@ -79,7 +81,7 @@ def test_news_is_of_what_others_send_and_of_cases_put_back() -> None:
 def test_flood_is_bounded_and_what_is_left_out_is_counted() -> None:
     board = DemoBoard(())
     for _ in range(MOST_NEWS + 100):
-        board.note(accepted(make_delivery()))
+        board.note(told(accepted(make_delivery())))
     assert len(list(board.news())) == MOST_NEWS
     assert (board.left_out(), board.left_out()) == (100, 0)
 
@@ -89,7 +91,7 @@ def test_nothing_is_wider_than_the_terminal_and_nothing_needed_is_cut(width: int
     board = DemoBoard((GOOD, BAD))
     board.accepted(GOOD, FIRST.id)
     board.accepted(BAD, SECOND.id)
-    for fact in (accepted(FIRST), accepted(SECOND), SENT, FAILED):
+    for fact in (told(accepted(FIRST)), told(accepted(SECOND)), SENT, FAILED):
         board.note(fact)
     mail = make_delivery(channel=Channel.EMAIL, address="twice+somebody.with.a.name@example.com")
     to = f"email:{mail.address}"
@@ -97,7 +99,7 @@ def test_nothing_is_wider_than_the_terminal_and_nothing_needed_is_cut(width: int
     pictures = [
         board.table(width),
         rows(a_failure(), utc_now(), width),
-        rows(Known(mail.id, BEGAN, to, last=retrying), utc_now(), width),
+        rows(Known(mail.id, BEGAN, to, last=told(retrying)), utc_now(), width),
     ]
     texts = [shown(picture, width) for picture in pictures]
     assert all(len(one) <= width for text in texts for one in text.splitlines())
@@ -149,7 +151,7 @@ def test_bug_of_ours_is_one_sentence_without_a_path() -> None:
 def test_times_beyond_all_sense_are_told_in_short() -> None:
     began, never = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     retrying = event(FIRST, EventType.RETRYING, next_at=never)
-    text = line(Known(FIRST.id, began, "telegram:42", last=retrying), utc_now())
+    text = line(Known(FIRST.id, began, "telegram:42", last=told(retrying)), utc_now())
     assert "  1 try  999d+  " in text
     assert text.endswith("; again in 999d+")
 
@@ -157,21 +159,20 @@ def test_times_beyond_all_sense_are_told_in_short() -> None:
 def test_flood_leaves_address_and_time_of_what_is_under_way() -> None:
     board, flood = DemoBoard(()), [make_delivery(accepted_at=BEGAN) for _ in range(5000)]
     for one in flood:
-        board.note(accepted(one))
+        board.note(told(accepted(one)))
     list(board.news())
     for number, one in enumerate(flood):
-        board.note(event(one, EventType.SENT))
+        board.note(told(event(one, EventType.SENT)))
         [known] = board.news()
         assert line(known, utc_now()) == "telegram:42  sent  1 try  1.0 s", number
 
 
 def test_what_was_not_heard_to_begin_has_no_time() -> None:
-    assert line(Known(FIRST.id, BEGAN, last=SENT), utc_now()) == f"{FIRST.id}  sent  1 try  –"
+    assert line(Known(FIRST.id, last=SENT), utc_now()) == f"{FIRST.id}  sent  1 try  –"
 
 
 def test_sent_after_refusals_says_why_it_was_refused_before() -> None:
-    refusal = event(FIRST, EventType.RETRYING, 1)
-    known = Known(
-        FIRST.id, BEGAN, "telegram:42", last=event(FIRST, EventType.SENT, 2), refusal=refusal
-    )
+    refusal = told(event(FIRST, EventType.RETRYING, 1))
+    sent = told(event(FIRST, EventType.SENT, 2))
+    known = Known(FIRST.id, BEGAN, "telegram:42", last=sent, refusal=refusal)
     assert line(known, utc_now()).endswith("sent  2 tries  2.0 s  refused before: 550 no such user")

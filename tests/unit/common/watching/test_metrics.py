@@ -19,7 +19,7 @@ from tests.support.clients.api_client import NOTIFICATION, FakeBroker, api
 from tests.support.queues import make_delivery
 
 ROOT = Path(__file__).resolve().parents[4]
-LABELS = {"channel", "priority", "outcome", "reason", "class", "code", "kind", "scope"}
+LABELS = {"channel", "priority", "outcome", "reason", "class", "code", "kind", "scope", "way"}
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 

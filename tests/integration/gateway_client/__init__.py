@@ -1,0 +1,1 @@
+"""The client of users' own services, against the gateway."""
