@@ -65,7 +65,7 @@ def test_what_is_written_again_stays_as_it_was_told(database: Database) -> None:
     sent = [event(each, EventType.SENT, 2) for each in (known, new)]
     record(database, [accepted(one), accepted(known)], 5)
     record(database, [refused, accepted(new), *sent], 6)
-    record(database, [event(one, EventType.DELAYED, 1, outcome=words)], 7)
+    record(database, [event(one, EventType.DELAYED, 2, outcome=words)], 7)
     with database.reading() as connection:
         found = load_notifications(connection, [one.notification_id, new.notification_id])
         delivery = load_deliveries(connection, [(one.notification_id, 1)]).popitem()[1]
