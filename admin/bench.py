@@ -24,6 +24,7 @@ class Name(StrEnum):
     LIVE = "live"
     SLOW_DOMAIN = "slow-domain"
     JOURNAL = "journal"
+    STORE = "store"
     MEMORY = "memory"
     DEEP = "deep"
 
@@ -38,6 +39,7 @@ class Order(BaseModel):
     rounds: int = 3
     seconds: float = 3.0
     waiting: int = 1_000_000
+    history: int = 100_000
     as_json: bool = False
     plots: bool = False
 
@@ -49,6 +51,9 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each, in turns.")] = 3,
     seconds: Annotated[float, typer.Option(min=0.5, help="Load in a round, in seconds.")] = 3,
     waiting: Annotated[int, typer.Option(min=1000, help="Messages in the deep queue.")] = 1_000_000,
+    history: Annotated[
+        int, typer.Option(min=20_000, help="Notifications in the store; 10,000,000 take 30 GB.")
+    ] = 100_000,
     plot: Annotated[
         bool,
         typer.Option("--plot", help="Draw it; after all of it docs/performance.md is rewritten."),
@@ -66,6 +71,7 @@ def bench(
         rounds=rounds,
         seconds=seconds,
         waiting=waiting,
+        history=history,
         as_json=as_json,
         plots=plot,
     )

@@ -70,7 +70,7 @@ def read_batch(batch: Sequence[Received], heard_at: datetime) -> Reading:
 
 def origin_of(received: Received) -> tuple[str, str]:
     """The exchange and the key that it was first published with; of what came back, its own."""
-    exchange, key = (received.headers.get(name) for name in (ASIDE_EXCHANGE, ASIDE_KEY))
+    exchange, key = received.headers.get(ASIDE_EXCHANGE), received.headers.get(ASIDE_KEY)
     if isinstance(exchange, str) and isinstance(key, str):
         return exchange, key
     return received.exchange, received.routing_key

@@ -1,7 +1,7 @@
 """A batch of facts into the store, in one transaction; what is stored already is left out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -29,27 +29,22 @@ def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
     """
     with database.writing() as connection:
         book = stored.open_book(connection)
-        known = stored.known_ids(connection, [fact.id for fact in facts])
-        new = {
-            fact.id: fact for fact in facts if fact.id not in known
-        }  # one of those that are equal
-        places = {place_of(fact) for fact in new.values()}
-        page = _Page(
-            book,
-            stored.load_deliveries(connection, places),
-            stored.load_notifications(connection, {notification for notification, _ in places}),
-        )
-        for fact in new.values():
-            page.enter(fact)
+        known = stored.known_ids(connection, {fact.id for fact in facts})
+        # Of those that are equal one; each beside the delivery that it is about.
+        new = {fact.id: (fact, place_of(fact)) for fact in facts if fact.id not in known}
+        places = {place for _, place in new.values()}
+        deliveries = stored.load_deliveries(connection, places)
+        notifications = stored.load_notifications(connection, {place[0] for place in places})
+        page = _Page(book, dict(deliveries), dict(notifications))
+        for fact, place in new.values():
+            page.enter(fact, place)
         book.heard_at_ms = max(book.heard_at_ms, heard_at_ms)
-        stored.save_deliveries(connection, page.deliveries.values())
-        ends = stored.last_ends(connection, [one.id for one in page.complete()])
-        for notification in page.notifications.values():
-            notification.completed_at_ms = ends.get(notification.id)
-        stored.save_notifications(connection, page.notifications.values())
+        stored.save_deliveries(connection, page.deliveries, deliveries)
+        page.end(stored.last_ends(connection, page.ended_elsewhere()))
+        stored.save_notifications(connection, page.notifications, notifications)
         stored.add_events(connection, page.events)
         stored.add_contents(connection, page.contents)
-        stored.add_terms(connection, page.terms)
+        stored.add_terms(connection, page.terms, notifications)
         stored.add_counts(connection, page.counts)
         stored.close_book(connection, book)
         return book.last_seq
@@ -67,47 +62,54 @@ class _Page:
     terms: set[Term] = field(default_factory=set)
     counts: Counter[CountKey] = field(default_factory=Counter)
 
-    def enter(self, fact: Fact) -> None:
+    def enter(self, fact: Fact, place: Place) -> None:
         """One fact that is not stored yet."""
         self.book.last_seq += 1
-        place = place_of(fact)
-        notification = self._notification(fact)
+        at_ms = epoch_ms(fact.at)
+        notification = self._notification(fact, at_ms)
         before = self.deliveries.get(place)
-        after = folded(before or _unheard_of(place, fact), fact)
+        after = folded(before or _unheard_of(place, fact, at_ms), fact)
         after.seq = notification.seq = self.book.last_seq
         self.deliveries[place] = after
         _count(notification, before, after)
         if isinstance(fact, Accepted):
-            self._enter_acceptance(fact, notification, place)
+            self._enter_acceptance(fact, notification, after)
         elif fact.address:
-            to = recipient_term(self.book.recipient_key, fact.channel, fact.address)
-            self.terms.add(Term(to, after.accepted_at_ms, *place))
+            self._enter_recipient(fact, fact.address, after)
         notification.status = overall(notification)
         notification.erased_at_ms = None  # it may tell of people again
-        self.events.append(_event_row(fact, after, notification))
-        self._enter_counts(fact, before, after)
+        self.events.append(_event_row(fact, at_ms, after, notification))
+        self._enter_counts(fact, at_ms, before, after)
 
-    def complete(self) -> Iterable[NotificationRow]:
-        """The notifications of which nothing more becomes."""
-        return (one for one in self.notifications.values() if one.is_complete)
+    def ended_elsewhere(self) -> list[UUID]:
+        """Notifications that are complete, but not all of whose deliveries are here."""
+        here = Counter(notification_id for notification_id, _ in self.deliveries)
+        rows = self.notifications.values()
+        return [one.id for one in rows if one.is_complete and here[one.id] < one.known]
 
-    def _notification(self, fact: Fact) -> NotificationRow:
+    def end(self, elsewhere: Mapping[UUID, int]) -> None:
+        """Note when each notification came to its end, or that it did not."""
+        ends = dict(elsewhere)
+        for (notification_id, _), one in self.deliveries.items():
+            ends[notification_id] = max(one.at_ms, ends.get(notification_id, 0))
+        for row in self.notifications.values():
+            row.completed_at_ms = ends[row.id] if row.is_complete else None
+
+    def _notification(self, fact: Fact, at_ms: int) -> NotificationRow:
         row = self.notifications.get(fact.notification_id)
         if row is None:
-            row = NotificationRow(fact.notification_id, epoch_ms(fact.at), owner=fact.owner)
+            row = NotificationRow(fact.notification_id, at_ms, owner=fact.owner)
             self.notifications[row.id] = row
         return row
 
-    def _enter_acceptance(self, fact: Accepted, row: NotificationRow, place: Place) -> None:
+    def _enter_acceptance(self, fact: Accepted, row: NotificationRow, one: DeliveryRow) -> None:
         delivery = fact.delivery
-        accepted_at_ms = epoch_ms(delivery.accepted_at)
-        to = recipient_term(self.book.recipient_key, delivery.channel, delivery.address)
-        self.terms.add(Term(to, accepted_at_ms, *place))
-        self.contents.append(Content(*place, fact.body))
+        self._enter_recipient(fact, delivery.address, one)
+        self.contents.append(Content(one.notification_id, one.number, fact.body))
         if row.is_accepted:
             return
         row.is_accepted = True
-        row.accepted_at_ms = accepted_at_ms
+        row.accepted_at_ms = one.accepted_at_ms
         row.owner = delivery.owner
         if delivery.origin:
             row.origin_kind, row.origin_id = delivery.origin.kind, delivery.origin.id
@@ -116,11 +118,17 @@ class _Page:
         row.tags, row.metadata = delivery.tags, dict(delivery.metadata)
         row.expected = delivery.of
         terms = {tag_term(tag) for tag in delivery.tags} | word_terms(delivery.subject or "")
-        self.terms.update(Term(term, accepted_at_ms, row.id) for term in terms)
+        self.terms.update(Term(term, row.accepted_at_ms, row.id) for term in terms)
 
-    def _enter_counts(self, fact: Fact, before: DeliveryRow | None, after: DeliveryRow) -> None:
+    def _enter_recipient(self, fact: Fact, address: str, one: DeliveryRow) -> None:
+        to = recipient_term(self.book.recipient_key, fact.channel, address)
+        self.terms.add(Term(to, one.accepted_at_ms, one.notification_id, one.number))
+
+    def _enter_counts(
+        self, fact: Fact, at_ms: int, before: DeliveryRow | None, after: DeliveryRow
+    ) -> None:
         about = fact.owner or "", str(fact.channel)
-        self.counts[(epoch_ms(fact.at) // _MINUTE_MS, *about, str(fact.type))] += 1
+        self.counts[(at_ms // _MINUTE_MS, *about, str(fact.type))] += 1
         if _is_measured(after) and not (before and _is_measured(before)):
             bucket = latency_bucket(after.at_ms - after.accepted_at_ms)
             self.counts[(after.at_ms // _MINUTE_MS, *about, f"{LATENCY}{bucket}")] += 1
@@ -131,12 +139,12 @@ def _is_measured(row: DeliveryRow) -> bool:
     return row.is_accepted and row.status == Status.SENT
 
 
-def _unheard_of(place: Place, fact: Fact) -> DeliveryRow:
+def _unheard_of(place: Place, fact: Fact, at_ms: int) -> DeliveryRow:
     return DeliveryRow(
         *place,
         channel=fact.channel,
         priority=fact.priority,
-        accepted_at_ms=epoch_ms(fact.at),
+        accepted_at_ms=at_ms,
         owner=fact.owner,
     )
 
@@ -149,7 +157,7 @@ def _count(notification: NotificationRow, before: DeliveryRow | None, after: Del
     notification.tried += after.was_tried - (before is not None and before.was_tried)
 
 
-def _event_row(fact: Fact, delivery: DeliveryRow, notification: NotificationRow) -> Row:
+def _event_row(fact: Fact, at_ms: int, delivery: DeliveryRow, notification: NotificationRow) -> Row:
     """The values of the columns of `events`, in their order."""
     told = _told(fact) if isinstance(fact, Event) else _NOTHING_TOLD
     return (
@@ -160,7 +168,7 @@ def _event_row(fact: Fact, delivery: DeliveryRow, notification: NotificationRow)
         delivery.number,
         fact.channel,
         fact.owner,
-        epoch_ms(fact.at),
+        at_ms,
         fact.generation,
         fact.attempt,
         delivery.status,

@@ -1,15 +1,23 @@
 """What the journal reads and writes of facts: in one transaction, under the store's one row."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Table, func, select, tuple_, update
+from sqlalchemy import Connection, Table, select, update
 
 from store import tables
-from store.bulk import Row, add_numbers, insert_missing, insert_rows, save_rows
+from store.bulk import (
+    Columns,
+    Row,
+    add_numbers,
+    find_rows,
+    insert_missing,
+    insert_rows,
+    save_rows,
+)
 from store.rows import DeliveryRow, NotificationRow
 
 Place = tuple[UUID, int]
@@ -17,8 +25,6 @@ Place = tuple[UUID, int]
 
 CountKey = tuple[int, str, str, str]
 """Minute since 1970, owner or "", channel, and what is counted."""
-
-_AT_ONCE: Final = 500  # values in one IN: SQLite takes 32,766 of them
 
 
 class Content(NamedTuple):
@@ -66,58 +72,48 @@ def close_book(connection: Connection, book: Book) -> None:
 
 def known_ids(connection: Connection, ids: Collection[UUID]) -> set[UUID]:
     """Which of these facts are stored already."""
-    found: set[UUID] = set()
-    for some in _slices(list(ids)):
-        query = select(tables.events.c.id).where(tables.events.c.id.in_(some))
-        found.update(connection.scalars(query))
-    return found
+    key = (tables.events.c.id,)
+    return {row[0] for row in find_rows(connection, key, key, [(one,) for one in ids])}
 
 
 def load_deliveries(connection: Connection, places: Collection[Place]) -> dict[Place, DeliveryRow]:
     """The deliveries of these that are known."""
-    table = tables.deliveries
-    found: dict[Place, DeliveryRow] = {}
-    for some in _slices(list(places)):
-        key = tuple_(table.c.notification_id, table.c.number)
-        for row in connection.execute(select(table).where(key.in_(some))):
-            found[row.notification_id, row.number] = DeliveryRow(**row._mapping)
-    return found
+    key = tuple(tables.deliveries.primary_key)
+    rows = (DeliveryRow(*row) for row in find_rows(connection, _OF_DELIVERY, key, places))
+    return {(row.notification_id, row.number): row for row in rows}
 
 
 def load_notifications(
     connection: Connection, ids: Collection[UUID]
 ) -> dict[UUID, NotificationRow]:
     """The notifications of these that are known."""
-    table = tables.notifications
-    found: dict[UUID, NotificationRow] = {}
-    for some in _slices(list(ids)):
-        for row in connection.execute(select(table).where(table.c.id.in_(some))):
-            found[row.id] = NotificationRow(**row._mapping)
-    return found
+    key = tuple(tables.notifications.primary_key)
+    found = find_rows(connection, _OF_NOTIFICATION, key, [(one,) for one in ids])
+    return {row.id: row for row in (NotificationRow(*values) for values in found)}
 
 
 def last_ends(connection: Connection, ids: Collection[UUID]) -> dict[UUID, int]:
     """When the last change of each of these notifications was, in milliseconds."""
-    table = tables.deliveries
+    table = tables.deliveries.c
+    key = (table.notification_id,)
     found: dict[UUID, int] = {}
-    for some in _slices(list(ids)):
-        query: Select[Any] = (
-            select(table.c.notification_id, func.max(table.c.at_ms))
-            .where(table.c.notification_id.in_(some))
-            .group_by(table.c.notification_id)
-        )
-        found.update((row[0], row[1]) for row in connection.execute(query))
+    for one, at_ms in find_rows(connection, (*key, table.at_ms), key, [(one,) for one in ids]):
+        found[one] = max(at_ms, found.get(one, at_ms))
     return found
 
 
-def save_deliveries(connection: Connection, rows: Iterable[DeliveryRow]) -> None:
-    """Write these deliveries, new ones and others."""
-    save_rows(connection, tables.deliveries, [*map(_DELIVERY, rows)])
+def save_deliveries(
+    connection: Connection, rows: Mapping[Place, DeliveryRow], known: Container[Place]
+) -> None:
+    """Write these deliveries; known: those that were there before."""
+    _save(connection, tables.deliveries, _DELIVERY, rows, known)
 
 
-def save_notifications(connection: Connection, rows: Iterable[NotificationRow]) -> None:
-    """Write these notifications, new ones and others."""
-    save_rows(connection, tables.notifications, [*map(_NOTIFICATION, rows)])
+def save_notifications(
+    connection: Connection, rows: Mapping[UUID, NotificationRow], known: Container[UUID]
+) -> None:
+    """Write these notifications; known: those that were there before."""
+    _save(connection, tables.notifications, _NOTIFICATION, rows, known)
 
 
 def add_events(connection: Connection, rows: Sequence[Row]) -> None:
@@ -130,9 +126,12 @@ def add_contents(connection: Connection, contents: Sequence[Content]) -> None:
     insert_rows(connection, tables.contents, contents)
 
 
-def add_terms(connection: Connection, terms: Collection[Term]) -> None:
-    """Write what notifications are found by; what is there already stays."""
-    insert_missing(connection, tables.terms, terms)
+def add_terms(connection: Connection, terms: Collection[Term], known: Container[UUID]) -> None:
+    """Write what notifications are found by; known: those that may have some of it already."""
+    new = [term for term in terms if term.notification_id not in known]
+    insert_rows(connection, tables.terms, new)
+    others = [term for term in terms if term.notification_id in known]
+    insert_missing(connection, tables.terms, others)
 
 
 def add_counts(connection: Connection, counts: Mapping[CountKey, int]) -> None:
@@ -141,15 +140,29 @@ def add_counts(connection: Connection, counts: Mapping[CountKey, int]) -> None:
     add_numbers(connection, tables.counts, rows)
 
 
+def _save(
+    connection: Connection,
+    table: Table,
+    values: Callable[[Any], Row],
+    rows: Mapping[Any, Any],
+    known: Container[Any],
+) -> None:
+    insert_rows(connection, table, [values(rows[key]) for key in rows if key not in known])
+    save_rows(connection, table, [values(rows[key]) for key in rows if key in known])
+
+
 def _values_of(table: Table) -> Callable[[Any], Row]:
     """A row's fields in the order of the columns."""
     values: Callable[[Any], Row] = attrgetter(*(column.name for column in table.c))
     return values
 
 
+def _fields(table: Table, of: type[DeliveryRow | NotificationRow]) -> Columns:
+    """The columns in the order of a row's fields."""
+    return tuple(table.c[one.name] for one in fields(of))
+
+
+_OF_DELIVERY: Final = _fields(tables.deliveries, DeliveryRow)
+_OF_NOTIFICATION: Final = _fields(tables.notifications, NotificationRow)
 _DELIVERY: Final = _values_of(tables.deliveries)
 _NOTIFICATION: Final = _values_of(tables.notifications)
-
-
-def _slices(values: list[Any]) -> Iterator[list[Any]]:
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

@@ -14,6 +14,7 @@ class Batches(Kept):
 
     size: most messages in a batch; within_s: how long its first one waits for others. The handler
     returns when what it made of them is committed; one ack then takes them all out of the queue.
+    Meanwhile the next batch comes, and waits here for its turn.
     Before that nothing is acked: whatever ends a batch (a lost channel, an error, being killed)
     brings all of it back, in a repetition of at most this batch. Several may consume one queue.
     """
@@ -33,7 +34,7 @@ class Batches(Kept):
         self._within_s = within_s
 
     async def _consume(self) -> None:
-        async with consume(self._broker, self._queue, prefetch=self._size) as consumer:
+        async with consume(self._broker, self._queue, prefetch=2 * self._size) as consumer:
             self._consumer = consumer
             try:
                 while batch := await self._next(consumer):

@@ -18,7 +18,17 @@ from common.errors import GatewayError
 from common.logs import configure_logs
 from common.settings import load_settings
 from deploy.local.stack import checkout
-from tests.benchmarks import deep, ingress, journal, latency, live, memory, senders, slow_domain
+from tests.benchmarks import (
+    deep,
+    ingress,
+    journal,
+    latency,
+    live,
+    memory,
+    senders,
+    slow_domain,
+    store,
+)
 from tests.benchmarks.reports.figures import Benchmark, Report
 from tests.benchmarks.reports.kept import DOCS, draw, keep, write_docs
 from tests.benchmarks.reports.machine import describe, now, peers_python, substitutes, versions
@@ -35,6 +45,7 @@ BENCHMARKS: dict[Name, Callable[[Bench, Plan], Benchmark]] = {
     Name.LIVE: live.run,
     Name.SLOW_DOMAIN: slow_domain.run,
     Name.JOURNAL: journal.run,
+    Name.STORE: store.run,
     Name.MEMORY: memory.run,
     Name.DEEP: deep.run,
 }
@@ -65,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
 
 def measure(order: Order) -> Report:
     """Run what is ordered on a broker of its own, and keep the report. Raises GatewayError."""
-    plan = Plan(order.seconds, order.rounds, order.waiting)
+    plan = Plan(order.seconds, order.rounds, order.waiting, order.history)
     python = peers_python()
     for sentence in substitutes():
         print(f"gateway: {sentence}", file=sys.stderr)

@@ -1,7 +1,4 @@
-"""How fast a journal drains a full queue into each database, and what its queue costs a POST.
-
-Lists and statuses of a store of ten million rows have their place here beside it.
-"""
+"""How fast a journal drains a full queue into each database, and what its queue costs a POST."""
 
 import time
 from collections.abc import Iterator
@@ -23,6 +20,7 @@ from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig import messages
 from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, Process
 from tests.benchmarks.rig.load import body_to
+from tests.benchmarks.rig.queues import empty
 from tests.support.postgresql import Postgresql
 from tests.support.queues import amqp_channel
 
@@ -47,6 +45,7 @@ def run(bench: Bench, plan: Plan) -> Benchmark:
                 found[name].append(_drain(bench, plan, name, url))
         door = stack.enter_context(ingress.door(bench, ingress.OWN, NAME))
         ingress.await_accepted(door.process, door.port)
+        _post(bench, plan, door)  # the first one is slower than the others, and does not count
         for _ in range(plan.rounds):
             found[BOUND].append(_post(bench, plan, door))
             with _unbound(bench, door):
@@ -125,6 +124,7 @@ def _await(process: Process, database: Database, at_least: int) -> int:
 
 
 def _post(bench: Bench, plan: Plan, door: Door) -> Round:
+    empty(bench.node, door.vhost)  # what the rounds before have left would cost this one
     return ingress.measure(door, plan.seconds, bench.directory, body_to("telegram:42"))
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 MEASURES: Final = {
     "rate": "per second",
     "p50_ms": "p50, ms",
+    "p95_ms": "p95, ms",
     "p99_ms": "p99, ms",
     "cpu_ms": "CPU each, ms",
     "memory_mb": "peak memory, MB",
@@ -26,6 +27,7 @@ class Round(BaseModel):
 
     rate: float | None = None
     p50_ms: float | None = None
+    p95_ms: float | None = None
     p99_ms: float | None = None
     cpu_ms: float | None = None
     memory_mb: float | None = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks import deep, ingress, journal, live, senders, workers
+from tests.benchmarks import deep, ingress, journal, live, senders, store, workers
 from tests.benchmarks.reports.figures import Report, ratio
 
 
@@ -116,6 +116,18 @@ GOALS: Final = (
         least=8000,
         of=journal.POSTGRESQL,
         obstacle=_STORE,
+    ),
+    *(
+        Goal(
+            "store",
+            "p50_ms",
+            f"{question}, {kind}, beside a short history",
+            store.name_of(question, kind, store.SHORT),
+            most=1.2,
+            of=store.name_of(question, kind, store.LONG),
+        )
+        for kind in (store.SQLITE, store.POSTGRESQL)
+        for question in (store.STATUS, store.FIRST, store.DEEP)
     ),
     Goal(
         "deep",

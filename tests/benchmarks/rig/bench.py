@@ -32,6 +32,8 @@ class Plan:
     rounds: int = 3
     waiting: int = 1_000_000
     """Messages in a deep queue."""
+    history: int = 100_000
+    """Notifications in a store with a long history."""
 
 
 class BenchError(GatewayError):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from pika import BasicProperties
+from uuid_utils.compat import uuid7
 
 from common.channels import Channel, Priority
 from common.envelope import Delivery, utc_now
@@ -23,7 +24,7 @@ def ours(channel: Channel, count: int) -> Messages:
     """Deliveries, each to a recipient of its own."""
     template = _delivery(channel).encode()
     for number in range(1, count + 1):
-        notification_id = str(uuid4())
+        notification_id = str(uuid7())  # as the API makes them
         body = template.replace(str(_NO_ID).encode(), notification_id.encode())
         body = body.replace(_NO_NUMBER.encode(), str(number).encode())
         yield BasicProperties(message_id=f"{notification_id}-1"), body
