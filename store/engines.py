@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -104,9 +105,12 @@ def _sqlite(url: URL, bounds: dict[str, Any], *, writes: bool) -> Engine:
             isolation_level=None,  # we say when a transaction begins, and which
             check_same_thread=False,
         )
-        _set_up_sqlite(connection)
-        if not writes:
-            connection.execute("PRAGMA query_only = ON")
+        with ExitStack() as stack:
+            stack.callback(connection.close)  # of one that cannot be used
+            _set_up_sqlite(connection)
+            if not writes:
+                connection.execute("PRAGMA query_only = ON")
+            stack.pop_all()
         return connection
 
     engine = create_engine(url, creator=connect, **bounds)
