@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 from broker_topology.facts import Fact, read_fact
 from broker_topology.topology import DEAD, EVENTS
@@ -15,6 +15,8 @@ from common.errors import UndecodableError
 from common.facts import ASIDE_EXCHANGE, ASIDE_KEY, HEARTBEAT_KEY
 from common.watching.heartbeat import Heartbeat
 from journal.fold import place_of
+
+_SHORT_STRING_BYTES: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,14 @@ def read_batch(batch: Sequence[Received], heard_at: datetime) -> Reading:
 def origin_of(received: Received) -> tuple[str, str]:
     """The exchange and the key that it was first published with; of what came back, its own."""
     exchange, key = received.headers.get(ASIDE_EXCHANGE), received.headers.get(ASIDE_KEY)
-    if isinstance(exchange, str) and isinstance(key, str):
+    if _is_name(exchange) and _is_name(key):
         return exchange, key
     return received.exchange, received.routing_key
+
+
+def _is_name(header: Any) -> TypeGuard[str]:
+    """Whether it can be an exchange's name or a routing key, which AMQP bounds."""
+    return isinstance(header, str) and len(header.encode()) <= _SHORT_STRING_BYTES
 
 
 def _read(received: Received, exchange: str, key: str, heard_at: datetime) -> Fact:
@@ -102,7 +109,7 @@ def _unknown_kind(received: Received, exchange: str, key: str) -> str | None:
         return None
     try:
         said = json.loads(received.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict):
         return None

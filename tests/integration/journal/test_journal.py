@@ -86,6 +86,30 @@ async def test_what_cannot_be_read_goes_aside_and_the_rest_is_stored(
         assert headers["gw-aside-key"] == "telegram.sent"
 
 
+async def test_event_that_is_nested_without_end_goes_aside(
+    gateway_url: str, store_url: str, database: Database
+) -> None:
+    tell(gateway_url, b"[" * 100_000, *sent_events(2))
+    async with running_journal(gateway_url, store_url):
+        await eventually(lambda: stored_facts(database) == {"sent": 2})
+        await eventually(lambda: count(gateway_url, "journal.dead") == 1)
+
+
+async def test_garbage_that_names_no_exchange_of_amqp_goes_aside_as_it_came(
+    gateway_url: str, store_url: str, database: Database
+) -> None:
+    headers = {"gw-aside-exchange": "events", "gw-aside-key": "\u0436" * 200}
+    properties = pika.BasicProperties(delivery_mode=2, headers=headers)
+    with amqp_channel(gateway_url) as channel:
+        channel.basic_publish("", "journal", b"garbage", properties)
+    tell(gateway_url, *sent_events(2))
+    async with running_journal(gateway_url, store_url):
+        await eventually(lambda: stored_facts(database) == {"sent": 2})
+        await eventually(lambda: count(gateway_url, "journal.dead") == 1)
+    [(headers, _)] = take(gateway_url, "journal.dead")
+    assert (headers["gw-aside-exchange"], headers["gw-aside-key"]) == ("", "journal")
+
+
 async def test_what_was_put_aside_is_stored_when_it_is_put_back_into_the_queue(
     gateway_url: str, store_url: str, database: Database
 ) -> None:
