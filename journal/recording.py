@@ -73,6 +73,8 @@ class _Page:
         self.deliveries[place] = after
         _count(notification, before, after)
         if isinstance(fact, Accepted):
+            if before is None or not before.is_accepted:  # of a later step the same
+                self.contents.append(Content(*place, fact.body))
             self._enter_acceptance(fact, notification, after)
         elif fact.address:
             self._enter_recipient(fact, fact.address, after)
@@ -105,7 +107,6 @@ class _Page:
     def _enter_acceptance(self, fact: Accepted, row: NotificationRow, one: DeliveryRow) -> None:
         delivery = fact.delivery
         self._enter_recipient(fact, delivery.address, one)
-        self.contents.append(Content(one.notification_id, one.number, fact.body))
         if row.is_accepted:
             return
         row.is_accepted = True
