@@ -16,6 +16,7 @@ from broker_topology.facts import Fact
 from common.envelope import EventType, Progress, utc_now
 from common.facts import make_event
 from common.watching import metrics
+from deploy.local.node import Node
 from journal import storing
 from journal.recording import record
 from store.database import Database
@@ -108,6 +109,23 @@ async def test_garbage_that_names_no_exchange_of_amqp_goes_aside_as_it_came(
         await eventually(lambda: count(gateway_url, "journal.dead") == 1)
     [(headers, _)] = take(gateway_url, "journal.dead")
     assert (headers["gw-aside-exchange"], headers["gw-aside-key"]) == ("", "journal")
+
+
+async def test_what_cannot_go_aside_in_an_alarm_keeps_nothing_else_waiting(
+    gateway_url: str, store_url: str, database: Database, broker: Node
+) -> None:
+    """Or an alarm that comes from the length of the journal's own queue would never end."""
+    tell(gateway_url, b"garbage", *sent_events(1200))
+    await asyncio.to_thread(broker.set_memory_alarm, True)
+    try:
+        async with running_journal(gateway_url, store_url):
+            await eventually(lambda: stored_facts(database) == {"sent": 1200}, timeout_s=30)
+            await asyncio.to_thread(broker.set_memory_alarm, False)
+            await eventually(lambda: count(gateway_url, "journal.dead") > 0, timeout_s=30)
+            await eventually(lambda: count(gateway_url, "journal") == 0)
+    finally:
+        await asyncio.to_thread(broker.set_memory_alarm, False)
+    assert sequence(database) == list(range(1, 1201))
 
 
 async def test_what_was_put_aside_is_stored_when_it_is_put_back_into_the_queue(
