@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -16,7 +17,7 @@ from common.facts import make_event
 from common.watching.heartbeat import Heart, beating
 from store.database import Database
 from store.position import read_position
-from store.processes import ProcessRow, load_processes
+from store.processes import ProcessRow, load_processes, save_processes
 from store.schema import upgrade
 from tests.support.journals import running_journal, stored_facts
 from tests.support.polling import eventually
@@ -74,6 +75,25 @@ async def test_sign_of_life_that_the_database_refuses_costs_nothing_else(
         await eventually(lambda: set(processes(database)) == {"journal"})
     assert stored_facts(database) == {"sent": 1}
     database.close()
+
+
+def test_writers_of_the_same_processes_never_wait_for_each_other_in_a_circle(
+    database: Database,
+) -> None:
+    names = [f"process-{number}" for number in range(20)]
+
+    def save(names: list[str]) -> None:
+        for at_ms in range(0, 2000, 20):
+            rows = [
+                ProcessRow(name, "kind", "host", "1", 0, at_ms + place, {})
+                for place, name in enumerate(names)
+            ]
+            with database.writing() as connection:
+                save_processes(connection, rows)
+
+    with ThreadPoolExecutor(2) as pool:
+        for saving in [pool.submit(save, one) for one in (names, names[::-1])]:
+            saving.result()
 
 
 async def test_follower_hears_facts_and_no_signs_of_life(
