@@ -96,6 +96,21 @@ async def test_event_that_is_nested_without_end_goes_aside(
         await eventually(lambda: count(gateway_url, "journal.dead") == 1)
 
 
+@pytest.mark.parametrize("name", ["at", "next_at"])
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_fact_of_a_year_that_no_reader_could_write_goes_aside(
+    gateway_url: str, sqlite_url: str, name: str, moment: str
+) -> None:
+    upgrade(sqlite_url)
+    database = Database(sqlite_url)
+    far, *near = sent_events(3)
+    tell(gateway_url, json.dumps(json.loads(far) | {name: moment}).encode(), *near)
+    async with running_journal(gateway_url, sqlite_url):
+        await eventually(lambda: count(gateway_url, "journal.dead") == 1)
+        await eventually(lambda: stored_facts(database) == {"sent": 2})
+    database.close()
+
+
 async def test_garbage_that_names_no_exchange_of_amqp_goes_aside_as_it_came(
     gateway_url: str, store_url: str, database: Database
 ) -> None:
