@@ -13,6 +13,7 @@ from journal.reading import Refused, origin_of
 log = get_logger(__name__)
 
 REASON_CHARS = 500
+_TIMEOUT_S = 5.0  # who publishes hears of an alarm only then
 _OURS = "gw-aside-"
 
 
@@ -31,6 +32,7 @@ async def set_aside(publisher: Publisher, refused: Refused) -> None:
             ASIDE_KEY: key,
             ASIDE_REASON: refused.reason[:REASON_CHARS],
         },
+        timeout_s=_TIMEOUT_S,
     )
     metrics.JOURNAL_ASIDE.inc()
     log.error("a message was put aside", exchange=exchange, key=key, reason=refused.reason)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from common.broker.consumer import Received
@@ -47,8 +47,8 @@ class Intake:
         self._in_hand_ms: int | None = None  # when the newest fact in hand was told
         self._lag_ms = 0
 
-    async def take(self, batch: Sequence[Received]) -> None:
-        """Return when the whole batch may be acked.
+    async def take(self, batch: Sequence[Received]) -> list[Received]:
+        """Return when the batch may be acked, but for those that had to go aside and cannot now.
 
         Raises ChannelLost or GivenBack when it comes back: nothing of it is doubled by that.
         """
@@ -56,9 +56,9 @@ class Intake:
         self._say_unknown(reading)
         self._in_hand_ms = reading.told_until_ms or None
         try:
-            await self._until_done(batch[0], lambda: self._store(reading))
-            while reading.refused:
-                await self._until_done(batch[0], lambda: self._put_aside(reading))
+            await self._until_stored(batch[0], reading)
+            await self._put_aside(reading)
+            return [one.received for one in reading.refused]
         finally:
             self._lag_ms = self.lag_ms(epoch_ms(utc_now()))
             self._in_hand_ms = None
@@ -76,7 +76,7 @@ class Intake:
         else:
             metrics.PUBLISH_FAILURES.labels(metrics.kind_of(type(error))).inc()
         if self.fault is None:
-            log.error("facts wait: they cannot be stored", detail=str(error))
+            log.error("facts wait: they cannot be stored, or put aside", detail=str(error))
         self.fault = str(error)
 
     async def wait(self, pause_s: float) -> None:
@@ -95,16 +95,21 @@ class Intake:
             self._stored()
 
     async def _put_aside(self, reading: Reading) -> None:
-        await set_aside(self._publisher, reading.refused[-1])
-        reading.refused.pop()
+        """As many as the broker takes: in its alarm, which storing may be what ends, none."""
+        try:
+            while reading.refused:
+                await set_aside(self._publisher, reading.refused[-1])
+                reading.refused.pop()
+        except PublishError as error:
+            self.note(error)
 
-    async def _until_done(self, held: Received, work: Callable[[], Awaitable[None]]) -> None:
+    async def _until_stored(self, held: Received, reading: Reading) -> None:
         began_s = asyncio.get_running_loop().time()
         pause_s = 0.1
         while True:
             try:
-                await work()
-            except (StoreUnavailable, PublishError) as error:
+                await self._store(reading)
+            except StoreUnavailable as error:
                 self.note(error)
             else:
                 self.fault = None

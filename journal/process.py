@@ -18,11 +18,11 @@ from common.watching.status_server import StatusServer
 from journal.intake import Intake
 from journal.metrics import observe_journal, readiness
 from journal.sweeper import sweep_always
-from journal.upkeep import keep_up, settle
+from journal.upkeep import keep_up
 from journal.waking import Waker
 from store.database import Database, StoreUnavailable
 from store.schema import SchemaError, check
-from store.upkeep.epoch import remember
+from store.upkeep.epoch import remember, settle_epoch
 
 log = get_logger(__name__)
 
@@ -84,7 +84,7 @@ async def _is_usable(database: Database, intake: Intake, stopping: asyncio.Event
     while not stopping.is_set():
         try:
             await asyncio.to_thread(check, database)
-            await asyncio.to_thread(settle, database)
+            await asyncio.to_thread(settle_epoch, database)
         except SchemaError:
             raise
         except StoreUnavailable as error:

@@ -4,17 +4,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 from broker_topology.facts import Fact, read_fact
 from broker_topology.topology import DEAD, EVENTS
 from common.broker.consumer import Received
 from common.channels import Channel
-from common.envelope import WIRE_VERSION, EventType, epoch_ms
+from common.envelope import WIRE_VERSION, Event, EventType, epoch_ms
 from common.errors import UndecodableError
 from common.facts import ASIDE_EXCHANGE, ASIDE_KEY, HEARTBEAT_KEY
 from common.watching.heartbeat import Heartbeat
 from journal.fold import place_of
+
+_SHORT_STRING_BYTES: Final = 255
+_YEAR_10000_MS: Final = 253_402_300_800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ def read_batch(batch: Sequence[Received], heard_at: datetime) -> Reading:
         exchange, key = origin_of(received)
         try:
             if exchange == EVENTS and key == HEARTBEAT_KEY:
-                reading.beats.append(Heartbeat.decode(received.body))
+                beat = Heartbeat.decode(received.body)
+                _check_moments(beat.started_at, beat.at)
+                reading.beats.append(beat)
             else:
                 fact = _read(received, exchange, key, heard_at)
                 reading.facts.append(Told(received, fact))
@@ -71,9 +76,14 @@ def read_batch(batch: Sequence[Received], heard_at: datetime) -> Reading:
 def origin_of(received: Received) -> tuple[str, str]:
     """The exchange and the key that it was first published with; of what came back, its own."""
     exchange, key = received.headers.get(ASIDE_EXCHANGE), received.headers.get(ASIDE_KEY)
-    if isinstance(exchange, str) and isinstance(key, str):
+    if _is_name(exchange) and _is_name(key):
         return exchange, key
     return received.exchange, received.routing_key
+
+
+def _is_name(header: Any) -> TypeGuard[str]:
+    """Whether it can be an exchange's name or a routing key, which AMQP bounds."""
+    return isinstance(header, str) and len(header.encode()) <= _SHORT_STRING_BYTES
 
 
 def _read(received: Received, exchange: str, key: str, heard_at: datetime) -> Fact:
@@ -88,7 +98,17 @@ def _read(received: Received, exchange: str, key: str, heard_at: datetime) -> Fa
         heard_at=heard_at,
     )
     place_of(fact)  # one that is about no delivery of ours raises ValueError
+    _check_moments(fact.at)
+    if isinstance(fact, Event):
+        _check_moments(fact.began_at, fact.next_at)
     return fact
+
+
+def _check_moments(*moments: datetime | None) -> None:
+    """Raise ValueError for one whose year nobody who reads the store could write."""
+    for moment in moments:
+        if moment is not None and not 0 <= epoch_ms(moment) < _YEAR_10000_MS:
+            raise ValueError("one of its moments is in no year from 1970 to 9999")
 
 
 def _unknown_kind(received: Received, exchange: str, key: str) -> str | None:
@@ -102,7 +122,7 @@ def _unknown_kind(received: Received, exchange: str, key: str) -> str | None:
         return None
     try:
         said = json.loads(received.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict):
         return None

@@ -17,6 +17,7 @@ from store.facts import Book, Content, CountKey, Place, Term
 from store.rows import DeliveryRow, NotificationRow
 from store.statistics import LATENCY, latency_bucket
 from store.terms import recipient_term, tag_term, word_terms
+from store.upkeep.epoch import numbering
 
 _MINUTE_MS: Final = 60_000
 
@@ -27,7 +28,7 @@ def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
     heard_at_ms: everything that was told before it has been stored with this batch. Raises
     StoreUnavailable, and ValueError for a fact that can be about no delivery of ours.
     """
-    with database.writing() as connection:
+    with numbering(database) as connection:
         book = stored.open_book(connection)
         known = stored.known_ids(connection, {fact.id for fact in facts})
         # Of those that are equal one; each beside the delivery that it is about.
@@ -73,6 +74,8 @@ class _Page:
         self.deliveries[place] = after
         _count(notification, before, after)
         if isinstance(fact, Accepted):
+            if before is None or not before.is_accepted:  # of a later step the same
+                self.contents.append(Content(*place, fact.body))
             self._enter_acceptance(fact, notification, after)
         elif fact.address:
             self._enter_recipient(fact, fact.address, after)
@@ -105,7 +108,6 @@ class _Page:
     def _enter_acceptance(self, fact: Accepted, row: NotificationRow, one: DeliveryRow) -> None:
         delivery = fact.delivery
         self._enter_recipient(fact, delivery.address, one)
-        self.contents.append(Content(one.notification_id, one.number, fact.body))
         if row.is_accepted:
             return
         row.is_accepted = True

@@ -20,9 +20,7 @@ def store(database: Database, reading: Reading, heard_at_ms: int) -> list[Refuse
     heard_at_ms: whatever was told before it is in the store afterwards.
     """
     refused = _store_facts(database, reading.facts, heard_at_ms)
-    if reading.beats:
-        with database.writing() as connection:
-            save_processes(connection, [_row(beat) for beat in reading.beats])
+    _store_beats(database, reading.beats)
     return refused
 
 
@@ -42,6 +40,23 @@ def _store_facts(database: Database, facts: Sequence[Told], heard_at_ms: int) ->
             raise
         return [Refused(facts[0].received, _reason(facts[0].fact, error))]
     return []
+
+
+def _store_beats(database: Database, beats: Sequence[Heartbeat]) -> None:
+    """Together; when one of them is at fault, each by itself, and that one is left out."""
+    if not beats:
+        return
+    try:
+        with database.writing() as connection:
+            save_processes(connection, [_row(beat) for beat in beats])
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        if len(beats) == 1:
+            log.error("a sign of life cannot be stored", kind=beats[0].kind, detail=str(error))
+            return
+        for beat in beats:
+            _store_beats(database, [beat])
 
 
 def _reason(fact: Fact, error: Exception) -> str:

@@ -23,18 +23,12 @@ async def keep_up(database: Database, settings: Settings) -> None:
     """
     while True:
         try:
-            await asyncio.to_thread(settle, database)
+            await asyncio.to_thread(settle_epoch, database)
             erased = await asyncio.to_thread(_erase, database, settings)
         except StoreUnavailable as error:
             log.warning("upkeep of the store has to wait", detail=str(error))
             erased = 0
         await asyncio.sleep(_PAUSE_S if erased else ROUND_S)
-
-
-def settle(database: Database) -> None:
-    """Give a store that was restored another epoch, and say so. Raises StoreUnavailable."""
-    if why := settle_epoch(database):
-        log.warning("the store was restored: who follows it begins anew", why=why)
 
 
 def _erase(database: Database, settings: Settings) -> int:

@@ -38,7 +38,8 @@ def save_processes(connection: Connection, rows: Sequence[ProcessRow]) -> None:
         where=table.c.seen_at_ms <= said.seen_at_ms,
     )
     if newest:
-        connection.execute(kept, [_values(row) for row in newest.values()])
+        # In one order, or two writers would wait for each other.
+        connection.execute(kept, [_values(newest[one]) for one in sorted(newest)])
 
 
 def load_processes(connection: Connection, seen_since_ms: int) -> list[ProcessRow]:

@@ -14,6 +14,8 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -21,9 +23,12 @@ from typing import Final
 from sqlalchemy import Connection, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from common.logs import get_logger
 from store import tables
 from store.database import Database, StoreUnavailable
 from store.position import Position, read_position
+
+log = get_logger(__name__)
 
 Parts = dict[str, str | None]
 """What a database is made of; None: this user may not know."""
@@ -34,6 +39,7 @@ _PARTS: Final = {
     "database": "SELECT oid FROM pg_database WHERE datname = current_database()",
     "table": "SELECT 'store'::regclass::oid || '/' || pg_relation_filenode('store')",
 }
+_SETTLED: Final = "is_settled"
 _SEEN: Final = "a file beside"
 _SLOW_S: Final = 5.0  # between a look at the clock and the end of a write
 
@@ -54,17 +60,38 @@ def settle_epoch(database: Database) -> str | None:
     StoreUnavailable.
     """
     with database.writing() as connection:
-        before = connection.scalar(select(tables.store.c.made_of).with_for_update()) or ""
-        position = read_position(connection)
-        made_of = _made_of(database, connection)
-        why = None
-        if before and database.file is not None:
-            why = _why_restored(_seen_file(database.file), position)
-        elif before:
-            parts: Parts = json.loads(before)
-            why = _difference(parts, made_of)
-            made_of = parts | {name: part for name, part in made_of.items() if part is not None}
-        _keep(database, connection, made_of, _new_epoch() if why else position.epoch)
+        return _settle(database, connection)
+
+
+@contextmanager
+def numbering(database: Database) -> Iterator[Connection]:
+    """A transaction that gives numbers: on a connection that is new, after the epoch is settled.
+
+    Who works while the store is restored gets a new connection, and its first numbers could hide
+    that: they soon are as high as those that were seen. Raises StoreUnavailable, NotStorable.
+    """
+    with database.writing() as connection:
+        known = connection.info  # of this connection to the database, until that is closed
+        if _SETTLED not in known:
+            _settle(database, connection)
+        yield connection
+    known[_SETTLED] = True
+
+
+def _settle(database: Database, connection: Connection) -> str | None:
+    before = connection.scalar(select(tables.store.c.made_of).with_for_update()) or ""
+    position = read_position(connection)
+    made_of = _made_of(database, connection)
+    why = None
+    if before and database.file is not None:
+        why = _why_restored(_seen_file(database.file), position)
+    elif before:
+        parts: Parts = json.loads(before)
+        why = _difference(parts, made_of)
+        made_of = parts | {name: part for name, part in made_of.items() if part is not None}
+    _keep(database, connection, made_of, _new_epoch() if why else position.epoch)
+    if why:
+        log.warning("the store was restored: who follows it begins anew", why=why)
     return why
 
 

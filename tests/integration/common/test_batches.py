@@ -11,6 +11,7 @@ from pathlib import Path
 import pika
 import pytest
 
+from common.broker import batches
 from common.broker.batches import Batches
 from common.broker.connection import Broker
 from common.broker.consumer import Received
@@ -41,13 +42,15 @@ class Committed:
         self.hold = asyncio.Event()
         self.hold.set()
         self.errors: list[Exception] = []
+        self.leaves: list[bytes] = []
 
-    async def __call__(self, batch: Sequence[Received]) -> None:
+    async def __call__(self, batch: Sequence[Received]) -> list[Received]:
         self.begun.set()
         if self.errors:
             raise self.errors.pop()
         self.batches.append([one.body for one in batch])
         await self.hold.wait()
+        return [one for one in batch if one.body in self.leaves]
 
     @property
     def counts(self) -> Counter[str]:
@@ -59,12 +62,12 @@ async def consuming(
     url: str, handler: Committed, *, within_s: float = 0.2
 ) -> AsyncIterator[asyncio.Task[None]]:
     async with Broker(url, name="test") as broker:
-        batches = Batches(broker, QUEUE, handler, size=SIZE, within_s=within_s)
-        task = asyncio.create_task(batches.run())
+        consumer = Batches(broker, QUEUE, handler, size=SIZE, within_s=within_s)
+        task = asyncio.create_task(consumer.run())
         try:
             yield task
         finally:
-            batches.stop()
+            consumer.stop()
             handler.hold.set()
             await asyncio.wait([task], timeout=10)
 
@@ -119,6 +122,21 @@ async def test_batch_whose_work_fails_comes_again(gateway_url: str) -> None:
     assert is_empty(gateway_url)
 
 
+async def test_what_is_left_comes_again_and_keeps_nothing_behind_it_waiting(
+    gateway_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "LEFT_S", 2.0)
+    bodies, handler = fill(gateway_url, range(5 * SIZE)), Committed()
+    handler.leaves = [b"1", b"7"]
+    async with consuming(gateway_url, handler):
+        await eventually(lambda: handler.counts.keys() == bodies)
+        await eventually(lambda: handler.counts["1"] > 1)
+        handler.leaves = []
+        await eventually(lambda: handler.counts["7"] > 2)
+    assert {body for body, times in handler.counts.items() if times > 1} == {"1", "7"}
+    assert is_empty(gateway_url)
+
+
 async def test_several_share_a_queue(gateway_url: str) -> None:
     handlers = [Committed(), Committed()]
     bodies = fill(gateway_url, range(10 * SIZE))
@@ -158,6 +176,7 @@ async def commit(batch):
     if dies and done == 3:
         print("committed", flush=True)
         await asyncio.Event().wait()
+    return []
 
 async def main():
     async with Broker(url, name="committer") as broker:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -16,11 +17,12 @@ from common.facts import make_event
 from common.watching.heartbeat import Heart, beating
 from store.database import Database
 from store.position import read_position
-from store.processes import ProcessRow, load_processes
-from tests.support.journals import running_journal
+from store.processes import ProcessRow, load_processes, save_processes
+from store.schema import upgrade
+from tests.support.journals import running_journal, stored_facts
 from tests.support.polling import eventually
 from tests.support.providers.scripted import ScriptedProvider, running_sender
-from tests.support.queues import amqp_channel, make_delivery, put
+from tests.support.queues import amqp_channel, count, make_delivery, put
 
 
 def processes(database: Database) -> dict[str, ProcessRow]:
@@ -54,6 +56,44 @@ async def test_store_knows_until_when_it_knows_all_when_nothing_else_is_told(
     began_ms = int(time.time() * 1000)
     async with running_journal(gateway_url, store_url):
         await eventually(lambda: heard_at_ms() >= began_ms)
+
+
+async def test_sign_of_life_that_the_database_refuses_costs_nothing_else(
+    gateway_url: str, postgresql_url: str
+) -> None:
+    """PostgreSQL has no text with a zero in it."""
+    upgrade(postgresql_url)
+    database = Database(postgresql_url)
+    beat = Heart(Publisher(Broker(gateway_url, name="none")), EVENTS, "strange").at(utc_now())
+    strange = beat.model_copy(update={"host": "a\x00b"})
+    sent = make_event(EventType.SENT, make_delivery(), Progress(attempt=1), at=utc_now())
+    with amqp_channel(gateway_url) as channel:
+        channel.basic_publish("events", "process.heartbeat", strange.encode())
+        channel.basic_publish("events", "telegram.sent", sent.encode())
+    async with running_journal(gateway_url, postgresql_url):
+        await eventually(lambda: count(gateway_url, "journal") == 0)
+        await eventually(lambda: set(processes(database)) == {"journal"})
+    assert stored_facts(database) == {"sent": 1}
+    database.close()
+
+
+def test_writers_of_the_same_processes_never_wait_for_each_other_in_a_circle(
+    database: Database,
+) -> None:
+    names = [f"process-{number}" for number in range(20)]
+
+    def save(names: list[str]) -> None:
+        for at_ms in range(0, 2000, 20):
+            rows = [
+                ProcessRow(name, "kind", "host", "1", 0, at_ms + place, {})
+                for place, name in enumerate(names)
+            ]
+            with database.writing() as connection:
+                save_processes(connection, rows)
+
+    with ThreadPoolExecutor(2) as pool:
+        for saving in [pool.submit(save, one) for one in (names, names[::-1])]:
+            saving.result()
 
 
 async def test_follower_hears_facts_and_no_signs_of_life(

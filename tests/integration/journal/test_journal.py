@@ -16,6 +16,7 @@ from broker_topology.facts import Fact
 from common.envelope import EventType, Progress, utc_now
 from common.facts import make_event
 from common.watching import metrics
+from deploy.local.node import Node
 from journal import storing
 from journal.recording import record
 from store.database import Database
@@ -84,6 +85,62 @@ async def test_what_cannot_be_read_goes_aside_and_the_rest_is_stored(
         assert headers["gw-aside-reason"]
         assert headers["gw-aside-exchange"] == "events"
         assert headers["gw-aside-key"] == "telegram.sent"
+
+
+async def test_event_that_is_nested_without_end_goes_aside(
+    gateway_url: str, store_url: str, database: Database
+) -> None:
+    tell(gateway_url, b"[" * 100_000, *sent_events(2))
+    async with running_journal(gateway_url, store_url):
+        await eventually(lambda: stored_facts(database) == {"sent": 2})
+        await eventually(lambda: count(gateway_url, "journal.dead") == 1)
+
+
+@pytest.mark.parametrize("name", ["at", "next_at"])
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_fact_of_a_year_that_no_reader_could_write_goes_aside(
+    gateway_url: str, sqlite_url: str, name: str, moment: str
+) -> None:
+    upgrade(sqlite_url)
+    database = Database(sqlite_url)
+    far, *near = sent_events(3)
+    tell(gateway_url, json.dumps(json.loads(far) | {name: moment}).encode(), *near)
+    async with running_journal(gateway_url, sqlite_url):
+        await eventually(lambda: count(gateway_url, "journal.dead") == 1)
+        await eventually(lambda: stored_facts(database) == {"sent": 2})
+    database.close()
+
+
+async def test_garbage_that_names_no_exchange_of_amqp_goes_aside_as_it_came(
+    gateway_url: str, store_url: str, database: Database
+) -> None:
+    headers = {"gw-aside-exchange": "events", "gw-aside-key": "\u0436" * 200}
+    properties = pika.BasicProperties(delivery_mode=2, headers=headers)
+    with amqp_channel(gateway_url) as channel:
+        channel.basic_publish("", "journal", b"garbage", properties)
+    tell(gateway_url, *sent_events(2))
+    async with running_journal(gateway_url, store_url):
+        await eventually(lambda: stored_facts(database) == {"sent": 2})
+        await eventually(lambda: count(gateway_url, "journal.dead") == 1)
+    [(headers, _)] = take(gateway_url, "journal.dead")
+    assert (headers["gw-aside-exchange"], headers["gw-aside-key"]) == ("", "journal")
+
+
+async def test_what_cannot_go_aside_in_an_alarm_keeps_nothing_else_waiting(
+    gateway_url: str, store_url: str, database: Database, broker: Node
+) -> None:
+    """Or an alarm that comes from the length of the journal's own queue would never end."""
+    tell(gateway_url, b"garbage", *sent_events(1200))
+    await asyncio.to_thread(broker.set_memory_alarm, True)
+    try:
+        async with running_journal(gateway_url, store_url):
+            await eventually(lambda: stored_facts(database) == {"sent": 1200}, timeout_s=30)
+            await asyncio.to_thread(broker.set_memory_alarm, False)
+            await eventually(lambda: count(gateway_url, "journal.dead") > 0, timeout_s=30)
+            await eventually(lambda: count(gateway_url, "journal") == 0)
+    finally:
+        await asyncio.to_thread(broker.set_memory_alarm, False)
+    assert sequence(database) == list(range(1, 1201))
 
 
 async def test_what_was_put_aside_is_stored_when_it_is_put_back_into_the_queue(

@@ -4,7 +4,7 @@ from collections import Counter
 
 from sqlalchemy import select
 
-from broker_topology.facts import Fact
+from broker_topology.facts import Accepted, Fact
 from common.envelope import EventType, epoch_ms
 from journal.recording import record
 from store import tables
@@ -77,3 +77,12 @@ def test_what_is_written_again_stays_as_it_was_told(database: Database) -> None:
     assert (delivery.was_tried, delivery.stalled_at_ms) == (True, None)
     assert found[new.notification_id].status == "sent"
     assert states == {"retrying": 1, "sent": 2}
+
+
+def test_delivery_that_is_accepted_for_another_step_keeps_its_body(database: Database) -> None:
+    one = make_delivery()
+    first, second, third = (Accepted(one, one.encode(), step) for step in range(3))
+    record(database, [first, second], 5)
+    assert record(database, [third], 6) == 3
+    with database.reading() as connection:
+        assert connection.scalars(select(tables.contents.c.body)).all() == [one.encode()]

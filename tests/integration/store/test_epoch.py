@@ -164,6 +164,24 @@ def test_file_that_was_restored_has_another_epoch_once(
     assert epoch(sqlite_url) != first
 
 
+def test_file_that_was_restored_under_a_writer_gets_its_epoch_before_a_number(
+    file: Path, sqlite_url: str
+) -> None:
+    database = Database(sqlite_url)
+    some: list[Fact] = [accepted(make_delivery()) for _ in range(9)]
+    record(database, some[:1], 0)
+    first = epoch(sqlite_url)
+    for log in ("-wal", "-shm"):
+        file.with_name(file.name + log).unlink()
+    put_back_as_another_file(file)
+    record(database, some, 0)  # more than were seen
+    assert epoch(sqlite_url) != first
+    second = epoch(sqlite_url)
+    record(database, [accepted(make_delivery())], 0)
+    assert epoch(sqlite_url) == second
+    database.close()
+
+
 def test_file_that_was_restored_together_with_what_was_seen(file: Path, sqlite_url: str) -> None:
     old = json.loads(backup_of(seen_of(file)).read_text())
     old["written_at_s"] -= 60  # as old as a backup would be
