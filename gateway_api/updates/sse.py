@@ -127,8 +127,8 @@ async def _next(watcher: Watcher, wait_s: float) -> bytes:
     try:
         if told := await watcher.take():
             return b"".join(one.as_sent_event for one in told)
-    except Problem:  # the store is away: it goes on from there when it is back
-        watcher.woken.clear()
+    except Problem:
+        pass  # the store is away: it goes on from there when it is back
     try:
         async with asyncio.timeout(wait_s):
             await watcher.woken.wait()
