@@ -76,7 +76,7 @@ class Statistics:
 
     async def show(self, request: Request) -> Response:
         """200 with the numbers of a window. Raises Problem."""
-        query = read_query(StatsQuery, dict(request.query_params))
+        query = read_query(StatsQuery, request.query_params)
         first, end = query.minutes(round(time.time() * 1000))
         counts, latencies = await self._reading(partial(_read, first, end, query.bucket))
         document = {
