@@ -366,3 +366,47 @@ def test_answer_that_tells_not_whether_it_was_accepted_says_so() -> None:
     assert isinstance(error, Unavailable)
     assert error.may_have_arrived
     assert "sent again it may arrive twice" in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"id": "n", "status": "queued", "seq": "1", "deliveries": []}',
+        b'{"id": "n", "status": {}, "seq": 1, "deliveries": []}',
+        b'{"id": "n", "status": "queued", "seq": 1, "deliveries": ['
+        b'{"id": "n-1", "status": "failed", "dead_letter": "x"}]}',
+    ],
+)
+def test_answer_of_another_shape_is_told_as_one(body: bytes) -> None:
+    script = Script(httpx.Response(200, content=body))
+
+    with gateway(script) as client, pytest.raises(UnexpectedAnswer):
+        client.status("n")
+
+
+def test_refusal_whose_list_is_none_is_a_refusal() -> None:
+    with (
+        gateway(Script(problem(503, "broker_refused", not_accepted=5)), most_tries=1) as client,
+        pytest.raises(Unavailable),
+    ):
+        client.send("vk:1", text="x")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"data: " + b"[" * 100_000,
+        "id: а-1\ndata: {}".encode(),
+        b"id: " + b"9" * 101 + b"\ndata: {}",
+        b'data: {"seq": 1, "id": "i", "type": "sent", "at": "2026-05-01T12:00:00Z", '
+        b'"notification_id": "n", "delivery_id": "n-1", "to": 5}',
+    ],
+)
+def test_event_of_another_shape_is_told_as_one(event: bytes) -> None:
+    stream = httpx.Response(
+        200, content=event + b"\n\n", headers={"Content-Type": "text/event-stream"}
+    )
+
+    with gateway(Script(stream)) as client, pytest.raises(UnexpectedAnswer):
+        list(client.watch(channel="vk"))
