@@ -127,6 +127,14 @@ def test_fault_that_only_names_the_header_is_told_and_remembered_of_no_gateway()
     assert script.keys[2]
 
 
+def test_key_is_not_left_out_after_a_try_that_may_have_arrived() -> None:
+    script = Script(httpx.ReadTimeout("late"), ok(UNKNOWN_KEY, 422), *ONCE)
+    with pytest.raises(Unreachable) as caught:
+        gateway(script).send("vk:1", text="hi")
+    assert caught.value.may_have_arrived
+    assert len(script.requests) == 2
+
+
 def test_callers_own_key_is_never_left_out() -> None:
     script = Script(ok(UNKNOWN_KEY, 422))
     with pytest.raises(InvalidRequest):
