@@ -24,6 +24,7 @@ from gateway_client.sse import Block, Blocks
 
 SILENCE_S: Final = 45.0  # the gateway says something every 15 s
 _SHORTLY_S: Final = 16.0
+_LONGEST_PAUSE_S: Final = 300.0
 _MOST_CHARS: Final = 100  # of a position
 _EVENTS: Final = "/v1/events"
 _HEADERS: Final = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
@@ -126,8 +127,8 @@ class _Course:
         return self._left_s < min(_SHORTLY_S, self._read_s - 1.0)
 
     def bounded(self, pause_s: float) -> float:
-        """No longer than there is time."""
-        return max(0.0, min(pause_s, self._left_s))
+        """No longer than there is time, nor for ever, whatever a server says."""
+        return max(0.0, min(pause_s, self._left_s, _LONGEST_PAUSE_S))
 
     def call(self) -> Call:
         """Begin, or go on where it was."""

@@ -27,8 +27,10 @@ from gateway_client import (
     UnexpectedAnswer,
     Unreachable,
     fields,
+    watching,
 )
-from gateway_client.repeating import pause_after
+from gateway_client.problems import refused
+from gateway_client.repeating import Close, Pause, pause_after
 
 ACCEPTED = {
     "id": "n",
@@ -418,3 +420,15 @@ def test_event_of_another_shape_is_told_as_one(event: bytes) -> None:
 
     with gateway(Script(stream)) as client, pytest.raises(UnexpectedAnswer):
         list(client.watch(channel="vk"))
+
+
+def test_watch_comes_back_before_a_wait_of_years_is_over() -> None:
+    said = refused(429, {"code": "too_many"}, retry_after_s=99_999_999)
+    steps = watching.watch(watching.Wanted())
+    next(steps)
+
+    assert isinstance(steps.throw(said), Close)
+    pause = steps.send(None)
+
+    assert isinstance(pause, Pause)
+    assert pause.seconds == 300
