@@ -85,7 +85,7 @@ class Answer:
     def _object(self) -> Mapping[str, Any] | None:
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 

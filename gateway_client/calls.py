@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from gateway_client.call import Answer, Call
-from gateway_client.errors import NotCompleteYet
+from gateway_client.errors import GatewayError, NotCompleteYet
 from gateway_client.models import (
     Accepted,
     Document,
@@ -53,11 +53,14 @@ def send(
     if key is None and not keys.may_be:
         return _accepted((yield from ask(call, patience, is_repeatable=False)))
     keyed = replace(call, headers={_KEY: key or uuid.uuid4().hex})
+    doubts: list[GatewayError] = []
     try:
-        return _accepted((yield from ask(keyed, patience, is_repeatable=True)))
+        return _accepted((yield from ask(keyed, patience, is_repeatable=True, doubts=doubts)))
     except InvalidRequest as error:
         if key is not None or not _is_about_the_key(error):
             raise
+        if doubts:  # of several replicas another one, which knows keys, may have accepted it
+            raise doubts[-1] from error
     # It knows no keys, and has accepted nothing: once more without.
     answer = yield from ask(call, patience, is_repeatable=False)
     keys.not_until = time.monotonic() + _ASK_AGAIN_S

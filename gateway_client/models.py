@@ -7,7 +7,9 @@ version breaks nobody; `document` has all of it, as it came.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self, TypeVar
+from functools import cache, partial
+from types import UnionType
+from typing import Any, ClassVar, Final, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from gateway_client.errors import UnexpectedAnswer
 
@@ -35,12 +37,14 @@ class Value:
     def read(cls, document: Document) -> Self:
         """Raises UnexpectedAnswer when what must be there is not."""
         members: dict[str, Any] = {}
+        kinds = _kinds_of(cls)  # type: ignore[arg-type]  # mypy takes a class of Self for unhashable
         for one in fields(cls):
             value = document.get(cls.NAMES.get(one.name, one.name))
             if one.name == "document":
                 members[one.name] = document
             elif value is not None:
-                members[one.name] = _converted(cls.READERS.get(one.name), value)
+                reader = cls.READERS.get(one.name) or partial(_of_kind, kinds[one.name])
+                members[one.name] = _converted(reader, value)
             elif one.default is MISSING and one.default_factory is MISSING:
                 raise UnexpectedAnswer(
                     f"the gateway's answer has no {one.name!r} ({cls.__name__}): is it the "
@@ -56,13 +60,28 @@ def read_all(kind: type[Found], listed: Any) -> tuple[Found, ...]:
     return tuple(kind.read(one) for one in listed)
 
 
-def _converted(reader: Callable[[Any], Any] | None, value: Any) -> Any:
-    if reader is None:
-        return value
+def _converted(reader: Callable[[Any], Any], value: Any) -> Any:
     try:
         return reader(value)
     except (TypeError, ValueError) as error:
         raise UnexpectedAnswer(f"the gateway's answer cannot be read: {error}") from error
+
+
+def _of_kind(kinds: tuple[type, ...], value: Any) -> Any:
+    if isinstance(value, kinds):
+        return value
+    raise TypeError(f"there is a {type(value).__name__} where there is no such thing")
+
+
+@cache
+def _kinds_of(cls: type) -> Mapping[str, tuple[type, ...]]:
+    """What the members of a class may be, as far as JSON tells one from the other."""
+    return {
+        name: tuple(get_origin(one) or one for one in (get_args(hint) or (hint,)))
+        if get_origin(hint) is UnionType
+        else (get_origin(hint) or hint,)
+        for name, hint in get_type_hints(cls).items()
+    }
 
 
 _moment: Final = datetime.fromisoformat
@@ -146,7 +165,7 @@ class Delivery(Value):
 
     READERS: ClassVar = {
         "next_at": _moment,
-        "dead_letter": DeadLetter.read,
+        "dead_letter": lambda one: DeadLetter.read(_of_kind((Mapping,), one)),
         "attempts": lambda listed: read_all(Attempt, listed),
     }
 

@@ -120,8 +120,9 @@ _CERTAIN: Final = {
 def _is_uncertain(problem: Refused) -> bool:
     """A code that is not known here promises nothing."""
     document = problem.document
-    left = document.get("not_accepted") or ()
-    is_doubtful = any(one.get("unknown") for one in left if isinstance(one, Mapping))
+    left = document.get("not_accepted")
+    listed = left if isinstance(left, list) else ()
+    is_doubtful = any(one.get("unknown") for one in listed if isinstance(one, Mapping))
     return problem.code not in _CERTAIN or is_doubtful or bool(document.get("accepted"))
 
 

@@ -62,11 +62,17 @@ class Patience:
     most_tries: int
 
 
-def ask(call: Call, patience: Patience, *, is_repeatable: bool) -> Conversation[Answer]:
+def ask(
+    call: Call,
+    patience: Patience,
+    *,
+    is_repeatable: bool,
+    doubts: list[GatewayError] | None = None,
+) -> Conversation[Answer]:
     """Call until there is a success. Raises GatewayError: the last one, when it is given up.
 
     is_repeatable: to do it twice is the same as once; else only what certainly was not done is
-    done again.
+    done again. doubts: gets the error of each try that may have arrived and was repeated.
     """
     until = time.monotonic() + patience.timeout_s
     tried = 0
@@ -82,9 +88,15 @@ def ask(call: Call, patience: Patience, *, is_repeatable: bool) -> Conversation[
             is_over = tried >= patience.most_tries or pause_s is None
             if is_over or time.monotonic() + (pause_s or 0.0) >= until:
                 raise
+            if doubts is not None and _may_have_arrived(error):
+                doubts.append(error)
             yield Pause(pause_s or 0.0)
         else:
             return answer
+
+
+def _may_have_arrived(error: GatewayError) -> bool:
+    return isinstance(error, Unreachable | Unavailable) and error.may_have_arrived
 
 
 def pause_after(error: GatewayError, tried: int, *, is_repeatable: bool) -> float | None:

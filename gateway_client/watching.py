@@ -24,6 +24,8 @@ from gateway_client.sse import Block, Blocks
 
 SILENCE_S: Final = 45.0  # the gateway says something every 15 s
 _SHORTLY_S: Final = 16.0
+_LONGEST_PAUSE_S: Final = 300.0
+_MOST_CHARS: Final = 100  # of a position
 _EVENTS: Final = "/v1/events"
 _HEADERS: Final = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 
@@ -125,8 +127,8 @@ class _Course:
         return self._left_s < min(_SHORTLY_S, self._read_s - 1.0)
 
     def bounded(self, pause_s: float) -> float:
-        """No longer than there is time."""
-        return max(0.0, min(pause_s, self._left_s))
+        """No longer than there is time, nor for ever, whatever a server says."""
+        return max(0.0, min(pause_s, self._left_s, _LONGEST_PAUSE_S))
 
     def call(self) -> Call:
         """Begin, or go on where it was."""
@@ -159,7 +161,8 @@ class _Course:
     def take(self, piece: bytes) -> Iterator[Event | Reset]:
         """What this piece of the stream tells."""
         for block in self._blocks.feed(piece):
-            self._position = block.id or self._position
+            if block.id:
+                self._position = _checked(block.id)
             told = _read(block)
             if self._wanted.notification is not None and _is_doubtful(told):
                 self.is_in_doubt = True
@@ -181,6 +184,13 @@ class _Course:
         return last.isdigit() and int(last) >= seq
 
 
+def _checked(position: str) -> str:
+    """What can be sent back in a header. Raises UnexpectedAnswer."""
+    if len(position) <= _MOST_CHARS and position.isascii() and position.isprintable():
+        return position
+    raise UnexpectedAnswer("an event of the stream has an id that is no position of a gateway's")
+
+
 def _is_doubtful(told: Event | Reset | None) -> bool:
     return isinstance(told, Reset) or (told is not None and told.notification_status in COMPLETE)
 
@@ -191,7 +201,7 @@ def _read(block: Block) -> Event | Reset | None:
         return None
     try:
         said = json.loads(block.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnexpectedAnswer("an event of the stream is no JSON") from error
     if not isinstance(said, dict):
         return None

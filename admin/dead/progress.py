@@ -1,5 +1,6 @@
 """Work on dead letters that may be interrupted: a bar meanwhile, and a summary if it is."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,17 +15,32 @@ from admin.dead.view import letters_text, print_json
 from common.errors import GatewayError
 
 _INTERRUPTED = 130
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+class OutputLost(GatewayError):
+    """What a command has to tell cannot be written."""
+
+    exit_code = 2
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Interrupted, it ends with exit code 130; a reader who has seen enough needs no sentence."""
+    """Interrupted, it ends with exit code 130; a reader who has seen enough needs no sentence.
+
+    Raises OutputLost when standard output is a file on a disk that is full, say.
+    """
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
         _leave_pipe()
         raise typer.Exit(_INTERRUPTED) from None
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        _leave_pipe()
+        raise OutputLost(f"the output cannot be written ({error.strerror})") from error
     except KeyboardInterrupt:
         typer.echo("Interrupted; nothing was changed.", err=True)
         raise typer.Exit(_INTERRUPTED) from None

@@ -1,11 +1,13 @@
 """What is wrong with a request, as one problem that names every fault and where it is."""
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import QueryParams
 
 from common.faults import ModelFault, faults_of
 from common.http.problems import FieldFault, Problem, pointer
@@ -41,10 +43,14 @@ def problem_of(
     return invalid_request([_fault_of(fault, model, union_tags) for fault in found])
 
 
-def read_query(model: type[Checked], query: dict[str, str]) -> Checked:
-    """Check the parameters of a query. Raises Problem."""
+def read_query(model: type[Checked], query: QueryParams) -> Checked:
+    """Check the parameters of a query, each of which may be given once. Raises Problem."""
+    given = Counter(name for name, _ in query.multi_items())
+    if repeated := [name for name, times in given.items() if times > 1]:
+        sentence = "is given more than once"
+        raise invalid_request([FieldFault(pointer(name), sentence) for name in repeated])
     try:
-        return model.model_validate(query)
+        return model.model_validate(dict(query))
     except ValidationError as error:
         raise problem_of(error, model) from None
 

@@ -52,7 +52,7 @@ class DeadLetters:
 
     async def list_letters(self, request: Request) -> Response:
         """Dead letters, the oldest first in each queue, or their counts by reason."""
-        query = read_query(LetterQuery, dict(request.query_params))
+        query = read_query(LetterQuery, request.query_params)
         wanted = query.selection()
         if query.group:
             groups = await self._walks.look(request, partial(self._groups, wanted))
@@ -65,7 +65,7 @@ class DeadLetters:
 
     async def show(self, request: Request, letter_id: str) -> Response:
         """One dead letter in full; recipient and content only with `content=true`."""
-        query = read_query(ShowQuery, dict(request.query_params))
+        query = read_query(ShowQuery, request.query_params)
         specimen = await self._walks.look(
             request, lambda patience, _: letters.find(self._url, letter_id, patience=patience)
         )

@@ -26,7 +26,7 @@ class JobEndpoints:
 
     async def show(self, request: Request, job_id: str) -> Response:
         """One job; with `wait` it is answered when the job has ended, if that is sooner."""
-        query = read_query(JobQuery, dict(request.query_params))
+        query = read_query(JobQuery, request.query_params)
         job = self._jobs.find(job_id)
         await job.wait(query.wait)
         return _answer(job.document())

@@ -77,6 +77,11 @@ class Watcher:
         self._fresh: deque[Told] = deque()
         self._is_behind = True
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether nothing new is handed to it: it looks by itself, again if that was in vain."""
+        return self._is_behind
+
     def offer(self, one: Told) -> None:
         """A new fact has been read."""
         if self._is_behind or one.event.seq <= self.mark.seq or not self.wanted.takes(one.event):
@@ -125,8 +130,8 @@ class Watcher:
             self._is_behind = False
         else:
             mark = self.mark
-            self.woken.set()  # there is more, in the store or in the ring
             told, reached = await self._feed.read_span(mark, self.wanted)
+            self.woken.set()  # there is more, in the store or in the ring
             if self.mark != mark:  # it has begun anew meanwhile
                 return []
             if isinstance(reached, Reset):

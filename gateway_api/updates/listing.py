@@ -111,7 +111,7 @@ class Listing:
 
     async def show(self, request: Request) -> Response:
         """200 with one page. Raises Problem."""
-        query = read_query(ListQuery, dict(request.query_params))
+        query = read_query(ListQuery, request.query_params)
         before = None if query.cursor is None else _read_cursor(query.cursor)
         query.search(b"")  # what is wrong with it is said without asking the store
         found = await self._reading(partial(_read_page, query, before))

@@ -42,7 +42,7 @@ class Streams:
 
     async def follow_all(self, request: Request) -> Response:
         """A stream of everything that is asked for. Raises Problem."""
-        query = read_query(FollowQuery, dict(request.query_params))
+        query = read_query(FollowQuery, request.query_params)
         start = start_of(query, request.headers.get("last-event-id"))
         return self._stream(request, query, start)
 
@@ -51,7 +51,7 @@ class Streams:
         notification_id = read_id(request.path_params["id"])
         if made_at_ms(notification_id) is None:
             raise not_found(notification_id)
-        query = read_query(FollowQuery, dict(request.query_params))
+        query = read_query(FollowQuery, request.query_params)
         query = query.model_copy(update={"notification": notification_id})
         start = start_of(query, request.headers.get("last-event-id"))
         return self._stream(request, query, OLDEST if start is None else start)
@@ -127,8 +127,8 @@ async def _next(watcher: Watcher, wait_s: float) -> bytes:
     try:
         if told := await watcher.take():
             return b"".join(one.as_sent_event for one in told)
-    except Problem:  # the store is away: it goes on from there when it is back
-        watcher.woken.clear()
+    except Problem:
+        pass  # the store is away: it goes on from there when it is back
     try:
         async with asyncio.timeout(wait_s):
             await watcher.woken.wait()

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ _MINUTE_MS: Final = 60_000
 _DAY_MINUTES: Final = 24 * 60
 _MOST_BUCKETS: Final = 1500
 _MOST_MINUTES: Final = 400 * _DAY_MINUTES
+_FIRST_MINUTE: Final = 0
+_LAST_MINUTE: Final = epoch_ms(datetime(9999, 12, 31, 23, 58, tzinfo=UTC)) // _MINUTE_MS
 _PERCENTILES: Final = (50, 90, 95, 99)
 ALL: Final = "all"
 
@@ -43,8 +46,10 @@ class StatsQuery(BaseModel):
 
     def minutes(self, now_ms: int) -> tuple[int, int]:
         """The first minute since 1970, and the one after the last. Raises Problem."""
-        end = (epoch_ms(self.until) if self.until else now_ms) // _MINUTE_MS + 1
-        first = epoch_ms(self.since) // _MINUTE_MS if self.since else end - _DAY_MINUTES
+        end = (_minute(self.until, "/to") if self.until else now_ms // _MINUTE_MS) + 1
+        first = (
+            _minute(self.since, "/from") if self.since else max(_FIRST_MINUTE, end - _DAY_MINUTES)
+        )
         if first >= end:
             raise invalid_request([FieldFault("/from", "is after to")])
         if end - first > min(_MOST_MINUTES, _MOST_BUCKETS * self.bucket):
@@ -55,6 +60,14 @@ class StatsQuery(BaseModel):
         return first, end
 
 
+def _minute(moment: datetime, path: str) -> int:
+    """Which minute since 1970 it is of. Raises Problem for one that cannot be written in UTC."""
+    minute = epoch_ms(moment) // _MINUTE_MS
+    if not _FIRST_MINUTE <= minute <= _LAST_MINUTE:
+        raise invalid_request([FieldFault(path, "is not between 1970 and the end of 9999, in UTC")])
+    return minute
+
+
 class Statistics:
     """The endpoint."""
 
@@ -63,7 +76,7 @@ class Statistics:
 
     async def show(self, request: Request) -> Response:
         """200 with the numbers of a window. Raises Problem."""
-        query = read_query(StatsQuery, dict(request.query_params))
+        query = read_query(StatsQuery, request.query_params)
         first, end = query.minutes(round(time.time() * 1000))
         counts, latencies = await self._reading(partial(_read, first, end, query.bucket))
         document = {

@@ -50,7 +50,7 @@ class Status:
     async def show(self, request: Request) -> Response:
         """200 with the document and its ETag, or 304. Raises Problem."""
         notification_id = read_id(request.path_params["id"])
-        query = read_query(StatusQuery, dict(request.query_params))
+        query = read_query(StatusQuery, request.query_params)
         seen = request.headers.get("if-none-match", "")
         known = _Known(notification_id, self._late_ms, await self._read(notification_id))
         threshold = _threshold(query, seen, known)

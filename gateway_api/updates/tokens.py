@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from common.http.body import read_json_body
 from common.http.problems import FieldFault, Problem
+from common.http.request_head import MAX_HEAD_BYTES
 from common.http.validation import invalid_request, read_body
 from gateway_api.updates.documents import iso
 from gateway_api.updates.following import Grant, Tag
@@ -29,6 +30,7 @@ _AUDIENCE: Final = "gateway-live"
 _PURPOSE: Final = b"gateway: live tokens"
 _KEPT_S: Final = 10.0  # for so long the key of a store that was replaced may count
 _MOST_NAMED: Final = 50
+_MOST_CHARS: Final = MAX_HEAD_BYTES // 2  # it comes back in a request's first line
 
 
 class TokenRequest(BaseModel):
@@ -68,6 +70,9 @@ class LiveTokens:
             "tags": asked.tags,
         }
         token = jwt.encode(claims, await self._secret(), _ALGORITHM)
+        if len(token) > _MOST_CHARS:
+            sentence = f"the token would be longer than {_MOST_CHARS} characters: name less"
+            raise invalid_request([FieldFault("", sentence)])
         document = {"token": token, "expires_at": iso(ends_at_s * 1000)}
         return Response(to_json(document), 201, media_type="application/json")
 

@@ -17,7 +17,7 @@ from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request, problem_of
 from common.http.websockets import CUT
 from common.logs import get_logger
-from gateway_api.updates.feed import Feed, Told, Watcher
+from gateway_api.updates.feed import POLL_S, Feed, Told, Watcher
 from gateway_api.updates.following import TYPES, Filters, check_granted, grant_of, read_start
 from gateway_api.updates.sse import SLOW_S
 from store.events import Wanted
@@ -137,9 +137,15 @@ class _Client:
                 return
             if not await self._tell_what_came():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(left_s):
+                    async with asyncio.timeout(self._wait_s(left_s)):
                         await self._woken.wait()
         reading.result()
+
+    def _wait_s(self, left_s: float | None) -> float | None:
+        """How long to wait to be woken: while the store is away somebody behind looks again."""
+        if any(one.watcher.is_behind for one in self._followed.values()):
+            return POLL_S if left_s is None else min(left_s, POLL_S)
+        return left_s
 
     async def _tell_what_came(self) -> bool:
         """Whether there was anything. A fact that several subscriptions want is told once."""

@@ -132,6 +132,7 @@ async def test_forged_token_is_refused(keyed: Api, token: str) -> None:
         ({}, ""),
         ({"tags": []}, ""),
         ({"tags": ["a"], "expires_in_s": 86_401}, "/expires_in_s"),
+        ({"tags": [f"{n}{'x' * 300}" for n in range(50)]}, ""),
         ({"notifications": ["7"]}, "/notifications/0"),
         ({"tags": [""]}, "/tags/0"),
         ({"tags": ["a"] * 51}, "/tags"),

@@ -76,6 +76,11 @@ async def test_statistics_are_of_the_last_day_if_nobody_says_of_when(
         ({"from": at(0).isoformat(), "to": at(86_400 * 2).isoformat(), "bucket": "1"}, "/bucket"),
         ({"from": at(60).isoformat(), "to": at(0).isoformat()}, "/from"),
         ({"from": "x"}, "/from"),
+        ({"from": "0001-01-01T00:00:00+23:59", "to": "0001-01-01T00:10:00Z"}, "/to"),
+        ({"to": "0001-01-01T00:00:00Z"}, "/to"),
+        ({"to": "9999-12-31T23:59:59-23:59"}, "/to"),
+        ({"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T23:59:59Z"}, "/to"),
+        ({"from": "1969-12-31T23:59:00Z", "to": "1970-01-01T00:00:00Z"}, "/from"),
         ({"since": at(0).isoformat()}, "/since"),
     ],
 )

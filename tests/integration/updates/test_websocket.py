@@ -19,6 +19,7 @@ from tests.integration.updates.conftest import Api
 from tests.support.clients.api_client import KEY, assert_problem
 from tests.support.clients.streams import wake
 from tests.support.happenings import accepted, event
+from tests.support.polling import eventually
 from tests.support.stored import accepted_and_sent, facts_of, new_deliveries, position_of, store
 
 PATH = "/v1/events/ws"
@@ -239,12 +240,16 @@ async def test_connections_that_were_closed_count_no_more(
         for _ in range(12):
             async with talking(api) as client:
                 await client.ask(subscribe={"id": "a"})
-        live = (await api.client.get("/v1/live")).json()
+
+        async def is_nobody_left() -> bool:
+            live = (await api.client.get("/v1/live")).json()
+            return bool(live["watchers"] == 0)
+
+        await eventually(is_nobody_left, 2)
         counted = await metrics_of(api)
     finally:
         await api.kill()
 
-    assert live["watchers"] == 0
     assert 'gateway_watchers{way="websocket"} 0.0' in counted
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 
 from common.channels import CHANNELS
 from common.errors import SettingsError
@@ -89,7 +90,7 @@ def test_no_sentence_about_a_body_is_a_librarys(model: type[BaseModel], read: Re
 def test_no_sentence_about_a_query_is_a_librarys(model: type[BaseModel]) -> None:
     for name in (*model.model_json_schema()["properties"], "chanel"):
         with pytest.raises(Problem) as caught:
-            read_query(model, {name: "\x00?", "nonsense": "1"})
+            read_query(model, QueryParams({name: "\x00?", "nonsense": "1"}))
         for fault in caught.value.faults:
             assert_ours(fault.message)
 
@@ -103,11 +104,14 @@ def test_no_sentence_about_a_query_is_a_librarys(model: type[BaseModel]) -> None
         ({"group": "perhaps"}, "must be true or false"),
         ({"channel": "fax"}, f"must be {', '.join(map(repr, CHANNELS))} or 'unrouted'"),
         ({"clas": "poison"}, "is not a known field; did you mean class?"),
+        ([("limit", "1"), ("limit", "2"), ("limit", "3")], "is given more than once"),
     ],
 )
-def test_wrong_parameter_is_told_what_it_must_be(query: dict[str, str], sentence: str) -> None:
+def test_wrong_parameter_is_told_what_it_must_be(
+    query: dict[str, str] | list[tuple[str, str]], sentence: str
+) -> None:
     with pytest.raises(Problem) as caught:
-        read_query(LetterQuery, query)
+        read_query(LetterQuery, QueryParams(query))
 
     assert [fault.message for fault in caught.value.faults] == [sentence]
 

@@ -27,8 +27,10 @@ from gateway_client import (
     UnexpectedAnswer,
     Unreachable,
     fields,
+    watching,
 )
-from gateway_client.repeating import pause_after
+from gateway_client.problems import refused
+from gateway_client.repeating import Close, Pause, pause_after
 
 ACCEPTED = {
     "id": "n",
@@ -125,6 +127,14 @@ def test_fault_that_only_names_the_header_is_told_and_remembered_of_no_gateway()
         client.send("Idempotency-Key", text="hi")
     client.send("vk:1", text="hi")
     assert script.keys[2]
+
+
+def test_key_is_not_left_out_after_a_try_that_may_have_arrived() -> None:
+    script = Script(httpx.ReadTimeout("late"), ok(UNKNOWN_KEY, 422), *ONCE)
+    with pytest.raises(Unreachable) as caught:
+        gateway(script).send("vk:1", text="hi")
+    assert caught.value.may_have_arrived
+    assert len(script.requests) == 2
 
 
 def test_callers_own_key_is_never_left_out() -> None:
@@ -366,3 +376,59 @@ def test_answer_that_tells_not_whether_it_was_accepted_says_so() -> None:
     assert isinstance(error, Unavailable)
     assert error.may_have_arrived
     assert "sent again it may arrive twice" in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"id": "n", "status": "queued", "seq": "1", "deliveries": []}',
+        b'{"id": "n", "status": {}, "seq": 1, "deliveries": []}',
+        b'{"id": "n", "status": "queued", "seq": 1, "deliveries": ['
+        b'{"id": "n-1", "status": "failed", "dead_letter": "x"}]}',
+    ],
+)
+def test_answer_of_another_shape_is_told_as_one(body: bytes) -> None:
+    script = Script(httpx.Response(200, content=body))
+
+    with gateway(script) as client, pytest.raises(UnexpectedAnswer):
+        client.status("n")
+
+
+def test_refusal_whose_list_is_none_is_a_refusal() -> None:
+    with (
+        gateway(Script(problem(503, "broker_refused", not_accepted=5)), most_tries=1) as client,
+        pytest.raises(Unavailable),
+    ):
+        client.send("vk:1", text="x")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"data: " + b"[" * 100_000,
+        "id: а-1\ndata: {}".encode(),
+        b"id: " + b"9" * 101 + b"\ndata: {}",
+        b'data: {"seq": 1, "id": "i", "type": "sent", "at": "2026-05-01T12:00:00Z", '
+        b'"notification_id": "n", "delivery_id": "n-1", "to": 5}',
+    ],
+)
+def test_event_of_another_shape_is_told_as_one(event: bytes) -> None:
+    stream = httpx.Response(
+        200, content=event + b"\n\n", headers={"Content-Type": "text/event-stream"}
+    )
+
+    with gateway(Script(stream)) as client, pytest.raises(UnexpectedAnswer):
+        list(client.watch(channel="vk"))
+
+
+def test_watch_comes_back_before_a_wait_of_years_is_over() -> None:
+    said = refused(429, {"code": "too_many"}, retry_after_s=99_999_999)
+    steps = watching.watch(watching.Wanted())
+    next(steps)
+
+    assert isinstance(steps.throw(said), Close)
+    pause = steps.send(None)
+
+    assert isinstance(pause, Pause)
+    assert pause.seconds == 300
