@@ -31,7 +31,7 @@ SHOW_NOTIFICATION: Final = operation(
         models.NotificationStatus,
         description="the notification, its deliveries, and every attempt",
         shown=update_examples.STATUS,
-        headers={"ETag": "changes with every fact; If-None-Match is answered with 304"},
+        headers={"ETag": "changes with every fact and erasing; If-None-Match gets 304"},
     )
     | PROBLEMS.of(*_READING, "notification_not_found"),
     query_parameters(
