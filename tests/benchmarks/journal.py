@@ -20,7 +20,7 @@ from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig import messages
 from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, Process
 from tests.benchmarks.rig.load import body_to
-from tests.benchmarks.rig.queues import empty
+from tests.benchmarks.rig.queues import LOOK_EVERY_S, empty, ready
 from tests.support.postgresql import Postgresql
 from tests.support.queues import amqp_channel
 
@@ -67,6 +67,7 @@ def _drain(bench: Bench, plan: Plan, name: str, store_url: str) -> Round:
         apply(url)
         with amqp_channel(url, confirm=False) as channel:
             _fill(channel, total)
+            total = _kept(channel, total)
         settings = {
             "GATEWAY_AMQP_URL": url,
             "GATEWAY_DATABASE_URL": store_url,
@@ -96,12 +97,20 @@ def _fill(channel: BlockingChannel, total: int) -> None:
         channel.basic_publish("events", sent.routing_key, sent.encode(), properties)
 
 
+def _kept(channel: BlockingChannel, total: int) -> int:
+    """How many of them the queue has: what is published without confirms may be lost."""
+    deadline = time.monotonic() + 5
+    while (kept := ready(channel, JOURNAL_QUEUE)) < total and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_S)
+    return kept
+
+
 def _measure(process: Process, store_url: str, total: int) -> Round:
     database = Database(store_url)
     try:
         first = _await(process, database, round(total * WARM_UP))
         began, cpu_before = time.perf_counter(), process.cpu_s()
-        last = _await(process, database, total // 2 * 2)
+        last = _await(process, database, total)
         took_s, cpu_s = time.perf_counter() - began, process.cpu_s() - cpu_before
     finally:
         database.close()
