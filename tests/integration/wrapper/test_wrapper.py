@@ -136,6 +136,8 @@ def test_file_system_without_locks_is_told(checkout: Checkout) -> None:
 
 def test_ctrl_c_leaves_nothing_and_the_next_run_repairs(checkout: Checkout) -> None:
     with begin_set_up(checkout, "60") as process:
+        # What a shell begins just as it is interrupted never hears of it.
+        until(lambda: any("sleep" in name for name in running_in_group(process.pid)))
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 130
