@@ -4,17 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import gateway_client
 from common.errors import GatewayError, SettingsError
-from common.hosts import http_base
+from common.hosts import http_base, reached_at
 from common.settings import Settings
 from gateway_client import AcceptedDelivery, Gateway, PartlyAccepted, Refused, Unreachable
 
 # Longer than the API itself waits for the broker before it answers 503.
 _TIMEOUT_S = 40.0
-_ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+SHOW_A_KEY: Final = (
+    "put one that it knows (`gateway keys create`) into GATEWAY_API_KEY, or name its settings with "
+    "--env-file"
+)
+"""What to do where an API refuses the key, or that there is none."""
 
 
 class ApiError(GatewayError):
@@ -47,17 +52,12 @@ def api_url(settings: Settings) -> str:
             "GATEWAY_API_PORT is 0, a free port that nobody else knows: name the API's address "
             "with --api, or set a port"
         )
-    return _address(settings.api_host, settings.api_port)
+    return reached_at(settings.api_host, settings.api_port)
 
 
 def console_url(settings: Settings) -> str:
     """Where the console of these settings is reached from this machine, if its port is not 0."""
-    return _address(settings.console_host, settings.console_port)
-
-
-def _address(host: str, port: int) -> str:
-    host = _ANY_ADDRESS.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return reached_at(settings.console_host, settings.console_port)
 
 
 def check_api_url(text: str) -> str:
@@ -137,10 +137,7 @@ def told(error: gateway_client.GatewayError, url: str) -> CannotBeTold:
         case None:
             return CannotBeTold(_no_gateway(url, error))
         case "unauthorized":
-            return CannotBeTold(
-                f"the API at {url} takes another key: set its GATEWAY_API_KEY, or name "
-                "its settings with --env-file"
-            )
+            return CannotBeTold(f"the API at {url} takes another key: {SHOW_A_KEY}")
         case "notification_not_found":
             return CannotBeTold(
                 f"{error.detail}: correct the id; or it was deleted when its time was "

@@ -16,6 +16,7 @@ class Name(StrEnum):
     """What can be measured, in the order in which all of it is."""
 
     INGRESS = "ingress"
+    KEYS = "keys"
     SENDER = "sender"
     EMAIL = "email"
     TELEGRAM = "telegram"

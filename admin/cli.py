@@ -13,6 +13,7 @@ from admin.on_demand import OnDemand
 from admin.shown import escaped_lines, json_text
 from common.channels import sent_messages
 from common.errors import GatewayError
+from common.watching.redaction import hide
 
 _VERSION, _JSON = "--version", "--json"
 
@@ -60,9 +61,10 @@ def main() -> None:
     try:
         app([_VERSION] if _asks_version(words) else words, prog_name="gateway")
     except GatewayError as error:
-        print(escaped_lines(f"gateway: {error}"), file=sys.stderr)
+        sentence = hide(str(error))
+        print(escaped_lines(f"gateway: {sentence}"), file=sys.stderr)
         if _JSON in words:  # whoever reads it reads stdout
-            print(json_text({"error": str(error)}))
+            print(json_text({"error": sentence}))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

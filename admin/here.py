@@ -64,8 +64,9 @@ def settings_here(env_file: Path | None = None) -> Settings:
     """The settings of the gateway that a command works on; says on stderr when it has found it.
 
     Broker, API and their secrets are all from one place: from what runs here, unless the
-    environment or `.env` name addresses of another gateway. Raises SettingsError, and ArgumentError
-    when two gateways run here or the file is not there.
+    environment or `.env` name addresses of another gateway. The own GATEWAY_API_KEY is shown to
+    what runs here only if that has made it. Raises SettingsError, and ArgumentError when two
+    gateways run here or the file is not there.
     """
     if env_file is not None:
         return _read(env_file)
@@ -80,7 +81,13 @@ def settings_here(env_file: Path | None = None) -> Settings:
         raise ArgumentError(f"The demo and `gateway up` both run here: say which, with {files}.")
     [one] = found
     print(f"gateway: using {one.name} that runs here; --env-file names another", file=sys.stderr)
-    return _together(one.settings, own)
+    together = _together(one.settings, own)
+    if own.api_key is None or together.api_key is not None:
+        return together
+    from admin.access.known import is_key_of  # what reads stores takes a moment to load
+
+    is_its_own = is_key_of(together, own.api_key.get_secret_value())
+    return together.model_copy(update={"api_key": own.api_key}) if is_its_own else together
 
 
 def place_here(

@@ -21,7 +21,7 @@ HOMES = {
     "events": "admin.events:app",
     "up": "admin.up.command:up",
     "api": "admin.processes:api",
-    "console": "admin.processes:console",
+    "console": "admin.access.console:app",
     "journal": "admin.processes:journal",
     "sender": "admin.processes:sender",
     "sandbox": "admin.processes:sandbox",
@@ -31,6 +31,9 @@ HOMES = {
     "stalled": "admin.store.stalled:app",
     "aside": "admin.store.aside:app",
     "erase": "admin.store.erase:erase",
+    "callbacks": "admin.callbacks.commands:app",
+    "keys": "admin.access.keys:app",
+    "audit": "admin.access.audit:audit",
 }
 """Command → module and name of its function, or of its group of commands."""
 
@@ -48,7 +51,7 @@ SUMMARIES = {
     "events": "What becomes of deliveries, live.",
     "up": "Run all of it here, with your settings.",
     "api": "Run the HTTP API.",
-    "console": "Run the operators' HTTP.",
+    "console": "Run the operators' pages; who may sign in.",
     "journal": "Keep what becomes of each delivery.",
     "sender": "Run the sender of one channel.",
     "sandbox": "Run the stand-in providers.",
@@ -58,6 +61,9 @@ SUMMARIES = {
     "stalled": "What nothing is heard of, sent again.",
     "aside": "What the journal could not store.",
     "erase": "One person's data, out of all that is kept.",
+    "callbacks": "Who is called back; taking webhooks here.",
+    "keys": "Who may call the API, and as whom.",
+    "audit": "Who did what, and when.",
 }
 """Command → what the list of all commands says of it, in at most 44 characters."""
 

@@ -1,4 +1,4 @@
-"""`gateway api`, `console`, `journal`, `sender`, …: one process in the foreground, as units do.
+"""`gateway api`, `journal`, `sender`, …: one process in the foreground, as units do.
 
 Each imports its code only when it runs: an email sender holds no web framework in memory.
 """
@@ -24,13 +24,6 @@ def api(
     raise typer.Exit(main(workers))
 
 
-def console() -> None:
-    """Run the operators' HTTP in the foreground, on an inner port; needs nothing but settings."""
-    from console.__main__ import main
-
-    raise typer.Exit(main())
-
-
 def journal() -> None:
     """Keep what becomes of every delivery in the store; needs nothing but settings."""
     from journal.__main__ import main
@@ -50,10 +43,10 @@ def sandbox(
         int, typer.Option(help="Port of the mail server; 0 is a free one.")
     ] = 2525,
     http_port: Annotated[
-        int, typer.Option(help="Port of Bot API, VK API and the inbox; 0 is a free one.")
+        int, typer.Option(help="Port of Bot API, VK API, webhooks and the inbox; 0 is a free one.")
     ] = 8025,
 ) -> None:
-    """Run the stand-in providers: mail server, Bot API and VK API, with an inbox to look at."""
+    """Run the stand-in providers: mail server, Bot API, VK API and webhooks, with an inbox."""
     from deploy.local.stack import check_sandbox
 
     check_sandbox()

@@ -15,13 +15,15 @@ from common.channels import Channel, Priority
 from common.envelope import Delivery, Event, Progress, event_id, target
 from common.errors import UndecodableError
 from common.facts import dead_letter_fact
+from common.watching.tracing import trace_id_of
 
 
 @dataclass(frozen=True)
 class Accepted:
     """A delivery came to its channel's queue, from the API or as the next step of a fallback.
 
-    delivery: as it is to be sent in this step; body: as it travels, byte for byte.
+    delivery: as it is to be sent in this step; body: as it travels, byte for byte; trace_id: of the
+    request that it came with, or that the API began.
     """
 
     type: ClassVar[str] = "accepted"
@@ -31,6 +33,7 @@ class Accepted:
     delivery: Delivery
     body: bytes
     step: int = 0
+    trace_id: str | None = None
 
     @cached_property
     def id(self) -> UUID:
@@ -93,5 +96,6 @@ def read_fact(
         )
     if exchange == NOTIFICATIONS:
         progress = Progress.from_headers(headers)
-        return Accepted(target(Delivery.decode(body), progress), body, progress.step)
+        delivery = target(Delivery.decode(body), progress)
+        return Accepted(delivery, body, progress.step, trace_id_of(headers))
     raise UndecodableError(f"the exchange {exchange!r} tells no facts")

@@ -2,7 +2,7 @@
 
 A name's absence is the point: a sender that was broken into can neither read another channel's
 messages nor declare or delete a queue, the API cannot read deliveries at all, the console reads
-nothing but dead letters, and the journal cannot send anything.
+nothing but dead letters, and the journal can send nothing but webhooks.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from broker_topology.topology import (
     ASIDE,
+    CALLBACKS,
     DEAD,
     DUE,
     EVENTS,
@@ -76,14 +77,18 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         "gateway console",
         # The locks on queues of dead letters, which go with its connections.
         configure=rf"^lock\.({dead})$",
-        write=rf"^({DUE}|{EVENTS}|{queues})$",
+        # What is sent in a dead letter's place is a notification like any other.
+        # Callbacks are tried, and made again.
+        write=rf"^({DUE}|{EVENTS}|{NOTIFICATIONS}|{CALLBACKS}|{queues})$",
         read=f"^({dead})$",
+        # It draws every queue in numbers, and says what a node lacks.
+        tags=("monitoring",),
     )
     journal = Rights(
         JOURNAL,
         "gateway journal",
         configure=NOTHING,
-        write=f"^({'|'.join((LIVE, ASIDE, EVENTS))})$",
+        write=f"^({'|'.join((LIVE, ASIDE, EVENTS, CALLBACKS))})$",
         read=f"^{JOURNAL_QUEUE}$",
     )
     operator = Rights(

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from common.channels import CHANNELS, PRIORITIES
+from common.channels import CHANNELS, PRIORITIES, Channel
 
 NOTIFICATIONS = "notifications"
+CALLBACKS = "callbacks"
 RETRY = "retry"
 DUE = "due"
 DEAD = "dead"
@@ -167,6 +168,7 @@ def build(channels: Iterable[str] = CHANNELS) -> Topology:
 def _exchanges() -> tuple[Exchange, ...]:
     return (
         Exchange(NOTIFICATIONS, "topic", purpose="accepted deliveries, from the API"),
+        Exchange(CALLBACKS, "topic", purpose="webhooks about deliveries, from the journal"),
         Exchange(RETRY, "topic", purpose="deliveries to try again later, from the senders"),
         Exchange(DUE, "topic", UNROUTED, purpose="deliveries whose wait is over, from the tiers"),
         Exchange(DEAD, "topic", UNROUTED, purpose="deliveries that failed for good"),
@@ -219,8 +221,11 @@ def _dead_lettering_to(exchange: str) -> dict[str, Argument]:
 
 def _bindings(channels: tuple[str, ...]) -> tuple[Binding, ...]:
     kinds = [(channel, priority) for channel in channels for priority in PRIORITIES]
+    called_back = [kind for kind in kinds if kind[0] == Channel.WEBHOOK]
     return (
         *(Binding(NOTIFICATIONS, queue_name(*kind), delivery_key(*kind)) for kind in kinds),
+        # The journal itself makes these: it needs no copy, and so learns that a queue is missing.
+        *(Binding(CALLBACKS, queue_name(*kind), delivery_key(*kind)) for kind in called_back),
         *(Binding(RETRY, retry_queue(tier), f"{tier}.#") for tier in TIERS),
         *(Binding(DUE, queue_name(*kind), f"*.{delivery_key(*kind)}") for kind in kinds),
         *(Binding(DEAD, dead_queue(channel), f"{channel}.*") for channel in channels),

@@ -16,6 +16,7 @@ class Channel(StrEnum):
     EMAIL = "email"
     TELEGRAM = "telegram"
     VK = "vk"
+    WEBHOOK = "webhook"
 
 
 class Priority(StrEnum):
@@ -32,9 +33,10 @@ class ChannelFacts:
 
     message: what it sends, with its article; address: what an address of it is; examples:
     addresses, the plainest first; needs: the settings without which it cannot send, that with its
-    credentials first; url: the setting that says where it sends; default_url and default_rate: as
-    a person writes them; also_called: names that the provider's own
-    pages have for settings, and these;
+    credentials first; also_secret: its other secrets; url: the setting that says where it sends,
+    None where each address says so; default_url and default_rate: as a person writes them;
+    also_begins: how names of its settings begin beside its own name; also_called: names that the
+    provider's own pages have for settings, and these;
     libraries: the packages that its sender alone imports; loggers: those of its libraries that
     repeat what we log ourselves.
     """
@@ -44,9 +46,11 @@ class ChannelFacts:
     address: str
     examples: tuple[str, ...]
     needs: tuple[str, ...]
-    url: str
+    also_secret: tuple[str, ...] = ()
+    url: str | None = None
     default_url: str | None = None
     default_rate: str | None = None
+    also_begins: tuple[str, ...] = ()
     also_called: tuple[tuple[str, str], ...] = ()
     libraries: tuple[str, ...]
     loggers: tuple[str, ...] = ()
@@ -55,6 +59,11 @@ class ChannelFacts:
     def credential(self) -> str:
         """The setting without which the channel counts as not configured."""
         return self.needs[0]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The settings that its sender alone is told, and nobody should see."""
+        return (self.credential, *self.also_secret)
 
 
 FACTS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
@@ -93,6 +102,16 @@ FACTS: Final[Mapping[Channel, ChannelFacts]] = MappingProxyType(
             default_rate="20/s",
             libraries=("vk_api",),
         ),
+        Channel.WEBHOOK: ChannelFacts(
+            label="webhook",
+            message="a webhook",
+            address="URL of a webhook",
+            examples=("https://shop.example.com/hooks",),
+            needs=("callback_secret",),
+            also_secret=("callback_root_secret",),
+            also_begins=("callback",),
+            libraries=("httpcore",),
+        ),
     }
 )
 
@@ -106,16 +125,22 @@ EXAMPLES: Final[tuple[str, ...]] = tuple(
 
 
 def sent_messages() -> str:
-    """`an email, a Telegram message or a VK message`."""
+    """`an email, a Telegram message, a VK message or a webhook`."""
     return in_words(tuple(facts.message for facts in FACTS.values()))
 
 
 def in_words(words: tuple[str, ...], last: str = "or") -> str:
-    """`email, telegram or vk`."""
+    """`email, telegram, vk or webhook`."""
     *first, final = words
     return f"{', '.join(first)} {last} {final}" if first else final
 
 
 def channel_of(setting: str) -> Channel | None:
     """The channel that a setting is of; None for those that belong to no channel."""
-    return next((one for one in Channel if setting.startswith(f"{one}_")), None)
+    return next((one for one in Channel if is_setting_of(one, setting)), None)
+
+
+def is_setting_of(channel: Channel, setting: str) -> bool:
+    """Whether a setting belongs to this channel, by its name."""
+    names = (channel, *FACTS[channel].also_begins)
+    return setting.startswith(tuple(f"{name}_" for name in names))

@@ -27,6 +27,12 @@ from common.errors import UndecodableError
 from common.faults import faults_of
 
 WIRE_VERSION: Final = 1
+TEST_VERSION: Final = 2
+"""Of a delivery that no provider may get: the simulator takes it.
+
+It is a version of its own so that a sender that knows nothing of tests refuses it, as undecodable,
+and cannot really send it.
+"""
 
 
 class Status(StrEnum):
@@ -122,6 +128,15 @@ class WireVk(WireModel):
     dont_parse_links: bool = False
 
 
+class WireWebhook(WireModel):
+    """What only a webhook has."""
+
+    data: dict[str, JsonValue] | None = None
+    id: str | None = Field(None, description="its `webhook-id`, if that is not the delivery's id")
+    body: str | None = Field(None, description="the JSON that is sent in place of a notification")
+    secret_versions: list[int] = Field([1], description="of the owner's secret, the new one first")
+
+
 class CopyOf(WireModel):
     """Marks a cc or bcc delivery: it carries the mail that was written to somebody else."""
 
@@ -129,17 +144,28 @@ class CopyOf(WireModel):
     address: str
 
 
+class WireCallback(WireModel):
+    """Who is called back about a notification, and of which events; none named: the usual ones."""
+
+    url: str
+    events: list[str] = []
+
+
+CALLBACK: Final = "callback"
+"""Kind of origin of a delivery that tells an endpoint what became of another one."""
+
+
 class Origin(WireModel):
     """What a delivery came out of, where that was no request of its own."""
 
-    kind: str = Field(description="batch, schedule, fallback, console, …")
+    kind: str = Field(description="batch, schedule, fallback, console, callback, …")
     id: str
 
 
 class Delivery(WireModel):
     """One notification to one recipient: the body of one AMQP message, never changed after 202."""
 
-    v: Literal[1] = WIRE_VERSION
+    v: Literal[1, 2] = WIRE_VERSION
     id: str = Field(description="`<notification id>-<n>`, n from 1")
     notification_id: UUID
     channel: Channel
@@ -157,12 +183,20 @@ class Delivery(WireModel):
     email: WireEmail | None = None
     telegram: WireTelegram | None = None
     vk: WireVk | None = None
+    webhook: WireWebhook | None = None
     copy_of: CopyOf | None = None
     of: int | None = Field(None, description="how many deliveries its notification has")
     owner: str | None = Field(None, description="the API key that it was accepted with")
+    request_id: str | None = Field(None, description="of the request that it was accepted with")
     origin: Origin | None = None
+    callback: WireCallback | None = None
     tags: list[str] = Field(default_factory=list)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether a test key sent it."""
+        return self.v == TEST_VERSION
 
     @property
     def routing_key(self) -> str:
@@ -224,6 +258,7 @@ class Event(WireModel):
     channel: Channel
     priority: Priority
     owner: str | None = Field(None, description="the delivery's")
+    request_id: str | None = Field(None, description="the delivery's")
     origin: Origin | None = Field(None, description="the delivery's")
     address: str | None = Field(None, description="where it goes, if not where its body says")
     at: AwareDatetime

@@ -67,6 +67,8 @@ class Subject(Protocol):
     def owner(self) -> str | None: ...
     @property
     def origin(self) -> Origin | None: ...
+    @property
+    def request_id(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Unreadable:
     priority: Priority
     owner: None = None
     origin: None = None
+    request_id: None = None
 
 
 class Placed(Protocol):
@@ -132,6 +135,7 @@ def make_event(
         priority=subject.priority,
         owner=subject.owner,
         origin=subject.origin,
+        request_id=subject.request_id,
         address=progress.address,
         at=at,
         generation=progress.generation,

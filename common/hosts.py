@@ -2,8 +2,16 @@
 
 import ipaddress
 import re
-from typing import TypeGuard
+from typing import Final, TypeGuard
 from urllib.parse import SplitResult, urlsplit
+
+_ANY_ADDRESS: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def reached_at(host: str, port: int) -> str:
+    """Where what listens on this address is reached from this machine."""
+    host = _ANY_ADDRESS.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def http_base(text: str) -> SplitResult | None:

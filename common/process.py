@@ -1,6 +1,7 @@
 """How every process of ours starts and ends: settings, logs, clear sentences, signals."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from common.errors import SETTINGS_EXIT_CODE, GatewayError, NotNowError, Setting
 from common.given import has_env_file, passed_over
 from common.logs import configure_logs, get_logger
 from common.settings import Settings, load_settings, unknown_settings
+from common.watching.redaction import hide
 from common.watching.tracing import start_tracing, stop_tracing
 
 log = get_logger(__name__)
@@ -37,7 +39,7 @@ def run_process(name: str, main: Callable[[Settings], None]) -> int:
             stop_tracing()
     except GatewayError as error:
         for sentence in str(error).splitlines():
-            print(f"gateway: {sentence}", file=sys.stderr)
+            print(f"gateway: {hide(sentence)}", file=sys.stderr)
         return SETTINGS_EXIT_CODE if _is_lasting(error) else 1
     return 0
 
@@ -61,6 +63,15 @@ def run_on_loop(main: Coroutine[Any, Any, None]) -> None:
     import uvloop  # not above: the parent of an API's workers has no use for its memory
 
     uvloop.run(main)
+
+
+def leave_what_stays_to_itself() -> None:
+    """Keep what is there now, code above all, out of the garbage collector's full rounds.
+
+    Each of them would take 0.05 to 0.15 s.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _is_lasting(error: GatewayError) -> bool:

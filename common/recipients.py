@@ -1,4 +1,4 @@
-"""Recipients as a client writes them: `email:ada@example.com`, `telegram:42`, `vk:123`."""
+"""Recipients as a client writes them: `email:ada@example.com`, `telegram:42`, and so on."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from functools import lru_cache
 import email_validator
 
 from common.channels import CHANNELS, EXAMPLES, Channel
+from common.webhooks.url import parse_webhook
 
 # Names that never leave a site, yet are what an internal mail server or a test serves; the
 # library's documentation says to take them off its list so.
@@ -40,8 +41,10 @@ class Recipient:
 
     @property
     def identity(self) -> str:
-        """Equal for recipients that are the same in practice: letter case does not tell apart."""
-        return str(self).casefold()
+        """Equal for recipients that are the same in practice: letter case does not tell apart,
+        but in the path of a URL.
+        """
+        return str(self) if self.channel is Channel.WEBHOOK else str(self).casefold()
 
 
 def parse_recipient(text: str) -> Recipient:
@@ -104,6 +107,14 @@ def normalise_vk(address: str) -> str:
     )
 
 
+def normalise_webhook(address: str) -> str:
+    """A webhook's URL in its one form, checked; no DNS is asked. Raises ValueError."""
+    try:
+        return str(parse_webhook(address))
+    except ValueError as error:
+        raise ValueError(f"{_quote(address)} is not the URL of a webhook: {error}") from None
+
+
 def _quote(text: str) -> str:
     return repr(text if len(text) <= _QUOTE_LENGTH else text[:_QUOTE_LENGTH] + "…")
 
@@ -112,4 +123,5 @@ _NORMALISERS: dict[Channel, Callable[[str], str]] = {
     Channel.EMAIL: normalise_email,
     Channel.TELEGRAM: normalise_telegram,
     Channel.VK: normalise_vk,
+    Channel.WEBHOOK: normalise_webhook,
 }

@@ -67,9 +67,16 @@ class Walks:
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._is_stopping = False
+        self._givers: list[Callable[[], object]] = []
 
-    async def look(self, request: Request, work: Work[Result]) -> Result:
+    def before_look(self, give_way: Callable[[], object]) -> None:
+        """Tell it before somebody looks, who would have to wait for the queues that it holds."""
+        self._givers.append(give_way)
+
+    async def look(self, request: Request | None, work: Work[Result]) -> Result:
         """The result of a short walk, which ends when the client goes away. Raises Problem.
+
+        request: None of a page, which cancels this when nobody looks at it any more.
 
         Nobody waits longer than the time for an answer until a place is free and the broker has
         answered it, however many ask while the broker hangs.
@@ -77,6 +84,8 @@ class Walks:
         clock = asyncio.get_running_loop().time
         began_at, waiting_s = clock(), self._answer_timeout_s * _WAITING
         walk = Walk()
+        for give_way in self._givers:
+            give_way()
         await self._take_place(waiting_s)
         left_s = began_at + self._answer_timeout_s - clock()
         walking = self._start(work, Patience(waiting_s, left_s, check=walk.check), walk)
@@ -123,6 +132,7 @@ class Walks:
         """Run it in a thread that the end of the process need not wait for."""
         loop = asyncio.get_running_loop()
         result: Future[Result] = Future()
+        result.set_running_or_notify_cancel()  # who waits no longer takes nothing from the thread
         self._walks.add(walk)
         self._is_idle.clear()
         if self._is_stopping:
@@ -179,7 +189,14 @@ def busy(sentence: str, members: dict[str, JsonValue] | None = None) -> Problem:
     return Problem("dead_letters_busy", sentence, headers=headers, members=members)
 
 
-async def _unless_gone(request: Request, walking: asyncio.Future[Result], walk: Walk) -> Result:
+async def _unless_gone(
+    request: Request | None, walking: asyncio.Future[Result], walk: Walk
+) -> Result:
+    if request is None:
+        try:
+            return await walking
+        finally:
+            walk.end()
     leaving = asyncio.create_task(gone(request))
     try:
         both: set[asyncio.Future[Any]] = {walking, leaving}

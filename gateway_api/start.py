@@ -8,11 +8,13 @@ from common.settings import Settings
 from common.tls import check_tls_files
 
 _SETTING = "GATEWAY_API"
+_OTHER_REMEDY = "set GATEWAY_API_KEY_REQUIRED=true and make keys with `gateway keys create`, "
 
 
 def check_start(settings: Settings) -> None:
     """What is looked at before anything else. Raises SettingsError when no start can succeed."""
-    check_exposure(settings.api_host, settings.api_key, _SETTING, "send")
+    if not settings.api_key_required:
+        check_exposure(settings.api_host, settings.api_key, _SETTING, "send", _OTHER_REMEDY)
     check_tls_files(settings.broker_url)
 
 

@@ -7,6 +7,7 @@ holds them too: what comes in while a worker is being replaced waits for its suc
 import asyncio
 import contextlib
 import math
+import os
 import signal
 import socket
 import sys
@@ -158,8 +159,18 @@ class Workers:
 
     def _signal(self, number: signal.Signals) -> None:
         for worker in self._alive:
-            with contextlib.suppress(ProcessLookupError):
-                worker.process.send_signal(number)
+            send_signal(worker.process, number)
+
+
+def send_signal(process: Process, number: signal.Signals) -> None:
+    """Signal it if it runs.
+
+    Its own `send_signal` first looks whether it has ended, and so may fetch the exit code away from
+    who waits for it, who is then told 255 (CPython 3.11, gh-87744).
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -7,7 +7,15 @@ from typing import Any, Self, TypeVar, Unpack
 import httpx
 
 from gateway_client import calls, watching
-from gateway_client.call import Answer, Call, checked_base, trusts_environment, unreachable
+from gateway_client.call import (
+    Answer,
+    Body,
+    Call,
+    checked_base,
+    checked_key,
+    trusts_environment,
+    unreachable,
+)
 from gateway_client.errors import Unreachable
 from gateway_client.fields import Fields, Filters
 from gateway_client.models import (
@@ -36,9 +44,9 @@ class AsyncGateway:
         most_tries: int = 10,
         http: httpx.AsyncClient | None = None,
     ) -> None:
-        """Raises ValueError for an address that is none."""
+        """Raises ValueError for an address or a key that is none."""
         self._base = checked_base(url)
-        self._key = key
+        self._key = checked_key(key)
         self._patience = Patience(timeout_s, most_tries)
         self._keys = calls.KnowsKeys()
         self._http = http or httpx.AsyncClient(trust_env=trusts_environment(self._base))
@@ -151,8 +159,7 @@ class _Line:
         try:
             match step:
                 case Call():
-                    response = await self._http.send(self._built(step))
-                    return Answer.of(response, response.content)
+                    return await self._ask(step)
                 case Pause():
                     await asyncio.sleep(step.seconds)
                 case Open():
@@ -174,10 +181,23 @@ class _Line:
         request: httpx.Request = call.build(self._http, self._base, self._key)
         return request
 
+    async def _ask(self, call: Call) -> Answer:
+        response = await self._http.send(self._built(call), stream=True)
+        try:
+            return await self._whole(response, call)
+        finally:
+            await response.aclose()
+
     async def _open(self, call: Call) -> Answer:
         await self.close()
         response = self._stream = await self._http.send(self._built(call), stream=True)
         if response.status_code != httpx.codes.OK:
-            return Answer.of(response, await response.aread())
+            return await self._whole(response, call)
         self._pieces = response.aiter_bytes()
         return Answer.of(response, b"")
+
+    async def _whole(self, response: httpx.Response, call: Call) -> Answer:
+        body = Body(call.answer_s)
+        async for piece in response.aiter_bytes():
+            body.add(piece)
+        return Answer.of(response, body.whole())

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +15,16 @@ from gateway_client.errors import UnexpectedAnswer, Unreachable
 from gateway_client.problems import refused
 
 CONNECT_S: Final = 5.0
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Of one answer."""
+
 _AGENT: Final = "message-gateway-client"
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. answer_s: how long to wait for the next byte of the answer."""
+    """One request. answer_s: how long to wait for an answer to begin, and again for its end."""
 
     method: str
     path: str
@@ -44,6 +48,29 @@ class Call:
             headers={"User-Agent": _AGENT, "Accept": "*/*"} | headers | dict(self.headers),
             timeout=httpx.Timeout(self.answer_s, connect=connect_s, pool=connect_s),
         )
+
+
+class Body:
+    """What comes of an answer, piece by piece: no longer than answer_s, no more than MOST_BYTES."""
+
+    def __init__(self, answer_s: float) -> None:
+        self._until = time.monotonic() + answer_s
+        self._pieces = bytearray()
+
+    def add(self, piece: bytes) -> None:
+        """Raises httpx.ReadTimeout, and UnexpectedAnswer when it is too much."""
+        self._pieces += piece
+        if len(self._pieces) > MOST_BYTES:
+            raise UnexpectedAnswer(
+                f"the answer has more than {MOST_BYTES} bytes: is it the gateway's API that "
+                "answers there?"
+            )
+        if time.monotonic() > self._until:
+            raise httpx.ReadTimeout("the answer has no end")
+
+    def whole(self) -> bytes:
+        """All that came."""
+        return bytes(self._pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +145,13 @@ def checked_base(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is no address such as http://127.0.0.1:8080")
     return url.rstrip("/")
+
+
+def checked_key(key: str | None) -> str | None:
+    """The key. Raises ValueError for what no header can carry, without repeating it."""
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise ValueError("the key has characters that no key of a gateway has: copy it anew")
+    return key
 
 
 def trusts_environment(base: str) -> bool:

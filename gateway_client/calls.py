@@ -17,11 +17,12 @@ from gateway_client.models import (
     Notification,
     read_all,
 )
-from gateway_client.problems import InvalidRequest
+from gateway_client.problems import InvalidRequest, Unavailable
 from gateway_client.repeating import Conversation, Patience, Pause, Told, ask
 
 NOTIFICATIONS: Final = "/v1/notifications"
 _KEY: Final = "Idempotency-Key"
+_STORE_AWAY: Final = "store_unavailable"
 _WAIT_S: Final = 30  # of one long-poll
 _ASK_AGAIN_S: Final = 3600.0  # whether keys are known by now
 _IMMEDIATE_S: Final = 1.0
@@ -54,16 +55,28 @@ def send(
         return _accepted((yield from ask(call, patience, is_repeatable=False)))
     keyed = replace(call, headers={_KEY: key or uuid.uuid4().hex})
     doubts: list[GatewayError] = []
+
+    def is_better_without(error: GatewayError) -> bool:
+        is_ours = key is None and not doubts  # nothing can have been accepted under it
+        return is_ours and isinstance(error, Unavailable) and error.code == _STORE_AWAY
+
+    keyed_call = ask(keyed, patience, is_repeatable=True, doubts=doubts, is_final=is_better_without)
     try:
-        return _accepted((yield from ask(keyed, patience, is_repeatable=True, doubts=doubts)))
+        return _accepted((yield from keyed_call))
+    except Unavailable as error:
+        if not is_better_without(error):
+            raise
+        knows_none = False
     except InvalidRequest as error:
         if key is not None or not _is_about_the_key(error):
             raise
         if doubts:  # of several replicas another one, which knows keys, may have accepted it
             raise doubts[-1] from error
-    # It knows no keys, and has accepted nothing: once more without.
+        knows_none = True
+    # It has accepted nothing: once more without.
     answer = yield from ask(call, patience, is_repeatable=False)
-    keys.not_until = time.monotonic() + _ASK_AGAIN_S
+    if knows_none:
+        keys.not_until = time.monotonic() + _ASK_AGAIN_S
     return _accepted(answer)
 
 

@@ -51,6 +51,12 @@ class Vk(TypedDict, total=False):
     dont_parse_links: bool
 
 
+class Webhook(TypedDict, total=False):
+    """What only a webhook has."""
+
+    data: Mapping[str, Any]
+
+
 class Fields(TypedDict, total=False):
     """Content and options of a notification."""
 
@@ -61,6 +67,9 @@ class Fields(TypedDict, total=False):
     email: Email | None
     telegram: Telegram | None
     vk: Vk | None
+    webhook: Webhook | None
+    callback_url: str | None
+    callback_events: Sequence[str] | None
     priority: Literal["high", "normal", "bulk"]
     expires_in_s: int | None
     tags: Sequence[str]
@@ -78,4 +87,5 @@ class Filters(TypedDict, total=False):
     word: str
     accepted_after: datetime
     accepted_before: datetime
+    test: bool
     limit: int

@@ -201,6 +201,8 @@ class Notification(Value):
     tags: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     priority: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
     document: Document = field(default_factory=dict, repr=False)
 
     @property

@@ -6,7 +6,7 @@ Unreachable. Who does the steps (client.py, async_client.py) decides nothing.
 
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -68,11 +68,13 @@ def ask(
     *,
     is_repeatable: bool,
     doubts: list[GatewayError] | None = None,
+    is_final: Callable[[GatewayError], bool] = lambda _: False,
 ) -> Conversation[Answer]:
     """Call until there is a success. Raises GatewayError: the last one, when it is given up.
 
     is_repeatable: to do it twice is the same as once; else only what certainly was not done is
-    done again. doubts: gets the error of each try that may have arrived and was repeated.
+    done again. doubts: gets the error of each try that may have arrived and was repeated. is_final:
+    for which error another try is worth nothing.
     """
     until = time.monotonic() + patience.timeout_s
     tried = 0
@@ -85,7 +87,7 @@ def ask(
             answer.document()
         except GatewayError as error:
             pause_s = pause_after(error, tried, is_repeatable=is_repeatable)
-            is_over = tried >= patience.most_tries or pause_s is None
+            is_over = tried >= patience.most_tries or pause_s is None or is_final(error)
             if is_over or time.monotonic() + (pause_s or 0.0) >= until:
                 raise
             if doubts is not None and _may_have_arrived(error):

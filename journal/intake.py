@@ -16,6 +16,7 @@ from journal.aside import set_aside
 from journal.reading import Reading, read_batch
 from journal.storing import store
 from store.database import Database, StoreUnavailable
+from store.schema import SchemaError
 
 log = get_logger(__name__)
 
@@ -28,7 +29,8 @@ _LONGEST_PAUSE_S: Final = 5.0
 class Intake:
     """Handles batches, one after another; `stored` is called after each commit.
 
-    fault: why nothing is stored at the moment; None while it is.
+    fault: why nothing is stored at the moment, None while it is; wrong_tables: why nothing can be
+    any more, which also sets `stopping`.
     """
 
     def __init__(
@@ -37,13 +39,17 @@ class Intake:
         publisher: Publisher,
         stopping: asyncio.Event,
         stored: Callable[[], None],
+        disabled_after_s: float,
     ) -> None:
+        """disabled_after_s: for how long an endpoint's callbacks may fail."""
         self._database = database
         self._publisher = publisher
         self._stopping = stopping
         self._stored = stored
+        self._disabled_after_s = disabled_after_s
         self._said: set[str] = set()
         self.fault: str | None = None
+        self.wrong_tables: SchemaError | None = None
         self._in_hand_ms: int | None = None  # when the newest fact in hand was told
         self._lag_ms = 0
 
@@ -87,7 +93,9 @@ class Intake:
 
     async def _store(self, reading: Reading) -> None:
         heard_at_ms = min(reading.told_until_ms, epoch_ms(utc_now()))
-        refused = await asyncio.to_thread(store, self._database, reading, heard_at_ms)
+        refused = await asyncio.to_thread(
+            store, self._database, reading, heard_at_ms, self._disabled_after_s
+        )
         metrics.JOURNAL_FACTS.inc(len(reading.facts) - len(refused))
         metrics.JOURNAL_BATCHES.inc()
         reading.refused += refused
@@ -109,6 +117,10 @@ class Intake:
         while True:
             try:
                 await self._store(reading)
+            except SchemaError as error:
+                self.wrong_tables = error
+                self._stopping.set()
+                raise GivenBack("the store's tables are not this version's any more") from error
             except StoreUnavailable as error:
                 self.note(error)
             else:

@@ -15,6 +15,7 @@ from common.settings import Settings
 from common.tls import check_tls_files
 from common.watching.heartbeat import Heart, beating
 from common.watching.status_server import StatusServer
+from journal.callbacks.calling import Callbacks
 from journal.intake import Intake
 from journal.metrics import observe_journal, readiness
 from journal.sweeper import sweep_always
@@ -27,7 +28,7 @@ from store.upkeep.epoch import remember, settle_epoch
 log = get_logger(__name__)
 
 KIND: Final = "journal"
-BATCH: Final = 500
+BATCH: Final = 1000
 WITHIN_S: Final = 0.02
 
 
@@ -40,7 +41,7 @@ def check_start(settings: Settings) -> None:
 async def run_journal(settings: Settings, stopping: asyncio.Event) -> None:
     """Store facts until `stopping` is set; a batch in hand is finished, or given back.
 
-    Raises SchemaError when the store's tables are not those of this version.
+    Raises SchemaError when the store's tables are not, or not any more, those of this version.
     """
     check_start(settings)
     database = Database(settings.store_url)
@@ -51,7 +52,15 @@ async def run_journal(settings: Settings, stopping: asyncio.Event) -> None:
     ):
         publisher = Publisher(publishing)
         waker = Waker(publisher)
-        intake = Intake(database, publisher, stopping, waker.wake)
+        callbacks = Callbacks(database, publisher, settings.expires_in_s)
+
+        def tell_stored() -> None:
+            waker.wake()
+            callbacks.wake()
+
+        intake = Intake(
+            database, publisher, stopping, tell_stored, settings.endpoint_disabled_after_s
+        )
         connections = (broker, publishing)
         observe_journal(intake, connections)
         status = StatusServer(
@@ -67,10 +76,14 @@ async def run_journal(settings: Settings, stopping: asyncio.Event) -> None:
                     )
                     beside = (
                         waker.run(),
+                        callbacks.run(),
                         keep_up(database, settings),
                         sweep_always(database, settings.stalled_after_s),
                     )
                     await _run(batches, beside, stopping, settings.stop_timeout_s)
+                    if intake.wrong_tables:
+                        raise intake.wrong_tables
+                    await asyncio.to_thread(callbacks.leave)
                     await asyncio.to_thread(_leave, database)
         finally:
             database.close()

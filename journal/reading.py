@@ -38,18 +38,17 @@ class Refused:
 
 @dataclass(slots=True)
 class Reading:
-    """What a batch says. unknown: kinds of messages that only a newer gateway knows, or nobody."""
+    """What a batch says.
+
+    unknown: kinds of messages that only a newer gateway knows, or nobody; told_until_ms: when the
+    newest of all was told, 0 when nothing was.
+    """
 
     facts: list[Told] = field(default_factory=list)
     beats: list[Heartbeat] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-
-    @property
-    def told_until_ms(self) -> int:
-        """When the newest of all was told, 0 when nothing was."""
-        moments = [one.fact.at for one in self.facts] + [beat.at for beat in self.beats]
-        return max(map(epoch_ms, moments), default=0)
+    told_until_ms: int = 0
 
 
 def read_batch(batch: Sequence[Received], heard_at: datetime) -> Reading:
@@ -70,6 +69,8 @@ def read_batch(batch: Sequence[Received], heard_at: datetime) -> Reading:
                 reading.unknown.append(kind)
             else:
                 reading.refused.append(Refused(received, str(error)))
+    moments = [one.fact.at for one in reading.facts] + [beat.at for beat in reading.beats]
+    reading.told_until_ms = max(map(epoch_ms, moments), default=0)
     return reading
 
 
@@ -107,7 +108,9 @@ def _read(received: Received, exchange: str, key: str, heard_at: datetime) -> Fa
 def _check_moments(*moments: datetime | None) -> None:
     """Raise ValueError for one whose year nobody who reads the store could write."""
     for moment in moments:
-        if moment is not None and not 0 <= epoch_ms(moment) < _YEAR_10000_MS:
+        if moment is None or 1970 < moment.year < 9999:
+            continue
+        if not 0 <= epoch_ms(moment) < _YEAR_10000_MS:  # in UTC
             raise ValueError("one of its moments is in no year from 1970 to 9999")
 
 

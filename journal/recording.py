@@ -8,37 +8,64 @@ from typing import Final
 from uuid import UUID
 
 from broker_topology.facts import Accepted, Fact
-from common.envelope import Event, Status, epoch_ms
-from journal.fold import folded, overall, place_of
+from common.envelope import Event, Status, WireCallback, epoch_ms, utc_now
+from journal.callbacks.outcomes import called_back, is_of_callback, note_outcomes
+from journal.fold import fold, overall, place_of
 from store import facts as stored
 from store.bulk import Row
+from store.callbacks.endpoints import (
+    Endpoint,
+    add_missing,
+    endpoint_id,
+    hold_endpoints,
+    new_endpoint,
+    note_courses,
+)
 from store.database import Database
 from store.facts import Book, Content, CountKey, Place, Term
 from store.rows import DeliveryRow, NotificationRow
-from store.statistics import LATENCY, latency_bucket
+from store.statistics import CALL, LATENCY, latency_bucket
 from store.terms import recipient_term, tag_term, word_terms
 from store.upkeep.epoch import numbering
 
 _MINUTE_MS: Final = 60_000
 
 
-def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
+DISABLED_AFTER_S: Final = 5 * 86_400.0
+
+
+def record(
+    database: Database,
+    facts: Sequence[Fact],
+    heard_at_ms: int,
+    disabled_after_s: float = DISABLED_AFTER_S,
+) -> int:
     """Store these facts, each once, and what they make of deliveries; returns the last number.
 
-    heard_at_ms: everything that was told before it has been stored with this batch. Raises
-    StoreUnavailable, and ValueError for a fact that can be about no delivery of ours.
+    heard_at_ms: everything that was told before it has been stored with this batch;
+    disabled_after_s: for how long an endpoint's callbacks may fail. Facts about callbacks are told
+    of their endpoints alone: they are no notifications. Raises StoreUnavailable, and ValueError for
+    a fact that can be about no delivery of ours.
     """
+    of_callbacks = [fact for fact in facts if is_of_callback(fact)]
+    facts = [fact for fact in facts if not is_of_callback(fact)] if of_callbacks else facts
     with numbering(database) as connection:
         book = stored.open_book(connection)
         known = stored.known_ids(connection, {fact.id for fact in facts})
         # Of those that are equal one; each beside the delivery that it is about.
         new = {fact.id: (fact, place_of(fact)) for fact in facts if fact.id not in known}
         places = {place for _, place in new.values()}
-        deliveries = stored.load_deliveries(connection, places)
         notifications = stored.load_notifications(connection, {place[0] for place in places})
+        of_known = {place for place in places if place[0] in notifications}
+        deliveries = stored.load_deliveries(connection, of_known)
         page = _Page(book, dict(deliveries), dict(notifications))
         for fact, place in new.values():
             page.enter(fact, place)
+        if of_callbacks:
+            endpoints = hold_endpoints(connection, called_back(of_callbacks))
+            now_ms = epoch_ms(utc_now())
+            page.events += note_outcomes(endpoints, of_callbacks, book, disabled_after_s, now_ms)
+            note_courses(connection, endpoints)
         book.heard_at_ms = max(book.heard_at_ms, heard_at_ms)
         stored.save_deliveries(connection, page.deliveries, deliveries)
         page.end(stored.last_ends(connection, page.ended_elsewhere()))
@@ -47,6 +74,7 @@ def record(database: Database, facts: Sequence[Fact], heard_at_ms: int) -> int:
         stored.add_contents(connection, page.contents)
         stored.add_terms(connection, page.terms, notifications)
         stored.add_counts(connection, page.counts)
+        add_missing(connection, page.endpoints.values())
         stored.close_book(connection, book)
         return book.last_seq
 
@@ -62,27 +90,34 @@ class _Page:
     contents: list[Content] = field(default_factory=list)
     terms: set[Term] = field(default_factory=set)
     counts: Counter[CountKey] = field(default_factory=Counter)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
     def enter(self, fact: Fact, place: Place) -> None:
         """One fact that is not stored yet."""
         self.book.last_seq += 1
         at_ms = epoch_ms(fact.at)
         notification = self._notification(fact, at_ms)
-        before = self.deliveries.get(place)
-        after = folded(before or _unheard_of(place, fact, at_ms), fact)
-        after.seq = notification.seq = self.book.last_seq
-        self.deliveries[place] = after
-        _count(notification, before, after)
+        was_complete = _is_complete(notification)
+        delivery = self.deliveries.get(place)
+        if delivery is None:
+            delivery = self.deliveries[place] = _unheard_of(place, fact, at_ms)
+        else:
+            _count(notification, delivery, -1)
+        was_accepted, was_measured = delivery.is_accepted, _is_measured(delivery)
+        fold(delivery, fact, at_ms)
+        delivery.seq = notification.seq = self.book.last_seq
+        _count(notification, delivery, 1)
         if isinstance(fact, Accepted):
-            if before is None or not before.is_accepted:  # of a later step the same
+            if not was_accepted:  # of a later step the same
                 self.contents.append(Content(*place, fact.body))
-            self._enter_acceptance(fact, notification, after)
+            self._enter_acceptance(fact, notification, delivery)
         elif fact.address:
-            self._enter_recipient(fact, fact.address, after)
+            self._enter_recipient(fact, fact.address, delivery)
         notification.status = overall(notification)
         notification.erased_at_ms = None  # it may tell of people again
-        self.events.append(_event_row(fact, at_ms, after, notification))
-        self._enter_counts(fact, at_ms, before, after)
+        completes = _is_complete(notification) and not was_complete
+        self.events.append(_event_row(fact, at_ms, delivery, notification, completes))
+        self._enter_counts(fact, at_ms, delivery, was_measured)
 
     def ended_elsewhere(self) -> list[UUID]:
         """Notifications that are complete, but not all of whose deliveries are here."""
@@ -113,27 +148,45 @@ class _Page:
         row.is_accepted = True
         row.accepted_at_ms = one.accepted_at_ms
         row.owner = delivery.owner
+        row.is_test = delivery.is_test
         if delivery.origin:
             row.origin_kind, row.origin_id = delivery.origin.kind, delivery.origin.id
+        row.request_id, row.trace_id = delivery.request_id, fact.trace_id
         row.priority = delivery.priority
         row.subject = delivery.subject
         row.tags, row.metadata = delivery.tags, dict(delivery.metadata)
         row.expected = delivery.of
+        if delivery.callback is not None:
+            self._enter_callback(delivery.callback, row)
         terms = {tag_term(tag) for tag in delivery.tags} | word_terms(delivery.subject or "")
         self.terms.update(Term(term, row.accepted_at_ms, row.id) for term in terms)
+
+    def _enter_callback(self, wish: WireCallback, row: NotificationRow) -> None:
+        owner = row.owner or ""
+        row.callback_id = endpoint_id(owner, wish.url)
+        row.callback_events = ",".join(wish.events) or None
+        before = self.book.last_seq - 1
+        made = new_endpoint(owner, wish.url, None, row.accepted_at_ms, before)
+        self.endpoints.setdefault(made.id, made)  # the first of a batch: it begins there
 
     def _enter_recipient(self, fact: Fact, address: str, one: DeliveryRow) -> None:
         to = recipient_term(self.book.recipient_key, fact.channel, address)
         self.terms.add(Term(to, one.accepted_at_ms, one.notification_id, one.number))
 
-    def _enter_counts(
-        self, fact: Fact, at_ms: int, before: DeliveryRow | None, after: DeliveryRow
-    ) -> None:
+    def _enter_counts(self, fact: Fact, at_ms: int, one: DeliveryRow, was_measured: bool) -> None:
         about = fact.owner or "", str(fact.channel)
         self.counts[(at_ms // _MINUTE_MS, *about, str(fact.type))] += 1
-        if _is_measured(after) and not (before and _is_measured(before)):
-            bucket = latency_bucket(after.at_ms - after.accepted_at_ms)
-            self.counts[(after.at_ms // _MINUTE_MS, *about, f"{LATENCY}{bucket}")] += 1
+        if isinstance(fact, Event) and fact.took_ms is not None:
+            bucket = latency_bucket(fact.took_ms)
+            self.counts[(at_ms // _MINUTE_MS, *about, f"{CALL}{bucket}")] += 1
+        if _is_measured(one) and not was_measured:
+            bucket = latency_bucket(one.at_ms - one.accepted_at_ms)
+            self.counts[(one.at_ms // _MINUTE_MS, *about, f"{LATENCY}{bucket}")] += 1
+
+
+def _is_complete(row: NotificationRow) -> bool:
+    """Whether it came to its end, as far as is known how many deliveries it has."""
+    return row.is_accepted and row.is_complete
 
 
 def _is_measured(row: DeliveryRow) -> bool:
@@ -151,15 +204,20 @@ def _unheard_of(place: Place, fact: Fact, at_ms: int) -> DeliveryRow:
     )
 
 
-def _count(notification: NotificationRow, before: DeliveryRow | None, after: DeliveryRow) -> None:
-    """Move one delivery from the count of its status to that of another."""
-    if before is not None:
-        setattr(notification, before.status, getattr(notification, before.status) - 1)
-    setattr(notification, after.status, getattr(notification, after.status) + 1)
-    notification.tried += after.was_tried - (before is not None and before.was_tried)
+def _count(notification: NotificationRow, delivery: DeliveryRow, number: int) -> None:
+    """Count one delivery among those of its status, or with -1 no more."""
+    status = delivery.status
+    setattr(notification, status, getattr(notification, status) + number)
+    notification.tried += delivery.was_tried * number
 
 
-def _event_row(fact: Fact, at_ms: int, delivery: DeliveryRow, notification: NotificationRow) -> Row:
+def _event_row(
+    fact: Fact,
+    at_ms: int,
+    delivery: DeliveryRow,
+    notification: NotificationRow,
+    completes: bool,
+) -> Row:
     """The values of the columns of `events`, in their order."""
     told = _told(fact) if isinstance(fact, Event) else _NOTHING_TOLD
     return (
@@ -175,6 +233,7 @@ def _event_row(fact: Fact, at_ms: int, delivery: DeliveryRow, notification: Noti
         fact.attempt,
         delivery.status,
         notification.status,
+        completes,
         *told,
     )
 

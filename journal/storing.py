@@ -10,32 +10,46 @@ from journal.reading import Reading, Refused, Told
 from journal.recording import record
 from store.database import Database, NotStorable, StoreUnavailable
 from store.processes import ProcessRow, save_processes
+from store.schema import check
 
 log = get_logger(__name__)
 
 
-def store(database: Database, reading: Reading, heard_at_ms: int) -> list[Refused]:
-    """Store all that a batch tells; returns what cannot be stored. Raises StoreUnavailable.
+def store(
+    database: Database, reading: Reading, heard_at_ms: int, disabled_after_s: float
+) -> list[Refused]:
+    """Store all that a batch tells; returns what cannot be stored.
 
-    heard_at_ms: whatever was told before it is in the store afterwards.
+    heard_at_ms: whatever was told before it is in the store afterwards; disabled_after_s: for how
+    long an endpoint's callbacks may fail. Raises StoreUnavailable, and SchemaError when the tables
+    became those of another version: what they refuse is no fault of a fact's.
     """
-    refused = _store_facts(database, reading.facts, heard_at_ms)
-    _store_beats(database, reading.beats)
+    try:
+        refused = _store_facts(database, reading.facts, heard_at_ms, disabled_after_s)
+        _store_beats(database, reading.beats)
+    except StoreUnavailable:
+        check(database)
+        raise
+    if refused:
+        check(database)
     return refused
 
 
-def _store_facts(database: Database, facts: Sequence[Told], heard_at_ms: int) -> list[Refused]:
+def _store_facts(
+    database: Database, facts: Sequence[Told], heard_at_ms: int, disabled_after_s: float
+) -> list[Refused]:
     """In one transaction; when one of them is at fault, in two halves, and so on."""
     try:
-        record(database, [one.fact for one in facts], heard_at_ms)
+        record(database, [one.fact for one in facts], heard_at_ms, disabled_after_s)
     except StoreUnavailable:
         raise
     except Exception as error:
         if len(facts) > 1:
             half = len(facts) // 2
             # What the others are is not known before all are stored: they count as heard at last.
-            refused = _store_facts(database, facts[:half], 0)
-            return refused + _store_facts(database, facts[half:], heard_at_ms)
+            refused = _store_facts(database, facts[:half], 0, disabled_after_s)
+            rest = _store_facts(database, facts[half:], heard_at_ms, disabled_after_s)
+            return refused + rest
         if not facts:
             raise
         return [Refused(facts[0].received, _reason(facts[0].fact, error))]
@@ -74,5 +88,7 @@ def _row(beat: Heartbeat) -> ProcessRow:
         version=beat.version,
         started_at_ms=epoch_ms(beat.started_at),
         seen_at_ms=epoch_ms(beat.at),
-        state=beat.model_dump(include={"pid", "lanes", "busy", "account", "stopped"}),
+        state=beat.model_dump(
+            include={"pid", "lanes", "busy", "account", "pauses", "stopped"}, mode="json"
+        ),
     )

@@ -51,6 +51,7 @@ class ApiAccess:
 def read_access(channel: Channel, settings: Settings) -> ApiAccess:
     """What a channel of an HTTP API needs. Raises SettingsError that names the variable."""
     facts = FACTS[channel]
+    assert facts.url is not None
     token: SecretStr | None = getattr(settings, facts.credential)
     if token is None:
         raise SettingsError(

@@ -49,8 +49,8 @@ class Moved(Said):
 class Transient(Said):
     """Nothing was sent and a later try may work.
 
-    after_s: the earliest useful try, when known. paused: `Scope.ACCOUNT` when the next message
-    of this account would meet the same fate, so that the account rests meanwhile.
+    after_s: the earliest useful try, when known. paused: what rests meanwhile, because the next
+    message of this account, or to this domain, would meet the same fate.
     tries: this failure's own limit of attempts, when smaller than the policy's.
     is_refusal: whether a delivery whose tries are over counts as refused by the provider.
     """
@@ -104,12 +104,13 @@ class Misconfigured(Said):
 class Unknown(Said):
     """The connection broke after the message was handed over: it may have been sent.
 
-    resend: whether the channel's policy for this delivery is to send again.
+    resend: whether the channel's policy for this delivery is to send again; paused: as above.
     """
 
     code: str
     message: str = ""
     resend: bool = True
+    paused: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)

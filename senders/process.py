@@ -26,6 +26,7 @@ from senders.provider import Provider
 from senders.publications import Events
 from senders.retry import Policy
 from senders.runtime import Pipeline, Shared
+from senders.simulator.simulator import Simulator
 
 log = get_logger(__name__)
 
@@ -115,6 +116,7 @@ def _shared(
         memory=Memory(settings.sent_memory),
         dead_queue=dead_queue,
         limiter=Limiter(settings.probe_interval_s),
+        simulator=Simulator(provider.name),
     )
 
 

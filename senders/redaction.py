@@ -1,24 +1,25 @@
-"""Keeps secrets out of what is stored, logged and shown."""
+"""Keeps secrets out of what a provider said: it may quote what it was sent."""
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
+from common.watching.redaction import Redactor
 from senders.outcome import Reply
+from senders.said import MOST_CHARS
 
-MESSAGE_CHARS = 1000
-HIDDEN = "[hidden]"
+MESSAGE_CHARS: Final = 1000
 
 AnyReply = TypeVar("AnyReply", bound=Reply)
 
 
-def redact(outcome: AnyReply, *secrets: str | None) -> AnyReply:
-    """The outcome with every secret in its message hidden, and the message cut to 1,000 characters.
-
-    Longest first, so that a part of a secret does not spoil the search for the whole.
-    """
-    message = outcome.message
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        message = message.replace(secret, HIDDEN)
-    if message == outcome.message and len(message) <= MESSAGE_CHARS:
-        return outcome
-    return replace(outcome, message=message[:MESSAGE_CHARS])
+def redact(outcome: AnyReply, redactor: Redactor) -> AnyReply:
+    """The outcome with every secret in its texts hidden, its message cut to 1,000 characters."""
+    changed: dict[str, Any] = {}
+    for name, most in MOST_CHARS.items():
+        said = getattr(outcome, name, None)
+        if said:
+            shown = redactor.hide(said, is_cut=len(said) == most)
+            shown = shown[:MESSAGE_CHARS] if name == "message" else shown
+            if shown != said:
+                changed[name] = shown
+    return replace(outcome, **changed) if changed else outcome

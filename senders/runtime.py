@@ -18,8 +18,9 @@ from common.channels import Priority
 from common.envelope import Delivery, Progress, epoch_ms, target, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
+from common.watching.request_ids import enter_request
 from senders.dead_queue import DeadQueue
-from senders.limits.limiter import Claim, Limiter
+from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
 from senders.memory import Memory
 from senders.metrics import observed_attempt
@@ -71,6 +72,7 @@ class Shared:
     memory: Memory
     dead_queue: DeadQueue
     limiter: Limiter
+    simulator: Transmitter
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = lambda: random.uniform(-1, 1)
 
@@ -102,11 +104,13 @@ class Pipeline:
         Raises ChannelLost when it comes back, GivenBack when it was not begun.
         """
         channel = self._shared.provider.name
+        enter_request(None)
         try:
             if received.fault is not None:
                 raise UndecodableError(received.fault)
             progress = Progress.from_headers(received.headers)
             delivery = target(Delivery.decode(received.body), progress)
+            enter_request(delivery.request_id)
         except UndecodableError as error:
             await self._settlement.bury_foreign(received, channel, "undecodable", str(error))
             return
@@ -163,6 +167,9 @@ class Pipeline:
 
     async def _send(self, case: Case) -> None:
         """Wait for its turn, make the attempt, and do what its outcome asks for."""
+        if case.delivery.is_test:
+            await self._simulate(case)
+            return
         delivery, progress = case.delivery, case.progress
         limits = self._shared.provider.limits(delivery)
         claim = await self._turns.take(case, limits, delivery.address)
@@ -178,9 +185,25 @@ class Pipeline:
             self._shared.limiter.cancel(claim)
             await self._settlement.expire(case)
             return
-        if delivery.address != case.delivery.address:
-            progress = replace(progress, address=delivery.address)
-        await self._conclude(case, progress, claim, limits, delivery.address, attempt)
+        address, now_ms = delivery.address, epoch_ms(self._shared.now())
+        outcome = self._shared.limiter.learn(
+            claim, attempt.outcome, limits, address, self._left_s(case, progress)
+        )
+        hold_s = self._hold_s(case, limits, address) if isinstance(outcome, HELD_UP) else 0.0
+        if outcome is not attempt.outcome:
+            attempt = replace(attempt, outcome=outcome)
+        await self._conclude(case, address, attempt, now_ms, hold_s)
+
+    async def _simulate(self, case: Case) -> None:
+        """The same for what no provider gets: it neither waits for the account's turn nor has a
+        say in it."""
+        await self._turns.until_settleable(case)
+        attempt, delivery = await self._attempt_in_time(case, case.delivery)
+        if attempt is None:
+            await self._settlement.expire(case)
+            return
+        now_ms = epoch_ms(self._shared.now())
+        await self._conclude(case, delivery.address, attempt, now_ms, _own_hold_s(attempt.outcome))
 
     async def _attempt_in_time(
         self, case: Case, delivery: Delivery
@@ -217,7 +240,8 @@ class Pipeline:
         """One provider call; whatever goes wrong in our own code becomes `Crashed`."""
         try:
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
-                return await self._transmitter.send(delivery)
+                transmitter = self._shared.simulator if delivery.is_test else self._transmitter
+                return await transmitter.send(delivery)
         except TimeoutError:
             return Unknown("timeout", f"no answer within {ATTEMPT_TIMEOUT_S:g} s")
         except Exception as error:
@@ -227,26 +251,23 @@ class Pipeline:
     async def _conclude(
         self,
         case: Case,
-        progress: Progress,
-        claim: Claim,
-        limits: Limits,
         address: str,
         attempt: Attempt,
+        now_ms: int,
+        hold_s: float,
     ) -> None:
-        """Take in the outcome of an attempt, decide, and settle."""
-        now_ms, left_s = epoch_ms(self._shared.now()), self._left_s(case, progress)
-        limiter = self._shared.limiter
-        outcome = limiter.learn(claim, attempt.outcome, limits, address, left_s)
-        if outcome is not attempt.outcome:
-            attempt = replace(attempt, outcome=outcome)
+        """Decide what the outcome of an attempt asks for, and settle."""
+        progress, outcome = case.progress, attempt.outcome
+        if address != case.delivery.address:
+            progress = replace(progress, address=address)
         tried = _after(progress, outcome, now_ms)
         decision = decide(
             outcome,
             attempt=tried.attempt,
-            left_s=left_s,
+            left_s=self._left_s(case, progress),
             policy=self._shared.policy,
             jitter=self._shared.jitter(),
-            hold_s=self._hold_s(case, limits, address) if isinstance(outcome, HELD_UP) else 0.0,
+            hold_s=hold_s,
             repeat_left_s=self._repeat_left_s(tried, now_ms),
         )
         _log_outcome(case.delivery, tried, outcome, decision)
@@ -272,6 +293,13 @@ class Pipeline:
         if safe_s is None or not progress.unknown_at_ms:
             return math.inf
         return safe_s - (now_ms - progress.unknown_at_ms) / 1000
+
+
+def _own_hold_s(outcome: Outcome) -> float:
+    """How long a throttle holds up what has no account, when the provider does not say."""
+    if isinstance(outcome, Throttled) and outcome.after_s is None:
+        return outcome.guess_s
+    return 0.0
 
 
 def _after(progress: Progress, outcome: Outcome, now_ms: int) -> Progress:

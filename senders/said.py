@@ -7,6 +7,8 @@ import re
 from datetime import timedelta
 from typing import Final
 
+from common.watching.redaction import hide
+
 MOST_CHARS: Final = {"code": 200, "provider_id": 320, "address": 320, "message": 10_000}
 MOST_SECONDS: Final = 30 * 86_400.0
 
@@ -39,14 +41,17 @@ class Said:
 
 
 class SaidInLines(Said):
-    """The same for what is our own: lines stay, and of a long text the end, which says more."""
+    """The same for what is our own: lines stay, and of a long text the end, which says more.
+
+    It may quote what the process itself knows, so that is hidden.
+    """
 
     __slots__ = ()
 
     @staticmethod
     def cleaned(said: str, most_chars: int) -> str:
         """How this class cleans a text."""
-        lines = said[-most_chars:].split("\n")
+        lines = hide(said)[-most_chars:].split("\n")
         return "\n".join(clean(line, most_chars) for line in lines)[-most_chars:]
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, Column, Connection, String, Table, Uuid
+from sqlalchemy import JSON, Boolean, Column, Connection, LargeBinary, String, Table, Uuid
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
@@ -118,6 +118,8 @@ def _change(column: Column[Any], dialect: str) -> Callable[[Any], Any] | None:
         return json.dumps
     if isinstance(column.type, Uuid):
         return lambda value: value.hex
+    if isinstance(column.type, LargeBinary) and dialect == POSTGRESQL:
+        return lambda value: f"\\x{value.hex()}"  # JSON has no octets
     return None
 
 
@@ -177,16 +179,18 @@ def _lookup(wanted: Columns, by: Columns, dialect: str) -> str:
         arrays = ", ".join(f"%s::{_type_name(column)}[]" for column in by)
         names = ", ".join(f'"{column.name}"' for column in by)
         source = f"unnest({arrays}) AS given ({names})"
-        keys = [f'given."{column.name}"' for column in by]
-    else:
-        source = "json_each(?) AS given"
-        keys = [f"json_extract(given.value, '$[{place}]')" for place in range(len(by))]
-    # SQLite takes the tables of a CROSS JOIN in their order: it looks each key up.
-    join = "JOIN" if dialect == POSTGRESQL else "CROSS JOIN"
+        fits = " AND ".join(f'it."{column.name}" = given."{column.name}"' for column in by)
+        # OFFSET 0 has each key looked up: a plan that was made when the table was small, and is
+        # kept, would read the whole of it.
+        each = f"(SELECT * FROM {table} AS it WHERE {fits} OFFSET 0)"  # noqa: S608  ours
+        return f"SELECT {values} FROM {source}, LATERAL {each} AS found"  # noqa: S608  ours
     fits = " AND ".join(
-        f'found."{column.name}" = {key}' for column, key in zip(by, keys, strict=True)
+        f"found.\"{column.name}\" = json_extract(given.value, '$[{place}]')"
+        for place, column in enumerate(by)
     )
-    return f"SELECT {values} FROM {source} {join} {table} AS found ON {fits}"  # noqa: S608  ours
+    # SQLite takes the tables of a CROSS JOIN in their order: it looks each key up.
+    source = f"json_each(?) AS given CROSS JOIN {table} AS found"
+    return f"SELECT {values} FROM {source} ON {fits}"  # noqa: S608  ours
 
 
 @cache

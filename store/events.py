@@ -1,14 +1,15 @@
 """Facts as the store tells them: the stream in the order of commits, and what was tried."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from common.envelope import EventType
 from store import tables
+from store.position import Position
 
 _AT_ONCE: Final = 500  # values in one IN: SQLite takes 32,766 of them
 
@@ -41,6 +42,7 @@ class StoredEvent:
     took_ms: int | None
     next_at_ms: int | None
     tags: Sequence[str] = field(default_factory=tuple)
+    is_test: bool = False
 
     @property
     def delivery_id(self) -> str:
@@ -80,10 +82,28 @@ def read_events(
     Who follows one notification gets all there are; of the others the caller keeps the span small.
     """
     events = tables.events.c
-    query = _facts().where(events.seq > after, events.seq <= until).order_by(events.seq)
+    query = select_facts().where(events.seq > after, events.seq <= until).order_by(events.seq)
     if wanted.notification_id is not None:
         query = query.where(events.notification_id == wanted.notification_id)
     return [one for one in _read(connection, query) if wanted.takes(one)]
+
+
+def seq_at(connection: Connection, position: Position, at_ms: int) -> int:
+    """The number of the last fact that was true by then, first_seq - 1 for none.
+
+    Facts are stored about in the order of their times, so it is found by halving.
+    """
+    events = tables.events.c
+    low, high = position.first_seq - 1, position.last_seq
+    while low < high:
+        middle = (low + high + 1) // 2
+        query = select(events.at_ms).where(events.seq >= middle).order_by(events.seq).limit(1)
+        found = connection.execute(query).scalar()
+        if found is not None and found <= at_ms:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def read_attempts(connection: Connection, ids: Collection[UUID]) -> list[StoredEvent]:
@@ -95,7 +115,7 @@ def read_attempts(connection: Connection, ids: Collection[UUID]) -> list[StoredE
         and_(events.type == EventType.FAILED, events.began_at_ms.is_not(None)),
     )
     order = (events.number, events.generation, events.attempt, events.at_ms)
-    query = _facts().where(was_tried, events.attempt > 0).order_by(*order)
+    query = select_facts().where(was_tried, events.attempt > 0).order_by(*order)
     found: list[StoredEvent] = []
     listed = list(ids)
     for start in range(0, len(listed), _AT_ONCE):
@@ -104,7 +124,8 @@ def read_attempts(connection: Connection, ids: Collection[UUID]) -> list[StoredE
     return found
 
 
-def _facts() -> Select[Any]:
+def select_facts(*more: ColumnElement[Any]) -> Select[Any]:
+    """Facts beside what is known of their notifications, for `read_fact`; and columns of both."""
     events, deliveries, notifications = (
         tables.events,
         tables.deliveries,
@@ -120,6 +141,8 @@ def _facts() -> Select[Any]:
             func.coalesce(events.c.address, deliveries.c.address).label("address"),
             *(events.c[name] for name in _TOLD),
             notifications.c.tags,
+            notifications.c.is_test,
+            *more,
         )
         .select_from(events)
         .outerjoin(deliveries, and_(*place))
@@ -154,5 +177,13 @@ _TOLD: Final = (
 
 def _read(connection: Connection, query: Select[Any]) -> Iterator[StoredEvent]:
     for row in connection.execute(query):
-        *fields, tags = row
-        yield StoredEvent(*[*fields, tags or ()])
+        yield read_fact(row)
+
+
+def read_fact(row: Sequence[Any]) -> StoredEvent:
+    """The fact in a row of `select_facts`, whatever more there is in it."""
+    *told, tags, is_test = row[:_WIDTH]
+    return StoredEvent(*[*told, tags or (), bool(is_test)])
+
+
+_WIDTH: Final = len(fields(StoredEvent))

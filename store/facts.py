@@ -147,8 +147,12 @@ def _save(
     rows: Mapping[Any, Any],
     known: Container[Any],
 ) -> None:
-    insert_rows(connection, table, [values(rows[key]) for key in rows if key not in known])
-    save_rows(connection, table, [values(rows[key]) for key in rows if key in known])
+    new: list[Row] = []
+    others: list[Row] = []
+    for key, row in rows.items():
+        (others if key in known else new).append(values(row))
+    insert_rows(connection, table, new)
+    save_rows(connection, table, others)
 
 
 def _values_of(table: Table) -> Callable[[Any], Row]:

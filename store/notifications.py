@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, or_, select
 
 from store import tables
 from store.events import StoredEvent, read_attempts
@@ -16,7 +16,7 @@ Key = tuple[int, UUID]
 """Where a notification stands among all: when it was accepted (ms since 1970), and its id."""
 
 _AT_ONCE: Final = 500
-_GLANCE_ROWS: Final = 2000
+_GLANCE_ROWS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,20 @@ class Search:
     code: str | None = None
     terms: tuple[str, ...] = ()
     owner: str | None = None
+    is_test: bool | None = None
     from_ms: int | None = None
     until_ms: int | None = None
 
 
-def read_notification(connection: Connection, notification_id: UUID) -> Notification | None:
-    """One notification with its deliveries and attempts; None when it is not there."""
+def read_notification(
+    connection: Connection, notification_id: UUID, owner: str | None = None
+) -> Notification | None:
+    """One notification with its deliveries and attempts; None when it is not there.
+
+    owner: whose alone is told; that of another is not there, and takes as long not to be.
+    """
     rows = load_notifications(connection, [notification_id])
-    if not rows:
+    if not rows or owner not in (None, rows[notification_id].owner):
         return None
     deliveries = _deliveries(connection, [notification_id])
     attempts = read_attempts(connection, [notification_id])
@@ -56,19 +62,39 @@ def read_notification(connection: Connection, notification_id: UUID) -> Notifica
 
 
 def read_page(
-    connection: Connection, search: Search, before: Key | None, limit: int
+    connection: Connection,
+    search: Search,
+    start: Key | None,
+    limit: int,
+    *,
+    to_newer: bool = False,
 ) -> list[tuple[Key, Notification]]:
-    """Of the notifications that are looked for, the newest ones that stand before this one."""
-    walk = _rarest(connection, search)
-    keys: list[Key] = [
-        (row[0], row[1]) for row in connection.execute(_page(walk, search, before, limit))
-    ]
+    """Of the notifications that are looked for, those next to this one, the newest first.
+
+    start: they are older than it, or newer with to_newer; None: from the newest on.
+    """
+    way = _Way(start, to_newer)
+    walk = _rarest(connection, search, way)
+    found = connection.execute(_page(walk, search, way, limit))
+    keys: list[Key] = [(row[0], row[1]) for row in found]
+    if to_newer:
+        keys.reverse()
     ids = [notification_id for _, notification_id in keys]
     rows = load_notifications(connection, ids)
     deliveries: dict[UUID, list[DeliveryRow]] = {one: [] for one in ids}
     for delivery in _deliveries(connection, ids):
         deliveries[delivery.notification_id].append(delivery)
     return [(key, Notification(rows[key[1]], deliveries[key[1]])) for key in keys if key[1] in rows]
+
+
+def read_body(connection: Connection, notification_id: UUID, number: int) -> bytes | None:
+    """A delivery as it was accepted; None when that was erased, or nobody has told it."""
+    bodies = tables.contents.c
+    query = select(bodies.body).where(
+        bodies.notification_id == notification_id, bodies.number == number
+    )
+    body = connection.scalar(query)
+    return None if body is None else bytes(body)
 
 
 def _deliveries(connection: Connection, ids: Collection[UUID]) -> list[DeliveryRow]:
@@ -85,22 +111,41 @@ def _deliveries(connection: Connection, ids: Collection[UUID]) -> list[DeliveryR
     return found
 
 
-def _page(walk: "_Walk", search: Search, before: Key | None, limit: int) -> Select[int, UUID]:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Along an index: from which notification on, the next to it first."""
+
+    start: Key | None
+    to_newer: bool = False
+
+    def within(self, walk: "_Walk", search: Search) -> Iterator[ColumnElement[bool]]:
+        """What holds of those on the way."""
+        if self.start is not None:
+            at_ms, last = self.start
+            if self.to_newer:
+                yield walk.at >= at_ms
+                yield or_(walk.at > at_ms, walk.id > last)
+            else:
+                yield walk.at <= at_ms
+                yield or_(walk.at < at_ms, walk.id < last)
+        if search.from_ms is not None:
+            yield walk.at >= search.from_ms
+        if search.until_ms is not None:
+            yield walk.at < search.until_ms
+
+    def order(self, walk: "_Walk") -> tuple[ColumnElement[Any], ...]:
+        """The columns in whose order they come."""
+        if self.to_newer:
+            return walk.at.asc(), walk.id.asc()
+        return walk.at.desc(), walk.id.desc()
+
+
+def _page(walk: "_Walk", search: Search, way: _Way, limit: int) -> Select[int, UUID]:
     """Walks one index from where the last page ended; the rest is looked up by keys on the way."""
-    query = select(walk.at, walk.id).where(*walk.conditions, *_within(walk, search))
+    query = select(walk.at, walk.id).where(*walk.conditions, *way.within(walk, search))
     if walk.is_repeating:
         query = query.distinct()
-    if before is not None:
-        at_ms, last = before
-        query = query.where(walk.at <= at_ms, or_(walk.at < at_ms, walk.id < last))
-    return query.order_by(walk.at.desc(), walk.id.desc()).limit(limit)
-
-
-def _within(walk: "_Walk", search: Search) -> Iterator[ColumnElement[bool]]:
-    if search.from_ms is not None:
-        yield walk.at >= search.from_ms
-    if search.until_ms is not None:
-        yield walk.at < search.until_ms
+    return query.order_by(*way.order(walk)).limit(limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +166,22 @@ class _Walk:
         return self.its + self.others
 
 
-def _rarest(connection: Connection, search: Search) -> _Walk:
-    """Along the index that has the fewest rows to walk, as far as a glance at each can tell."""
+def _rarest(connection: Connection, search: Search, way: _Way) -> _Walk:
+    """Along the index whose rows stand farthest apart from here on, as a glance at each tells."""
     walks = list(_walks(search))
     if len(walks) == 1:
         return walks[0]
 
-    def rows(walk: _Walk) -> int:
-        some = select(walk.id).where(*walk.its, *_within(walk, search)).limit(_GLANCE_ROWS)
-        return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+    def reaches_to_ms(walk: _Walk) -> float:
+        """Where so many rows take it, the smaller the further; without an end if it has fewer."""
+        query = select(walk.at).where(*walk.its, *way.within(walk, search))
+        query = query.order_by(*way.order(walk)).offset(_GLANCE_ROWS).limit(1)
+        found = connection.scalar(query)
+        if found is None:
+            return float("-inf")
+        return -found if way.to_newer else found
 
-    return min(walks, key=rows)
+    return min(walks, key=reaches_to_ms)
 
 
 def _walks(search: Search) -> Iterator[_Walk]:
@@ -149,15 +199,20 @@ def _walks(search: Search) -> Iterator[_Walk]:
     for one in conditions:
         yield _Walk(at, key, [one], [*(rest for rest in conditions if rest is not one), *has_terms])
     at, key = notifications.accepted_at_ms, notifications.id
-    if search.status is not None or not (search.terms or conditions):
+    if _has_index(search) or not (search.terms or conditions):
         others = [_has_term(one, at, key) for one in search.terms]
         others += _has_delivery(search, key)
         yield _Walk(at, key, _of_notification(search), others, is_repeating=False)
 
 
+def _has_index(search: Search) -> bool:
+    """Whether an index of notifications leads to fewer than all."""
+    return search.status is not None or search.owner is not None
+
+
 def _of_notification(search: Search) -> list[ColumnElement[bool]]:
     columns = tables.notifications.c
-    asked = {"status": search.status, "owner": search.owner}
+    asked = {"status": search.status, "owner": search.owner, "is_test": search.is_test}
     return [columns[name] == value for name, value in asked.items() if value is not None]
 
 

@@ -77,8 +77,13 @@ class NotificationRow:
     erased_at_ms: int | None = None
     seq: int = 0
     owner: str | None = None
+    is_test: bool = False
     origin_kind: str | None = None
     origin_id: str | None = None
+    callback_id: str | None = None
+    callback_events: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
     priority: str | None = None
     subject: str | None = None
     tags: list[str] = field(default_factory=list)
@@ -97,7 +102,7 @@ class NotificationRow:
     @property
     def known(self) -> int:
         """How many of its deliveries were heard of."""
-        return self.final + self.scheduled + self.queued + self.retrying
+        return self.final + self.unfinished
 
     @property
     def final(self) -> int:
@@ -105,6 +110,11 @@ class NotificationRow:
         return self.sent + self.failed + self.expired + self.cancelled + self.discarded
 
     @property
+    def unfinished(self) -> int:
+        """How many of them are still on their way, or will be."""
+        return self.scheduled + self.queued + self.retrying
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing more becomes of it by itself."""
-        return self.final == self.known and self.known >= (self.expected or 1)
+        return not self.unfinished and self.final >= (self.expected or 1)

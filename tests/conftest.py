@@ -1,26 +1,34 @@
-"""Fixtures that everybody uses: one private broker for the run, a virtual host for each test."""
+"""Fixtures that everybody uses: one private broker and one browser for the run."""
 
 import itertools
 import os
 import signal
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
+import pytest_asyncio
 import uvloop
+from playwright.async_api import Browser, async_playwright, expect
 
 from broker_topology.apply import apply
+from common.watching import redaction
 from deploy.local.node import Node
 from store.database import Database
 from store.schema import upgrade
+from tests.support.browsing.chromium import find_chromium, running_chromium
 from tests.support.forecast import Forecast
-from tests.support.postgresql import Postgresql
+from tests.support.polling import WAIT_S
+from tests.support.processes.postgresql import Postgresql
 from tests.support.queues import look_no_more
 
 _numbers = itertools.count(1)
-hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine fails no test
+hypothesis.settings.register_profile(  # a busy machine fails no test
+    "gateway", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("gateway")
 
 
@@ -50,6 +58,27 @@ def _looks() -> Iterator[None]:
     """What a test looked at queues with ends with it."""
     yield
     look_no_more()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _secrets_of_a_file() -> Iterator[None]:
+    """What commands that a file's tests ran in this process had to hide is no word of others."""
+    with _same_secrets_afterwards():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_a_test() -> Iterator[None]:
+    """The same of each test."""
+    with _same_secrets_afterwards():
+        yield
+
+
+@contextmanager
+def _same_secrets_afterwards() -> Iterator[None]:
+    before = redaction._process
+    yield
+    redaction._process = before
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +138,23 @@ def database(store_url: str) -> Iterator[Database]:
     database = Database(store_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the browser of this run is debugged."""
+    if (program := find_chromium()) is None:
+        pytest.skip("there is no Chromium: ./gateway test installs it")
+    with running_chromium(program, tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """That browser, for tests on the loop of the session: `asyncio(loop_scope="session")`."""
+    expect.set_options(timeout=WAIT_S * 1000)
+    async with async_playwright() as playwright:
+        yield await playwright.chromium.connect_over_cdp(chromium)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

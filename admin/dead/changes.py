@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
+from admin.access.operator import noting_letters
 from admin.dead import view
 from admin.dead.options import BrokerOptions, Choice, Manner, checked_rate, new_address
 from admin.dead.progress import progress, reading
@@ -16,6 +17,7 @@ from broker_topology.dead_letters.importing import ImportPlan, import_file, plan
 from broker_topology.dead_letters.plan import Plan, plan
 from broker_topology.dead_letters.requeue import Requeued, is_decodable, requeue
 from common.envelope import utc_now
+from store.access.audit import Action
 
 
 @grouped
@@ -39,7 +41,8 @@ def requeue_command(
     """
     wanted = choice.wanted()
     pace = checked_rate(rate)
-    target = broker.place().url
+    place = broker.place()
+    target, settings = place.url, place.settings
     address = new_address(target, choice.ids, redirect) if redirect is not None else None
     planned = None
     if manner.dry_run or not (manner.yes or len(wanted.ids) == 1):
@@ -50,14 +53,18 @@ def requeue_command(
         done = Requeued(0, planned.refused, planned.missing)
     else:
         total = planned.total if planned else choice.limit or len(wanted.ids) or None
-        with progress("requeued", total, as_json=manner.as_json) as advance:
+        is_redirect = {"redirected": True} if address else {}
+        with (
+            progress("requeued", total, as_json=manner.as_json) as advance,
+            noting_letters(settings, Action.REQUEUED, wanted, **is_redirect) as noted,
+        ):
             done = requeue(
                 target,
                 wanted,
                 limit=choice.limit,
                 rate=pace,
                 redirect=address,
-                on_progress=advance,
+                on_progress=noted.told_to(advance),
                 depths=planned.depths if planned else None,
             )
     _report_requeued(manner.as_json, done)
@@ -98,15 +105,16 @@ def discard_command(
         done = archive.Discarded(0, planned.missing)
     else:
         total = planned.total if planned else choice.limit or len(wanted.ids) or None
-        with progress(
-            "discarded", total, f", kept in {kept_in}", as_json=manner.as_json
-        ) as advance:
+        with (
+            progress("discarded", total, f", kept in {kept_in}", as_json=manner.as_json) as advance,
+            noting_letters(place.settings, Action.DISCARDED, wanted) as noted,
+        ):
             done = archive.discard(
                 target,
                 wanted,
                 kept_in,
                 limit=choice.limit,
-                on_progress=advance,
+                on_progress=noted.told_to(advance),
                 depths=planned.depths if planned else None,
             )
     _report_discarded(manner.as_json, done, kept_in)
@@ -133,7 +141,8 @@ def import_command(
     --dry-run {would_import, …, queues: {name: count}}; interrupted {imported, interrupted}, exit
     code 130.
     """
-    target = broker.place().url
+    place = broker.place()
+    target = place.url
     planned = None
     if manner.dry_run or not manner.yes:
         with reading():
@@ -148,10 +157,12 @@ def import_command(
     if planned and not planned.total:
         done = planned
     else:
-        with progress(
-            "imported", planned.total if planned else None, as_json=manner.as_json
-        ) as advance:
-            done = import_file(target, file, again=again, on_progress=advance)
+        total = planned.total if planned else None
+        with (
+            progress("imported", total, as_json=manner.as_json) as advance,
+            noting_letters(place.settings, Action.IMPORTED) as noted,
+        ):
+            done = import_file(target, file, again=again, on_progress=noted.told_to(advance))
     sentence = f"{view.letters_text(done.total)} imported{_left_out(done)}."
     view.say(manner.as_json, _import_json("imported", done), sentence)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from rich import box
@@ -65,12 +66,26 @@ def _recipient(entry: dict[str, Any]) -> str:
 def places(api: str, console: str, inbox: str, management: list[str]) -> Iterator[str]:
     """Where everything is; management: the broker's page, and remarks on it."""
     yield f"API docs  {api}/docs"
-    yield f"Console   {console}/docs"
+    yield f"Console   {console}/"
     yield f"Inbox     {inbox}/"
     first, *more = management
     yield f"RabbitMQ  {first}"
     for remark in more:
         yield f"          {remark}"
+
+
+def look_here(console: str, inbox: str, failures: list[Event]) -> Iterator[str]:
+    """The last words: where to see all of it, and how to see a dead letter arrive after all."""
+    yield f"Open {console}/ to see it all."
+    for event in failures[:1]:
+        recipient = (event.to or "").partition(":")[2]
+        yield "To see the dead letter arrive after all:"
+        yield '  1. in the inbox open it, and "Accept from now on":'
+        yield f"     {inbox}/inbox?{urlencode({'recipient': recipient})}"
+        yield '  2. in the console, "Send again":'
+        yield f"     {console}/dead-letters"
+        yield f"     {console}/notifications/{event.delivery_id}"
+    yield ""
 
 
 def _what_next(inbox: str, failures: list[Event]) -> Iterator[str]:
@@ -87,6 +102,9 @@ def _what_next(inbox: str, failures: list[Event]) -> Iterator[str]:
         yield "  # put the dead letter back, to somebody else"
         yield "  ./gateway dead requeue --redirect 43 \\"
         yield f"    {one_line(event.delivery_id, 100)}"
+    yield "  # called back about what became of it, in the inbox"
+    yield "  ./gateway send vk:123 --text hello \\"
+    yield f"    --callback-url {inbox}/webhook/callbacks"
     yield f"  # the inbox, and which addresses are refused how\n  {inbox}/"
     yield "  # after this demo, with real providers"
     yield from _REAL

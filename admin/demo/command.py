@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Annotated
 import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 import gateway_client
 from admin.announcing import DEMO, announced, env_file_of
 from admin.demo.board import DemoBoard, Example
-from admin.demo.closing import places, print_closing
+from admin.demo.closing import look_here, places, print_closing
 from admin.demo.live import show_live
 from admin.live.screen import is_painted
 from admin.live.streaming import Streaming
@@ -39,6 +40,7 @@ from deploy.local.stack import (
     check_sandbox,
     checkout,
     gateway_services,
+    sandbox_address,
     sandbox_service,
     sandbox_settings,
 )
@@ -51,19 +53,22 @@ API_PORT, CONSOLE_PORT = 8080, 8090
 RETRY_DELAYS = "2s,4s,8s"
 BROKER_PASSWORD = "demo-only"  # noqa: S105  shown on screen; the broker listens on loopback only
 
-EXAMPLES = (
-    *(
-        Example(
-            facts.message.partition(" ")[2],
-            f"{channel}:{facts.examples[0]}",
-            "sent",
-            subject="Order shipped" if channel is Channel.EMAIL else None,
-        )
-        for channel, facts in FACTS.items()
-    ),
-    Example("refused twice", "email:twice+al@example.com", "sent", subject="Invoice"),
-    Example("refused for good", "telegram:900001001", "failed"),
-)
+
+def examples(inbox: str) -> tuple[Example, ...]:
+    """What is sent; inbox: the address of the stand-in providers."""
+    return (
+        *(
+            Example(
+                facts.message.partition(" ")[2],
+                f"{channel}:{sandbox_address(channel, inbox)}",
+                "sent",
+                subject="Order shipped" if channel is Channel.EMAIL else None,
+            )
+            for channel, facts in FACTS.items()
+        ),
+        Example("refused twice", "email:twice+al@example.com", "sent", subject="Invoice"),
+        Example("refused for good", "telegram:900001001", "failed"),
+    )
 
 
 class DemoError(GatewayError):
@@ -94,16 +99,19 @@ def demo(
             broker = stack.enter_context(_broker(directory))
             api, console_url, inbox = stack.enter_context(_gateway(directory, broker))
             is_up = True
-            board = DemoBoard(EXAMPLES)
+            shown = examples(inbox)
+            board = DemoBoard(shown)
             streaming = stack.enter_context(Streaming(api, board.note))
-            _play(console, board, streaming, api)
+            _play(console, board, shown, streaming, api)
             where = [] if exit_ else [*places(api, console_url, inbox, broker.page)]
             print_closing(console, board.failures(), inbox, where)
             if exit_:
                 if not board.is_as_expected:
                     raise DemoError(f"not every notification ended as it should; logs: {directory}")
                 return
-            console.print("\nEverything stays up. Press Ctrl-C to stop.\n")
+            console.print("\nEverything stays up. Press Ctrl-C to stop.")
+            for text in look_here(console_url, inbox, board.failures()):
+                console.print(Text(text), soft_wrap=True)
             show_live(console, board, streaming)
         except KeyboardInterrupt:
             console.print("\nStopping …")
@@ -177,7 +185,7 @@ def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str, str]]
     api_port, console_port = port_or_free(API_PORT), port_or_free(CONSOLE_PORT)
     known = sandbox_settings(smtp_port, http_port) | broker.settings
     known |= {"GATEWAY_API_PORT": str(api_port), "GATEWAY_CONSOLE_PORT": str(console_port)}
-    known |= {"GATEWAY_RETRY_DELAYS": RETRY_DELAYS}
+    known |= {"GATEWAY_RETRY_DELAYS": RETRY_DELAYS, "GATEWAY_CONSOLE_SIGN_IN": "no"}
     store_url = f"sqlite:///{directory / 'gateway.db'}"
     known |= {"GATEWAY_DATABASE_URL": store_url}
     upgrade(store_url)
@@ -197,13 +205,15 @@ def _gateway(directory: Path, broker: _Broker) -> Iterator[tuple[str, str, str]]
             yield api, console, inbox
 
 
-def _play(console: Console, board: DemoBoard, streaming: Streaming, api: str) -> None:
+def _play(
+    console: Console, board: DemoBoard, shown: Sequence[Example], streaming: Streaming, api: str
+) -> None:
     """POST every example and show how far each has come, until all have ended or time is over."""
     if fault := streaming.await_ready(10):
         raise DemoError(f"what becomes of notifications cannot be followed: {fault}")
     try:
         with Gateway(api) as gateway:
-            for example in EXAMPLES:
+            for example in shown:
                 accepted = gateway.send(**example.request())
                 board.accepted(example, accepted.deliveries[0].id)
     except gateway_client.GatewayError as error:

@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from admin.doctor.broker import check_broker
-from admin.doctor.finding import Examination, Finding, State, skipped, wrong
 from admin.doctor.port import PORTS, check_port
 from admin.doctor.providers import check_provider
 from admin.doctor.settings import check_clock, check_disk, check_settings, configured_roles
@@ -25,10 +23,12 @@ from admin.here import (
     settings_here,
 )
 from admin.shown import escaped, json_text
+from broker_topology.health.checks import check_broker
 from broker_topology.rights import API, CONSOLE, JOURNAL, Rights, rights, sender
 from common.channels import Channel
 from common.errors import SettingsError
 from common.settings import Settings
+from common.watching.finding import Examination, Finding, State, skipped, wrong
 from deploy.local.stack import checkout
 
 _MARKS = {State.OK: "[green]✓[/]", State.WRONG: "[red]✗[/]", State.SKIPPED: "[dim]–[/]"}
@@ -88,7 +88,7 @@ def _diagnose(
     found = [finding for one in examinations for finding in one.findings]
     own = check_settings(settings, wanted, env_file)
     own += [check_port(one, settings) for one in PORTS if one.role in wanted]
-    if {API, JOURNAL} & set(wanted):
+    if {API, CONSOLE, JOURNAL} & set(wanted):
         own.append(check_store(settings))
     return [*own, *found, check_clock(clocks), disk]
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from admin.api_client import api_url, console_url
-from admin.doctor.finding import Finding, ok, skipped, wrong
 from broker_topology.rights import API, CONSOLE
 from common.settings import Settings
+from common.watching.finding import Finding, ok, skipped, wrong
 
 _TIMEOUT_S = 2.0
 

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from admin.doctor.finding import ClockReading, Examination, Finding, ok, skipped, wrong
 from broker_topology.state import clock_ahead_s
 from common.breakage import NO_WHOLE_ANSWER, PROXY_REFUSES, breakage
-from common.channels import Channel
+from common.channels import Channel, in_words
 from common.errors import SettingsError
 from common.settings import Settings
+from common.watching.finding import ClockReading, Examination, Finding, ok, skipped, wrong
+from common.watching.redaction import Redactor
+from common.webhooks.signing import read_secrets
 from senders.email.codes import Stage, classify_exception
 from senders.email.connection import (
     MailServer,
@@ -98,6 +100,26 @@ async def check_vk(settings: Settings) -> Examination:
     return Examination((_read_community(answer, _host(url), fields["access_token"]),), clocks)
 
 
+async def check_webhook(settings: Settings) -> Examination:
+    """Say what signs and where it may go: no one provider is there to be asked."""
+    if settings.callback_secret is None:
+        return _only(skipped("webhook", "not configured: GATEWAY_CALLBACK_SECRET is not set"))
+    secrets = len(read_secrets(settings.callback_secret.get_secret_value()))
+    places = [str(network) for network in settings.callback_allow_networks or ()]
+    if settings.callback_public:
+        places.insert(0, "public addresses")
+    signs = "1 secret signs" if secrets == 1 else f"{secrets} secrets sign"
+    if not places:
+        return _only(
+            wrong(
+                "webhook",
+                "GATEWAY_CALLBACK_PUBLIC is no, and no network is allowed: nothing can be sent; "
+                "name networks in GATEWAY_CALLBACK_ALLOW_NETWORKS",
+            )
+        )
+    return _only(ok("webhook", f"{signs}; it may go to {in_words(tuple(places), 'and')}"))
+
+
 def _only(finding: Finding) -> Examination:
     return Examination((finding,))
 
@@ -107,7 +129,7 @@ def _unseen(channel: Channel) -> Finding:
 
 
 def _email_fault(failure: StageError, server: MailServer, place: str) -> str:
-    outcome = redact(classify_exception(failure.error, failure.stage), *server.secrets)
+    outcome = redact(classify_exception(failure.error, failure.stage), Redactor([server.password]))
     said = f"{outcome.code}: {outcome.message}".strip().rstrip(".")
     if failure.stage is Stage.AUTH:
         return (
@@ -181,7 +203,8 @@ def _read_bot(status: int, answer: dict[str, Any], host: str) -> Finding:
 def _read_community(answer: dict[str, Any], host: str, token: str) -> Finding:
     error, response = answer.get("error"), answer.get("response")
     if isinstance(error, dict):
-        outcome = redact(classify_error(_code(error), str(error.get("error_msg", ""))), token)
+        said = classify_error(_code(error), str(error.get("error_msg", "")))
+        outcome = redact(said, Redactor([token]))
         return wrong(
             "vk",
             f"{host} refuses the token ({outcome.code} {outcome.message.rstrip('.')}): set "
@@ -210,4 +233,5 @@ LOOKS: Final[Mapping[Channel, Callable[[Settings], Awaitable[Examination]]]] = {
     Channel.EMAIL: check_email,
     Channel.TELEGRAM: check_telegram,
     Channel.VK: check_vk,
+    Channel.WEBHOOK: check_webhook,
 }

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from admin.doctor.finding import ClockReading, Finding, ok, skipped, wrong
 from admin.doctor.start import start_faults
 from broker_topology.rights import API, CONSOLE, JOURNAL, sender
-from common.channels import FACTS, Channel
+from common.channels import FACTS, Channel, is_setting_of
 from common.given import passed_over
 from common.settings import Settings, unknown_settings
+from common.watching.finding import ClockReading, Finding, ok, skipped, wrong
 
 FREE_DISK_BYTES = 500_000_000
 CLOCK_OFF_S = 30.0
@@ -109,7 +109,7 @@ def _unused(settings: Settings, channel: Channel, credentials: str) -> Iterator[
     given = sorted(
         name
         for name in settings.model_fields_set
-        if name.startswith(f"{channel}_") and not name.endswith(("_lanes", "_rate"))
+        if is_setting_of(channel, name) and not name.endswith(("_lanes", "_rate"))
     )
     if given:
         names = ", ".join(f"GATEWAY_{name.upper()}" for name in given)

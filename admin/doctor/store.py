@@ -1,8 +1,8 @@
 """The doctor's look at the store: whether it can be read, and has the tables of this version."""
 
-from admin.doctor.finding import Finding, ok, skipped, wrong
 from common.errors import GatewayError
 from common.settings import Settings
+from common.watching.finding import Finding, ok, skipped, wrong
 from store.database import Database
 from store.schema import check
 

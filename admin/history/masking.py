@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from admin.live.reasons import mask_emails
-from broker_topology.dead_letters.letter import mask_address, mask_in
+from broker_topology.dead_letters.letter import mask_address, mask_quoted
 
 Document = dict[str, Any]
 
@@ -27,4 +26,4 @@ def _delivery(one: Document) -> Document:
 
 def _said(one: Document, address: str) -> Document:
     message = one.get("message")
-    return one | {"message": mask_in(mask_emails(message), address)} if message else one
+    return one | {"message": mask_quoted(message, address)} if message else one

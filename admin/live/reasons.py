@@ -1,17 +1,15 @@
 """A provider's reason as the boards show it: one clean line, not too long."""
 
-import re
 from typing import Protocol
 
 from admin.shown import escaped
-from broker_topology.dead_letters.letter import mask_address
+from broker_topology.dead_letters.letter import mask_emails
 from senders.outcome import Crashed
 from senders.said import clean
 
 _MOST_CHARS = 200  # `gateway dead show` has all of it
 _READ_CHARS = 2000
 _CRASHED = Crashed.__name__.lower()
-_EMAIL_ADDRESS = re.compile(r"[^\s<>\"'(),;:@]{1,64}@[^\s<>\"'(),;:@]{1,255}")
 
 
 class Said(Protocol):
@@ -33,11 +31,6 @@ def reason_of(event: Said) -> str:
 def masked_reason_of(event: Said) -> str:
     """The same with the email addresses in it masked, for what is shown of real recipients."""
     return one_line(mask_emails(clean(_said(event), _READ_CHARS)), _MOST_CHARS)
-
-
-def mask_emails(text: str) -> str:
-    """A text with every email address in it masked."""
-    return _EMAIL_ADDRESS.sub(lambda found: mask_address(found[0]), text)
 
 
 def _said(event: Said) -> str:

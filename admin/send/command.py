@@ -11,7 +11,15 @@ from admin.history.options import address_of, read_timeout_s
 from admin.option_groups import grouped
 from admin.send.content import Content
 from admin.send.course import Follower
-from admin.send.options import CommonOptions, EmailOptions, TelegramOptions, VkOptions, given
+from admin.send.options import (
+    CommonOptions,
+    EmailOptions,
+    Options,
+    TelegramOptions,
+    VkOptions,
+    WebhookOptions,
+    given,
+)
 from admin.send.report import Result, print_accepted, report, tell
 from admin.shown import escaped
 from common.channels import EXAMPLES, Priority
@@ -42,6 +50,7 @@ def send(
     email: EmailOptions,
     telegram: TelegramOptions,
     vk: VkOptions,
+    webhook: WebhookOptions,
     env_file: EnvFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -51,10 +60,17 @@ def send(
     3: not ended within --timeout. JSON: {result: accepted|sent|failed|unfinished|refused, id,
     deliveries: list of {id, to, status, attempts, code, message}} or {result, problem}.
     """
-    request: dict[str, Any] = {"to": to, "priority": priority.value} | content.read()
+    request: dict[str, Any] = {"to": to, "priority": priority.value} | content.read(
+        or_data=webhook.data
+    )
     request |= given(common)
-    options = (("email", given(email)), ("telegram", given(telegram)), ("vk", given(vk)))
-    request |= {channel: own for channel, own in options if own}
+    options: dict[str, Options] = {
+        "email": email,
+        "telegram": telegram,
+        "vk": vk,
+        "webhook": webhook,
+    }
+    request |= {channel: own for channel, one in options.items() if (own := given(one))}
     timeout_s = read_timeout_s(timeout)
     settings = load_settings() if api and env_file is None else settings_here(env_file)
     address = address_of(api, settings)

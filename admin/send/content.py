@@ -23,11 +23,11 @@ class Content:
         str | None, typer.Option(help="A file that holds the text, in UTF-8; - is stdin.")
     ] = None
 
-    def read(self) -> dict[str, str]:
-        """Fields of the request. Raises typer.BadParameter."""
+    def read(self, or_data: str | None = None) -> dict[str, str]:
+        """Fields of the request. or_data: what may be sent alone. Raises typer.BadParameter."""
         if self.text is not None and self.file is not None:
             raise typer.BadParameter("give the text with --text or with --file, not with both")
-        if self.text is None and self.file is None and self.html is None:
+        if (self.text, self.file, self.html, or_data) == (None, None, None, None):
             raise typer.BadParameter("nothing to send: give --text, --html or --file")
         if [self.text, self.html, self.file].count(_STDIN) > 1:
             raise typer.BadParameter(

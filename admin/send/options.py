@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-_FREE_JSON = {"headers", "link_preview", "buttons", "keyboard", "metadata"}
+_FREE_JSON = {"headers", "link_preview", "buttons", "keyboard", "metadata", "data"}
 
 Text = str | None
 Texts = list[str] | None
@@ -18,6 +18,12 @@ class CommonOptions:
 
     expires_in_s: Annotated[
         int | None, typer.Option(help="Seconds after which it is not worth sending.")
+    ] = None
+    callback_url: Annotated[
+        Text, typer.Option(help="Who is called back about what becomes of it.")
+    ] = None
+    callback_events: Annotated[
+        Texts, typer.Option(help="An event that --callback-url is told; may be repeated.")
     ] = None
     tags: Annotated[Texts, typer.Option(help="A word to find it by; may be repeated.")] = None
     metadata: Annotated[
@@ -81,7 +87,19 @@ class VkOptions:
     ] = False
 
 
-def given(options: CommonOptions | EmailOptions | TelegramOptions | VkOptions) -> dict[str, Any]:
+@dataclass(frozen=True)
+class WebhookOptions:
+    """The request's field `webhook`."""
+
+    data: Annotated[
+        Text, typer.Option(metavar="JSON", help="Webhook: an object for the receiver's program.")
+    ] = None
+
+
+Options = CommonOptions | EmailOptions | TelegramOptions | VkOptions | WebhookOptions
+
+
+def given(options: Options) -> dict[str, Any]:
     """Those of the options that were given, JSON read. Raises typer.BadParameter."""
     return {
         name: _json(name, value) if name in _FREE_JSON else value

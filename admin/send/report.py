@@ -4,7 +4,7 @@ import sys
 from enum import IntEnum
 from typing import Any
 
-from admin.api_client import Posted
+from admin.api_client import SHOW_A_KEY, Posted
 from admin.send.course import Course
 from admin.shown import escaped, json_text
 from common.envelope import EventType
@@ -68,6 +68,7 @@ def _print_problem(refusal: Refused) -> None:
     problem = refusal.document
     left = problem.get("not_accepted", [])
     sentences = [f"{fault.path}: {fault.message}" for fault in refusal.errors]
+    sentences += [SHOW_A_KEY] if refusal.code == "unauthorized" else []
     sentences += [f"{one['to']} was not accepted ({one['code']})" for one in left]
     # The detail of a request with faults is its first fault.
     said = problem.get("title") if refusal.errors else problem.get("detail")

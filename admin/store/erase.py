@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import JsonValue
 
+from admin.access.operator import operator
 from admin.dead.options import BrokerOptions, Manner
 from admin.dead.progress import progress
 from admin.dead.question import confirm, queues_text
@@ -38,7 +39,7 @@ def erase(
     manner: Manner,
     broker: BrokerOptions,
 ) -> None:
-    """Erase what is kept about one recipient: in the store, and their dead letters.
+    """Erase what is kept about one recipient: in the store, and in dead letters.
 
     Contents, addresses and what providers said go; that something was sent, when and how it ended
     stays, without whom to. What is still to be sent keeps what it needs: erase again when it has
@@ -55,7 +56,11 @@ def erase(
             letters = erase_letters(place.url, wanted, on_progress=advance)
         is_caught_up = _await_journal(database)
         erased = erase_recipient(
-            database, wanted.address, epoch_ms(utc_now()), channel=wanted.channel
+            database,
+            wanted.address,
+            epoch_ms(utc_now()),
+            channel=wanted.channel,
+            actor=operator(),
         )
     _report(erased, letters, as_json=manner.as_json)
     if not is_caught_up:

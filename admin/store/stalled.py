@@ -11,6 +11,7 @@ import typer
 from pydantic import JsonValue
 from rich.table import Table
 
+from admin.access.operator import operator, say_unwritten
 from admin.dead.options import AsJson, BrokerOptions, Manner
 from admin.dead.progress import progress, reading
 from admin.dead.question import confirm
@@ -22,6 +23,8 @@ from admin.store.opened import opened
 from broker_topology.dead_letters.requeue import resend
 from common.envelope import Progress, utc_now
 from common.errors import ArgumentError
+from store.access.audit import Action
+from store.access.noting import noting
 from store.database import Database
 from store.facts import Place
 from store.stalled import Stalled, count_stalled, list_stalled
@@ -33,6 +36,7 @@ app = typer.Typer(
 )
 
 _AT_ONCE: Final = 1000
+_MOST_NAMED: Final = 20  # in the audit log
 _STORED_S: Final = 15.0
 _LOOK_S: Final = 0.2
 
@@ -103,8 +107,19 @@ def resend_command(
             raise typer.Exit
         if whole and not manner.yes:
             confirm(f"Send {_deliveries(len(whole))} again?")
-        with progress("resent", len(whole), as_json=manner.as_json) as advance:
-            sent = resend(target.url, [_as_it_was(one) for one in whole], on_progress=advance)
+        told = {"ids": [one.id for one in whole[:_MOST_NAMED]]}
+        with (
+            progress("resent", len(whole), as_json=manner.as_json) as advance,
+            noting(
+                *(target.settings, operator(), Action.RESENT, "stalled deliveries", told),
+                on_fault=say_unwritten,
+            ) as noted,
+        ):
+            sent = resend(
+                target.url,
+                [_as_it_was(one) for one in whole],
+                on_progress=noted.told_to(advance),
+            )
         is_stored = _await_stored(database, whole)
     sentence = f"{_deliveries(sent)} sent again."
     say(manner.as_json, {"resent": sent, **document}, sentence)

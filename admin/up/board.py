@@ -103,7 +103,7 @@ def heading(
     key = f". {known_as}  # the key, for curl" if settings.api_key else "no key, loopback only"
     yield from _named("API", f"{where.api}/docs", key)
     guarded = "with a key of its own" if settings.console_key else "no key, loopback only"
-    yield from _named("Console", f"{where.console}/docs", guarded)
+    yield from _named("Console", f"{where.console}/", guarded)
     if file == env_file_of(UP):
         yield from _named("Commands", "in another terminal find this by themselves")
     else:

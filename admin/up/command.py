@@ -233,7 +233,9 @@ def _with_yours(service: Service, settings: Settings) -> Service:
 
 def _place(channel: Channel, settings: Settings) -> str:
     """Where a channel with credentials sends, without them."""
-    given = getattr(settings, FACTS[channel].url)
+    if (setting := FACTS[channel].url) is None:
+        return "wherever each address leads"
+    given = getattr(settings, setting)
     url = given.get_secret_value() if isinstance(given, SecretStr) else given or ""
     return url.partition("://")[2].rpartition("@")[2].partition("?")[0].rstrip("/")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from broker_topology.dead_letters.archive import Record, read_records
-from broker_topology.dead_letters.queue import DeadLetterError, DeadQueue, opened
+from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, DeadQueue, Patience, opened
 from broker_topology.dead_letters.requeue import Publisher
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.telling import IMPORTED_AT, Teller, letter_fact
@@ -54,6 +54,7 @@ def import_file(
     file: Path,
     *,
     again: bool = False,
+    patience: Patience = PATIENT,
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> ImportPlan:
     """Put the letters of a file into the queues they came from, each confirmed and then told.
@@ -63,16 +64,17 @@ def import_file(
     broker takes no more; what is back then is left out the next time.
     """
     sorting = _Sorting(file, again=again)
-    sorting.meet(_present(url, sorting.ids))
+    sorting.meet(_present(url, sorting.ids, patience))
     with _notebook(file) as note:
         for name in Selection().queues():
             if not sorting.ids[name]:
                 continue
-            with opened(url, name) as queue:
+            with opened(url, name, patience) as queue:
                 # Again, now that nobody else can import into it.
                 sorting.meet(_letters_in(queue, sorting.ids[name]))
                 publisher, teller = Publisher(queue.connection), Teller(queue.connection)
                 for number, record in sorting.records(name):
+                    patience.check()
                     if sorting.decide(number, record):
                         headers = record.headers | {IMPORTED_AT: epoch_ms(utc_now())}
                         _publish(publisher, record, headers)
@@ -129,12 +131,12 @@ class _Sorting:
         return ImportPlan(dict(self._counts), self._present, self._before)
 
 
-def _present(url: str, ids: Mapping[str, set[str]]) -> dict[str, int]:
+def _present(url: str, ids: Mapping[str, set[str]], patience: Patience = PATIENT) -> dict[str, int]:
     """Which of these ids are in any queue of dead letters; it may have moved to another."""
     wanted = set().union(*ids.values())
     found: dict[str, int] = {}
     for name in Selection().queues():
-        with opened(url, name) as queue:
+        with opened(url, name, patience) as queue:
             found |= _letters_in(queue, wanted)
     return found
 

@@ -21,6 +21,7 @@ from common.errors import UndecodableError
 from common.failure import BY_BROKER, Failure, read_failure, written_failure
 
 _MARK_LETTERS = 4  # of 5 bits: two in a million look the same, and one may be any of thousands
+_EMAIL_ADDRESS = re.compile(r"[^\s<>\"'(),;:@•]{1,64}@[^\s<>\"'(),;:@]{1,255}")
 
 
 class FailedAs(StrEnum):
@@ -69,8 +70,9 @@ class DeadLetter:
         return f"{self.channel}:{mask_address(self.address)}"
 
     def without_recipient(self, text: str) -> str:
-        """A text, such as a provider's words, with the recipient masked where it is quoted."""
-        return text if self.address is None else mask_in(text, self.address)
+        """A text, such as a provider's words, with the recipient masked where it is quoted, and
+        every email address, which may be another's who gets it."""
+        return mask_quoted(text, self.address)
 
 
 def read_letter(
@@ -145,10 +147,21 @@ def mask_address(address: str) -> str:
     return f"{address[:shown]}{hidden}{address[-1]}"
 
 
-def mask_in(text: str, address: str) -> str:
-    """A text with an address masked wherever it is quoted."""
+def mask_quoted(text: str, *addresses: str | None) -> str:
+    """A text with these addresses masked wherever they are quoted, and every email address."""
+    for one in dict.fromkeys(filter(None, addresses)):
+        text = _mask_in(text, one)
+    return mask_emails(text)
+
+
+def _mask_in(text: str, address: str) -> str:
     quoted = rf"(?<!\w){re.escape(address)}(?!\w)"
     return re.sub(quoted, lambda _: mask_address(address), text, flags=re.IGNORECASE)
+
+
+def mask_emails(text: str) -> str:
+    """A text with every email address in it masked; what is masked stays as it is."""
+    return _EMAIL_ADDRESS.sub(lambda found: mask_address(found[0]), text)
 
 
 def _mark(address: str) -> str:

@@ -1,7 +1,9 @@
 """Dead letters as JSON, for the command line and the API alike; recipients masked."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -51,7 +53,7 @@ def specimen_json(specimen: Specimen, *, content: bool) -> dict[str, JsonValue]:
         "host": letter.host,
         "expires_at": _iso(letter.expires_at),
         "fault": letter.fault,
-        "history": history(specimen),
+        "history": [{"at": _iso(one.at), "what": str(one)} for one in history(specimen)],
         "headers": shown_headers(specimen, content=content),
     }
     if content:
@@ -63,23 +65,45 @@ def specimen_json(specimen: Specimen, *, content: bool) -> dict[str, JsonValue]:
     return shown
 
 
-def history(specimen: Specimen) -> list[JsonValue]:
-    """What is known to have happened, in order: `{at, what}`."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to a letter. count: of requeues or attempts; where: queue or host."""
+
+    at: datetime | None
+    kind: Literal["accepted", "requeued", "first", "taken", "failed"]
+    count: int = 0
+    where: str = ""
+    failed_as: str = ""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "requeued":
+                return f"put back by an operator {_times(self.count)}"
+            case "first":
+                return "first attempt of this generation"
+            case "taken":
+                return f"taken out of {self.where} by the broker"
+            case "failed":
+                host = f" on {self.where}" if self.where else ""
+                return f"{self.failed_as} after {_tries(self.count)}{host}".strip()
+        return self.kind
+
+
+def history(specimen: Specimen) -> list[Step]:
+    """What is known to have happened, in order."""
     letter, headers = specimen.letter, specimen.headers
-    steps: list[tuple[datetime | None, str]] = [(letter.accepted_at, "accepted")]
+    steps = [Step(letter.accepted_at, "accepted")] if letter.accepted_at else []
     if letter.generation:
-        steps.append((None, f"put back by an operator {_times(letter.generation)}"))
+        steps.append(Step(None, "requeued", letter.generation))
     first_ms = headers.get("gw-first-at")
     if isinstance(first_ms, int) and letter.accepted_at:
-        steps.append((_moment(first_ms, letter.accepted_at), "first attempt of this generation"))
+        steps.append(Step(_moment(first_ms, letter.accepted_at), "first"))
     died = last_death(headers)
     if died:
-        steps.append((None, f"taken out of {died.get('queue')} by the broker"))
-    host = f" on {letter.host}" if letter.host else ""
-    steps.append(
-        (letter.failed_at, f"{letter.failed_as} after {_tries(letter.attempts)}{host}".strip())
-    )
-    return [{"at": _iso(at), "what": what} for at, what in steps if at or what != "accepted"]
+        steps.append(Step(None, "taken", where=str(died.get("queue"))))
+    host, failed_as = letter.host or "", letter.failed_as
+    steps.append(Step(letter.failed_at, "failed", letter.attempts, host, failed_as))
+    return steps
 
 
 def shown_headers(specimen: Specimen, *, content: bool) -> dict[str, JsonValue]:

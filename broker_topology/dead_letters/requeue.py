@@ -4,7 +4,7 @@ Publish, await the confirm, tell, ack.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,16 +18,33 @@ from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 from broker_topology.apply import exists
 from broker_topology.connect import connected
 from broker_topology.dead_letters.letter import DeadLetter, read_progress
-from broker_topology.dead_letters.queue import PATIENT, DeadLetterError, Patience, QueueRefusedError
-from broker_topology.dead_letters.selection import Selection
-from broker_topology.dead_letters.telling import Teller, requeued
+from broker_topology.dead_letters.queue import (
+    PATIENT,
+    DeadLetterError,
+    Patience,
+    QueueRefusedError,
+    Taken,
+)
+from broker_topology.dead_letters.selection import Selection, by_ids
+from broker_topology.dead_letters.telling import Teller, letter_fact, requeued
+from broker_topology.dead_letters.walk import NoSuchLetterError, Specimen, specimen_of
 from broker_topology.dead_letters.work import Worklist
-from broker_topology.topology import DUE, Queue, queue_name, requeue_key
+from broker_topology.topology import DUE, NOTIFICATIONS, Queue, queue_name, requeue_key
 from common.broker.consumer import foreign_headers
-from common.envelope import PROGRESS_PREFIX, Delivery, Event, Progress, epoch_ms, target, utc_now
+from common.envelope import (
+    PROGRESS_PREFIX,
+    Delivery,
+    Event,
+    EventType,
+    Progress,
+    epoch_ms,
+    target,
+    utc_now,
+)
 from common.settings import Rate
 
 _LONGEST = timedelta(days=30)  # that the API gives a notification
+_MOMENT_S = 0.1  # after which work that waits for its turn hears that nobody wants it any more
 _SHORT_STRING_BYTES = 255  # AMQP's, of a message_id
 
 
@@ -68,7 +85,7 @@ def requeue(
             for batch in batches:
                 for letter, taken in batch:
                     while wait_s := pace.wait_s():
-                        connection.sleep(min(wait_s, 1.0))
+                        connection.sleep(min(wait_s, _MOMENT_S))
                         work.breathe()
                     if work.is_late:
                         break
@@ -96,6 +113,48 @@ def resend(
             teller.tell(publisher.put_back(body, dict(progress.to_headers()), None))
             on_progress(number)
     return number
+
+
+def replace(
+    url: str,
+    letter_id: str,
+    make: Callable[[Specimen], Delivery],
+    *,
+    patience: Patience = PATIENT,
+) -> Delivery:
+    """Send a new delivery in a letter's place: accepted as any other, and then the letter goes.
+
+    make: the new one, from what the letter is; it may raise, and nothing is changed. The letter is
+    held meanwhile, so nobody else sends it. A kill between the two leaves both, never none. The
+    fact that tells of the letter names the new notification. Raises NoSuchLetterError,
+    DeadLetterError, TopologyError.
+    """
+    with connected(url, patience.broker_s) as connection:
+        publisher, teller = Publisher(connection), Teller(connection)
+        work = Worklist(url, by_ids([letter_id]), 1, patience)
+        with closing(work.batches()) as batches:
+            for letter, taken in (one for batch in batches for one in batch):
+                new = make(specimen_of(taken, letter))
+                publisher.expect(queue_name(new.channel, new.priority))
+                publisher.publish(NOTIFICATIONS, new.routing_key, new.encode(), {}, new.id)
+                teller.tell(_replaced(taken, new))
+                work.done(letter, taken)
+                return new
+    raise NoSuchLetterError(f"There is no dead letter {letter_id}.")
+
+
+def send_new(url: str, deliveries: Sequence[Delivery]) -> int:
+    """Send new deliveries, accepted as any others; how many. Raises DeadLetterError, TopologyError.
+
+    The broker has confirmed each of them; those before one that it refuses are on their way.
+    """
+    with connected(url) as connection:
+        publisher = Publisher(connection)
+        for one in deliveries:
+            publisher.expect(queue_name(one.channel, one.priority))
+        for one in deliveries:
+            publisher.publish(NOTIFICATIONS, one.routing_key, one.encode(), {}, one.id)
+    return len(deliveries)
 
 
 def is_decodable(letter: DeadLetter) -> bool:
@@ -132,6 +191,18 @@ def _header_bytes(name: str, value: Any) -> int | None:
         return None
 
 
+def _replaced(taken: Taken, new: Delivery) -> Event | None:
+    fact = letter_fact(
+        EventType.DISCARDED,
+        taken.body,
+        taken.headers,
+        message_id=taken.properties.message_id,
+        routing_key=taken.routing_key,
+    )
+    told = {"code": "replaced", "message": f"replaced by notification {new.notification_id}"}
+    return fact and fact.model_copy(update=told)
+
+
 class Publisher:
     """Publishes one message at a time and returns after the broker's confirm."""
 
@@ -149,7 +220,7 @@ class Publisher:
         delivery = Delivery.decode(body)
         progress = renewed(read_progress(headers), delivery, utc_now(), redirect)
         now = target(delivery, progress)
-        self._expect(queue_name(now.channel, now.priority))
+        self.expect(queue_name(now.channel, now.priority))
         key = requeue_key(now.channel, now.priority)
         self.publish(DUE, key, body, onward_headers(headers, progress), delivery.id)
         return requeued(now, progress, redirect)
@@ -185,8 +256,10 @@ class Publisher:
         """Answer the broker's heartbeats."""
         self._connection.process_data_events(0)
 
-    def _expect(self, queue: str) -> None:
-        # What due cannot route goes to the queue unrouted, which is no failure to the broker.
+    def expect(self, queue: str) -> None:
+        """Raise DeadLetterError unless there is this queue, without which a delivery is lost."""
+        # What due cannot route goes to the queue unrouted, and what is published to
+        # notifications to the journal: to the broker neither is a failure.
         if queue not in self._known and not exists(self._connection, Queue(queue, {})):
             raise _no_queue(queue)
         self._known.add(queue)

@@ -1,14 +1,17 @@
 """Which dead letters are meant: filters, as a pure predicate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import Any, Final
 
 from broker_topology.dead_letters.letter import DeadLetter
 from broker_topology.topology import UNROUTED, dead_queue
 from common.channels import CHANNELS
 from common.settings import parse_duration_s
+
+_MOST_IDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class Selection:
 
     code and to may have `*` for any text; to is an address or `channel:address`, letter case does
     not matter; since is inclusive and until exclusive, both about the time of failure; channel
-    `unrouted` means what no queue wanted.
+    `unrouted` means what no queue wanted; dead_by leaves out what failed later, and nothing that
+    does not say when it did.
     """
 
     ids: frozenset[str] = frozenset()
@@ -28,6 +32,7 @@ class Selection:
     until: datetime | None = None
     tag: str | None = None
     to: str | None = None
+    dead_by: datetime | None = None
 
     @property
     def is_everything(self) -> bool:
@@ -48,7 +53,7 @@ class Selection:
             (not self.ids or letter.id in self.ids)
             and (self.channel in (None, UNROUTED, letter.channel))
             and (self.failed_as is None or letter.failed_as == self.failed_as)
-            and (self.code is None or fnmatchcase(letter.code, _pattern(self.code)))
+            and (self.code is None or fits(self.code, letter.code))
             and (self.tag is None or self.tag in letter.tags)
             and (self.to is None or self._is_to(letter))
             and self._failed_in_time(letter)
@@ -57,11 +62,13 @@ class Selection:
     def _is_to(self, letter: DeadLetter) -> bool:
         if letter.address is None:
             return False
-        pattern = _pattern((self.to or "").casefold())
+        pattern = (self.to or "").casefold()
         address = letter.address.casefold()
-        return any(fnmatchcase(text, pattern) for text in (address, f"{letter.channel}:{address}"))
+        return any(fits(pattern, text) for text in (address, f"{letter.channel}:{address}"))
 
     def _failed_in_time(self, letter: DeadLetter) -> bool:
+        if self.dead_by and letter.failed_at and letter.failed_at > self.dead_by:
+            return False
         if self.since is None and self.until is None:
             return True
         if letter.failed_at is None:
@@ -71,9 +78,29 @@ class Selection:
         )
 
 
+def fits(pattern: str, text: str) -> bool:
+    """Whether a text is as a filter says, in which `*` is any text and nothing else is special."""
+    return fnmatchcase(text, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
 def by_ids(ids: Sequence[str]) -> Selection:
     """Exactly these letters."""
     return Selection(ids=frozenset(ids))
+
+
+def letters_told(wanted: Selection) -> Mapping[str, Any]:
+    """Which letters were meant, without whom they were to."""
+    moments = {"since": wanted.since, "until": wanted.until}
+    filters = {
+        "channel": wanted.channel,
+        "class": wanted.failed_as,
+        "code": wanted.code,
+        "tag": wanted.tag,
+        **{name: at.isoformat() for name, at in moments.items() if at},
+        "by_recipient": wanted.to is not None or None,
+        "ids": sorted(wanted.ids)[:_MOST_IDS] or None,
+    }
+    return {name: value for name, value in filters.items() if value is not None}
 
 
 def parse_moment(text: str, now: datetime) -> datetime:
@@ -97,8 +124,3 @@ def _ago(text: str, now: datetime) -> datetime | None:
     except ValueError:
         return None
     return now - timedelta(seconds=before_s)
-
-
-def _pattern(text: str) -> str:
-    # Only * is special: [ and ? are ordinary in codes and addresses.
-    return text.replace("[", "[[]").replace("?", "[?]")

@@ -8,19 +8,16 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from pydantic import SecretStr
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp
 
+from common.http.answers.headers import GuardPages
 from common.http.catalogue import catalogue_of
 from common.http.documentation.openapi import Operation, Shared
-from common.http.keys import BearerKey, ThisMachineOnly
 from common.http.methods import allowed_methods
 from common.http.problems import PROBLEM_JSON, Problem, fault
-from common.http.stopping import AnswerWhenStopped
 from common.watching import metrics
 from common.watching.tracing import is_recording, is_untraced
 
@@ -61,15 +58,23 @@ def make_app(
     # The server logs the traceback: the framework raises the exception again after answering.
     app.add_exception_handler(Exception, _answer_fault)
     app.openapi = partial(document, app)  # type: ignore[method-assign]
+    app.add_middleware(GuardPages)
     return app
 
 
 def add_shared_routes(
-    app: FastAPI, process: str, ready: Endpoint, described: Shared, readiness: Operation
+    app: FastAPI,
+    process: str,
+    ready: Endpoint,
+    described: Shared,
+    readiness: Operation,
+    *,
+    has_pages: bool = False,
 ) -> None:
     """Add health, metrics, the catalogue of problems, and the way from `/` to the documentation.
 
-    process: whose part of the catalogue it is; ready: answers `/readyz`, described by readiness.
+    process: whose part of the catalogue it is; ready: answers `/readyz`, described by readiness;
+    has_pages: `/` is one of them.
     """
     catalogue = Catalogue(process)
     app.add_api_route("/healthz", answer_liveness, **described.check_liveness)
@@ -77,17 +82,8 @@ def add_shared_routes(
     app.add_api_route("/metrics", show_metrics, **described.read_metrics)
     app.add_api_route("/problems", catalogue.list_problems, **described.list_error_codes)
     app.add_api_route("/problems/{code}", catalogue.show_problem, **described.show_error_code)
-    app.add_api_route("/", lead_to_docs, include_in_schema=False)
-
-
-def guarded(app: ASGIApp, key: SecretStr | None, host: str) -> ASGIApp:
-    """Who may call, and what is answered when the process stops.
-
-    Without a key it is this machine alone, `host` being one of its names.
-    """
-    if key is not None:
-        return AnswerWhenStopped(BearerKey(app, key.get_secret_value()))
-    return AnswerWhenStopped(ThisMachineOnly(app, names=[host]))
+    if not has_pages:
+        app.add_api_route("/", lead_to_docs, include_in_schema=False)
 
 
 async def answer_liveness(request: Request) -> Response:

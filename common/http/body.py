@@ -10,9 +10,11 @@ from common.http.validation import invalid_request
 READ_TIMEOUT_S = 30.0
 
 
-async def read_json_body(request: Request, max_bytes: int) -> bytes:
+async def read_json_body(
+    request: Request, max_bytes: int, *, takes_idempotency_key: bool = False
+) -> bytes:
     """The body as it came. Raises Problem, at the first chunk beyond `max_bytes` at the latest."""
-    _check_headers(request, max_bytes)
+    _check_headers(request, max_bytes, takes_idempotency_key=takes_idempotency_key)
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             return await _read(request, max_bytes)
@@ -37,7 +39,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
             return b"".join(pieces)
 
 
-def _check_headers(request: Request, max_bytes: int) -> None:
+def _check_headers(request: Request, max_bytes: int, *, takes_idempotency_key: bool) -> None:
     headers: dict[bytes, bytes] = dict(reversed(request.scope["headers"]))  # the first one counts
     if not _is_json(headers.get(b"content-type", b"")):
         raise Problem(
@@ -48,9 +50,9 @@ def _check_headers(request: Request, max_bytes: int) -> None:
         raise Problem(
             "unsupported_media_type", "a compressed body (Content-Encoding) is not accepted"
         )
-    if b"idempotency-key" in headers:  # whoever sends it relies on it
+    if b"idempotency-key" in headers and not takes_idempotency_key:  # its sender relies on it
         sentence = (
-            "the header Idempotency-Key is not known yet: leave it out, and mind that the same "
+            "the header Idempotency-Key is not known here: leave it out, and mind that the same "
             "request sent twice is done twice"
         )
         raise invalid_request([FieldFault("", sentence)])

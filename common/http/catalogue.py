@@ -49,8 +49,8 @@ _KINDS = (
         "unauthorized",
         401,
         "The key is missing or wrong",
-        "Send the header Authorization: Bearer <key>: GATEWAY_API_KEY, at the console "
-        "GATEWAY_CONSOLE_KEY.",
+        "Send the header Authorization: Bearer <key>: one of gateway keys or GATEWAY_API_KEY, at "
+        "the console GATEWAY_CONSOLE_KEY, or sign in there.",
     ),
     Kind(
         "foreign_origin",
@@ -65,6 +65,27 @@ _KINDS = (
         "The token is not for this",
         "Ask for what it names, or POST /v1/live-tokens for another one.",
         API,
+    ),
+    Kind(
+        "scope_missing",
+        403,
+        "The key may not do this",
+        "Use a key with the scope that detail names: gateway keys create --scopes.",
+        API,
+    ),
+    Kind(
+        "csrf_token_missing",
+        403,
+        "The call does not carry its page's token",
+        "Send the header X-CSRF-Token as the page has it, or use GATEWAY_CONSOLE_KEY.",
+        CONSOLE,
+    ),
+    Kind(
+        "role_missing",
+        403,
+        "Who is signed in may not do this",
+        "Have an administrator give the role: gateway console user role.",
+        CONSOLE,
     ),
     Kind("not_found", 404, "There is nothing at this path", "See /docs for the paths."),
     Kind(
@@ -106,11 +127,25 @@ _KINDS = (
         CONSOLE,
     ),
     Kind(
+        "job_not_continued",
+        409,
+        "Nothing of this job is left to do",
+        "It runs, it is done, or another job does its rest, as detail says.",
+        CONSOLE,
+    ),
+    Kind(
         "archive_differs",
         409,
         "This is not what the archive's last line says",
         "Nothing was discarded: the download is not whole; download it again.",
         CONSOLE,
+    ),
+    Kind(
+        "idempotency_in_flight",
+        409,
+        "A request with this Idempotency-Key is not answered yet",
+        "Send it again after Retry-After: it is told what became of the first.",
+        API,
     ),
     Kind(
         "body_too_large",
@@ -138,6 +173,20 @@ _KINDS = (
         "Correct every fault in errors; nothing was accepted.",
     ),
     Kind(
+        "idempotency_key_reused",
+        422,
+        "This Idempotency-Key came with another body",
+        "Send the first body again, or make another key for another notification.",
+        API,
+    ),
+    Kind(
+        "recipient_not_allowed",
+        422,
+        "The key may not reach a recipient",
+        "Nothing was accepted: leave out the recipients in errors, or use a live key.",
+        API,
+    ),
+    Kind(
         "foreign_host",
         421,
         "The request names a host that is not this machine",
@@ -148,6 +197,13 @@ _KINDS = (
         426,
         "This path speaks WebSocket only",
         "Open it as a WebSocket, or follow /v1/events.",
+        API,
+    ),
+    Kind(
+        "rate_limited",
+        429,
+        "The key has sent as many requests as it may",
+        "Nothing was accepted: send it again after Retry-After.",
         API,
     ),
     Kind(

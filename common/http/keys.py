@@ -1,6 +1,5 @@
-"""Who may call a process: one bearer key, and no exposure without one."""
+"""Who may call a process: by the key that a request brings, and no exposure without one."""
 
-import hmac
 import ipaddress
 import socket
 from collections.abc import Callable, Collection
@@ -20,38 +19,6 @@ OPEN_PATHS = frozenset(
 OPEN_PREFIXES = ("/static-offline-docs/", "/problems/")
 _POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
 _DENIAL = "websocket.http.response"  # the server can answer instead of opening one
-
-
-class BearerKey:
-    """Middleware that asks for `Authorization: Bearer <key>` on every path but the open ones.
-
-    What is no HTTP request, a WebSocket say, needs the key on every path.
-    """
-
-    def __init__(self, app: ASGIApp, key: str) -> None:
-        self._app = app
-        self._key = key.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        is_free = kind == "lifespan" or (kind == "http" and is_open(scope["path"]))
-        if is_free or self._matches(scope):
-            await self._app(scope, receive, send)
-            return
-        problem = Problem(
-            "unauthorized",
-            "this path needs the header Authorization: Bearer <key> with the gateway's key",
-            headers={"WWW-Authenticate": 'Bearer realm="gateway"'},
-        )
-        await _refuse(problem, scope, receive, send)
-
-    def _matches(self, scope: Scope) -> bool:
-        given = _header(scope, b"authorization")
-        if given is None:
-            return False
-        scheme, _, token = given.partition(b" ")
-        is_same = hmac.compare_digest(token.strip(), self._key)
-        return is_same and scheme.lower() == b"bearer"
 
 
 class ThisMachineOnly:
@@ -77,7 +44,7 @@ class ThisMachineOnly:
         if problem is None:
             await self._app(scope, receive, send)
         else:
-            await _refuse(problem, scope, receive, send, self._answer)
+            await refuse(problem, scope, receive, send, self._answer)
 
     def _fault(self, scope: Scope) -> Problem | None:
         authority = (_header(scope, b"host") or b"").decode("latin-1").lower()
@@ -103,12 +70,19 @@ def is_own_name(host: str) -> bool:
     return is_loopback(host)
 
 
+def bearer_of(scope: Scope) -> bytes | None:
+    """The key that a request brings."""
+    given = _header(scope, b"authorization")
+    scheme, _, token = (given or b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else None
+
+
 def is_open(path: str) -> bool:
     """Whether a path needs no key; what is not listed does."""
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
 
-async def _refuse(
+async def refuse(
     problem: Problem,
     scope: Scope,
     receive: Receive,
@@ -136,24 +110,30 @@ def _name_of(authority: str) -> str:
     return authority.partition(":")[0]
 
 
-def check_exposure(host: str, key: SecretStr | None, setting: str, what: str) -> None:
+def check_exposure(
+    host: str, key: SecretStr | None, setting: str, what: str, other_remedy: str = ""
+) -> None:
     """Raise SettingsError if a process would listen beyond this machine without a key.
 
-    setting: what the names of its settings begin with; what: what whoever reaches it could do.
+    setting: what the names of its settings begin with; what: what whoever reaches it could do;
+    other_remedy: what else would do, `set …, `.
     Where a name server decides it, it is a NotNowError: what the name means may change.
     """
-    if key is not None or _is_loopback(host, setting):
+    if key is not None or is_only_here(host, setting):
         return
     kind = SettingsError if _is_address(host) else NotNowError
     raise kind(
         f"{setting}_HOST is {host or 'empty (every address)'} but there is no {setting}_KEY: "
-        f"whoever reaches the port could {what}; set a key of at least 16 characters, or listen on "
-        "127.0.0.1"
+        f"whoever reaches the port could {what}; set a key of at least 16 characters, "
+        f"{other_remedy}or listen on 127.0.0.1"
     )
 
 
-def _is_loopback(host: str, setting: str) -> bool:
-    """Whether every address of a host name or address is this machine's own."""
+def is_only_here(host: str, setting: str) -> bool:
+    """Whether every address of a host name or address is this machine's own.
+
+    setting: what its name begins with, for a SettingsError about what is none.
+    """
     if not host:
         return False
     try:

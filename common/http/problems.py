@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from common.http.catalogue import CATALOGUE
 from common.watching import metrics
+from common.watching.request_ids import current_request
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -58,6 +59,7 @@ class Problem(Exception):
             "status": self.kind.status,
             "detail": _cut(self.detail, _MAX_DETAIL),
             "code": self.kind.code,
+            **_known_as(),
             **self.members,
         }
         if self.faults:
@@ -72,6 +74,12 @@ class Problem(Exception):
         if self.kind.status == 503:
             headers["Retry-After"] = str(RETRY_AFTER_S)
         return Response(to_json(self.document()), self.kind.status, headers, PROBLEM_JSON)
+
+
+def _known_as() -> dict[str, str]:
+    """The request's id, by which its log lines are found; outside of a request there is none."""
+    request_id = current_request()
+    return {} if request_id is None else {"request_id": request_id}
 
 
 def fault() -> Problem:

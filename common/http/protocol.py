@@ -30,6 +30,7 @@ from common.http.request_head import (
 )
 from common.http.websockets import CUT, WebSocketConnection, offers_websocket
 from common.logs import get_logger
+from common.watching.request_ids import HEADER, begin_request
 
 log = get_logger(__name__)
 
@@ -38,6 +39,8 @@ LINGER_S: Final = 5.0  # how long a client that was answered early may go on sen
 HEAD_LINGER_S: Final = 1.0  # the same for a head
 ENDS_WITH_CLIENT: Final = "gateway.ends-with-client"
 """Extension of a request's scope: called for an answer that ends when its client sends no more."""
+KEEP: Final = "gateway.keep"
+"""Extension of a request's scope: called for an answer that a browser may keep."""
 # Sizes, extensions and trailers of chunks: as much as a head, and 8 bytes for each byte of body.
 _FRAMING_PER_BYTE: Final = 8
 
@@ -233,12 +236,18 @@ class HttpConnection(HttpToolsProtocol):
         version = self.parser.get_http_version()
         self.url = target_of(self.parser.get_method(), self.url, version, self.headers)
         self._body_left = body_length(version, self.headers)
+        mark = (HEADER, begin_request(self.headers))  # before the task that answers it is made
         super().on_headers_complete()
+        self.cycle.default_headers = [*self.server_state.default_headers, mark]
         # A client that waits to be asked for its body may, once answered, send it or not.
         if self.expect_100_continue:
             self.cycle.keep_alive = False
         self.cycle.transport = _Answer(self)  # type: ignore[assignment]
-        extensions: dict[str, Any] = {CUT: self.cut, ENDS_WITH_CLIENT: self.end_with_client}
+        extensions: dict[str, Any] = {
+            CUT: self.cut,
+            ENDS_WITH_CLIENT: self.end_with_client,
+            KEEP: self.let_keep,
+        }
         self.scope["extensions"] = extensions
 
     def on_body(self, body: bytes) -> None:
@@ -299,6 +308,11 @@ class HttpConnection(HttpToolsProtocol):
         if self._has_ended:
             self.transport.close()
 
+    def let_keep(self) -> None:
+        """This answer says by itself how long it may be kept."""
+        given = self.cycle.default_headers
+        self.cycle.default_headers = [one for one in given if one[0] != b"cache-control"]
+
     def _refuse(self, problem: Problem) -> None:
         """Answer what never became a request, or broke off within one, and hang up."""
         has_begun = self._is_answering and self.cycle.response_started
@@ -306,9 +320,15 @@ class HttpConnection(HttpToolsProtocol):
             self.cycle.disconnected = True  # whoever reads its body must not wait for the rest
             self.cycle.message_event.set()
         if not has_begun:
-            self.transport.write(_answer(problem, self.server_state.default_headers))
+            self.transport.write(_answer(problem, self._default_headers()))
         self._is_hanging_up = True
         self.hang_up()
+
+    def _default_headers(self) -> Headers:
+        """Of an answer that is given here, to a request that has its id or never became one."""
+        if self._is_answering:
+            return self.cycle.default_headers
+        return [*self.server_state.default_headers, (HEADER, begin_request())]
 
     def _forget(self) -> None:
         """Close at once, and let the kernel forget what the client does not take."""

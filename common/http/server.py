@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import math
 import signal
 import socket
@@ -13,9 +12,11 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
+from common.http.answers.headers import OF_ALL
 from common.http.connections import Door, Limits
 from common.http.protocol import HttpConnection
 from common.http.websockets import MOST_MESSAGE_BYTES, PING_S
+from common.process import leave_what_stays_to_itself
 
 
 def serve(
@@ -24,12 +25,16 @@ def serve(
     limits: Limits,
     stop_timeout_s: float,
     on_stop: Callable[[], object] = lambda: None,
+    websocket_paths: Collection[str] = (),
+    message_bytes: int = MOST_MESSAGE_BYTES,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests in hand finish within `stop_timeout_s` seconds.
 
-    on_stop: called once such a signal has come, to end what else would go on.
+    on_stop: called once such a signal has come, to end what else would go on. websocket_paths,
+    message_bytes: as in `server_config`.
     """
-    run_server(Server(on_stop, server_config(app, limits, stop_timeout_s)), sockets)
+    config = server_config(app, limits, stop_timeout_s, websocket_paths, message_bytes)
+    run_server(Server(on_stop, config), sockets)
 
 
 def server_config(
@@ -37,10 +42,12 @@ def server_config(
     limits: Limits,
     stop_timeout_s: float,
     websocket_paths: Collection[str] = (),
+    message_bytes: int = MOST_MESSAGE_BYTES,
 ) -> uvicorn.Config:
     """How every server of ours is set up; its connections share the limits.
 
-    websocket_paths: where a connection may go on as a WebSocket.
+    websocket_paths: where a connection may go on as a WebSocket; message_bytes: the longest message
+    that is taken there.
     """
     paths = frozenset(path.encode() for path in websocket_paths)
     connection = partial(HttpConnection, Door(limits), websocket_paths=paths)
@@ -49,7 +56,7 @@ def server_config(
         loop="uvloop",
         http=cast("type[asyncio.Protocol]", connection),
         ws="none",  # the connection itself knows when
-        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_max_size=message_bytes,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
         ws_per_message_deflate=False,
@@ -58,6 +65,7 @@ def server_config(
         log_level="warning",
         access_log=False,
         server_header=False,
+        headers=OF_ALL,
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(stop_timeout_s),
     )
@@ -65,7 +73,7 @@ def server_config(
 
 def run_server(server: uvicorn.Server, sockets: Sequence[socket.socket]) -> None:
     """Run it until a signal, and let that end in a normal exit."""
-    _leave_what_stays_to_itself()
+    leave_what_stays_to_itself()
     with _stopping(server):
         server.run(list(sockets))
 
@@ -80,12 +88,6 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()
         await super().shutdown(sockets)
-
-
-def _leave_what_stays_to_itself() -> None:
-    """Keep code and application out of the garbage collector's full rounds: 0.15 s each."""
-    gc.collect()
-    gc.freeze()
 
 
 @contextlib.contextmanager

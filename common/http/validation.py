@@ -1,12 +1,13 @@
 """What is wrong with a request, as one problem that names every fault and where it is."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ValidationError
 from starlette.datastructures import QueryParams
 
 from common.faults import ModelFault, faults_of
@@ -15,8 +16,20 @@ from common.http.problems import FieldFault, Problem, pointer
 MAX_FAULTS = 100  # shown; a hostile body may have as many as it has bytes
 NO_TAGS: Final[Mapping[str, Set[str]]] = MappingProxyType({})
 _MAX_DETAILED_FAULTS = 1000
+_NUMBER: Final = re.compile(r"\s*[-+]?[\d._]+(e[-+]?\d+)?\s*", re.IGNORECASE)
 
 Checked = TypeVar("Checked", bound=BaseModel)
+
+
+def _no_number(text: Any) -> Any:
+    """Pydantic would take a number for seconds since 1970, or for milliseconds of a great one."""
+    if isinstance(text, str) and _NUMBER.fullmatch(text):
+        raise ValueError("is a number: write a date and a time, such as 2026-05-01T12:30:00Z")
+    return text
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+"""A parameter of a query in ISO 8601 with its offset."""
 
 
 def invalid_request(faults: Sequence[FieldFault]) -> Problem:

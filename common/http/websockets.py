@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 from websockets.http11 import Request
 
 from common.http.connections import Door
+from common.watching.request_ids import HEADER, begin_request
 
 HANDSHAKE_S: Final = 10.0
 STALL_S: Final = 30.0  # how long a client may read nothing of what it is sent
@@ -49,6 +50,9 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:
+        given = ((name.lower(), value) for name, value in event.headers.raw_items())
+        encoded = [(one.encode(), two.encode("latin-1", "replace")) for one, two in given]
+        self.default_headers = [*self.default_headers, (HEADER, begin_request(encoded))]
         super().handle_connect(event)
         if hasattr(self, "scope"):
             headers = [(name.lower(), value) for name, value in self.scope["headers"]]
@@ -57,6 +61,9 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             self.scope["extensions"] = extensions | {CUT: self.cut}
 
     async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.http.response.start":  # these alone get none otherwise
+            own = [one for one in self.default_headers if one[0] != b"date"]
+            message = message | {"headers": [*own, *message.get("headers", ())]}
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True  # it was refused, which is an end in order

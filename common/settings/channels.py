@@ -9,13 +9,16 @@ from pydantic import SecretStr, model_validator
 from common.channels import FACTS, Channel, Priority
 from common.settings.values import (
     Lanes,
+    Networks,
     Rate,
     RateText,
     SettingsGroup,
+    parse_lanes,
     parse_rate,
     read_by,
     setting,
 )
+from common.webhooks.signing import LEAST_ROOT_CHARACTERS, read_secrets
 
 # Of an email: what the gateway or a mail server writes, or what would change who it goes to.
 _OWN_HEADERS = re.compile(
@@ -47,11 +50,11 @@ def _rate_of(channel: Channel, description: str) -> Any:
     return setting(shown and parse_rate(shown), description, shown)
 
 
-def _lanes() -> Any:
+def _lanes(shown: str = "high:2,normal:4,bulk:2") -> Any:
     return setting(
-        {Priority.HIGH: 2, Priority.NORMAL: 4, Priority.BULK: 2},
+        parse_lanes(shown),
         "lanes per priority queue: how many messages one sender process has in hand at once",
-        "high:2,normal:4,bulk:2",
+        shown,
     )
 
 
@@ -122,7 +125,55 @@ class VkSettings(SettingsGroup):
     vk_rate: RateText | None = _rate_of(Channel.VK, "most VK calls per time and sender process")
 
 
-class ChannelSettings(VkSettings, TelegramSettings, EmailSettings):
+class WebhookSettings(SettingsGroup):
+    """How webhooks are signed, and where they may go."""
+
+    callback_secret: SecretStr | None = setting(
+        None,
+        "signs webhooks: `whsec_` and 24 to 64 bytes in base64; several separated by commas all "
+        "sign while one is replaced, the new one first",
+    )
+    callback_root_secret: SecretStr | None = setting(
+        None,
+        "makes the secrets of those that an API key sends, one for each key; at least 32 "
+        "characters, such as of `openssl rand -hex 32`",
+    )
+    callback_allow_networks: Networks | None = setting(
+        None,
+        "networks that are not public and may be sent to all the same, by `http://` too, "
+        "comma-separated: `10.20.0.0/16`",
+    )
+    callback_public: bool = setting(
+        True, "whether webhooks may leave for public addresses at all, `yes` or `no`", "yes"
+    )
+    callback_ca_file: Path | None = setting(
+        None, "PEM file of an authority that endpoints' certificates may be signed by as well"
+    )
+    webhook_lanes: Lanes = _lanes("high:4,normal:8,bulk:4")
+    webhook_rate: RateText | None = _rate_of(
+        Channel.WEBHOOK, "most webhooks per time and sender process"
+    )
+
+    @model_validator(mode="after")
+    def _check_webhook(self) -> Self:
+        if self.callback_secret is not None:
+            try:
+                read_secrets(self.callback_secret.get_secret_value())
+            except ValueError as error:
+                raise ValueError(
+                    f"GATEWAY_CALLBACK_SECRET cannot sign: {error}; write whsec_ and what "
+                    "`openssl rand -base64 32` says"
+                ) from None
+        root = self.callback_root_secret
+        if root is not None and len(root.get_secret_value()) < LEAST_ROOT_CHARACTERS:
+            raise ValueError(
+                f"GATEWAY_CALLBACK_ROOT_SECRET is shorter than {LEAST_ROOT_CHARACTERS} characters; "
+                "make a longer one"
+            )
+        return self
+
+
+class ChannelSettings(WebhookSettings, VkSettings, TelegramSettings, EmailSettings):
     """Those of every channel, and what every channel has under its own name."""
 
     def lanes(self, channel: str) -> dict[Priority, int]:

@@ -11,6 +11,7 @@ from common.faults import ModelFault, faults_of
 from common.given import PREFIX, read_env_file, read_given, texts_of
 from common.misspelt import misspelt, unread
 from common.settings.model import Settings
+from common.watching.redaction import learn
 
 _MOST_SHOWN = 60  # characters of a wrong value
 
@@ -20,14 +21,18 @@ def load_settings(
 ) -> Settings:
     """Read the environment and `.env`, or only the mapping, or the file like `.env`, that is given.
 
-    Raises SettingsError with one sentence per fault; values of secrets are never in it. A name
-    that is near one of ours is a fault: what it was meant to set would be left at its default.
+    What is secret in them this process hides from now on, but not what is in a mapping. Raises
+    SettingsError with one sentence per fault; values of secrets are never in it. A name that is
+    near one of ours is a fault: what it was meant to set would be left at its default.
     """
     given = read_given(environment) if file is None else read_env_file(file)
     if faults := misspelt(given, Settings.model_fields):
         raise SettingsError("\n".join(faults))
+    texts = texts_of(given, Settings.model_fields)
+    if environment is None:
+        learn(text for name, text in texts.items() if is_secret(name))
     try:
-        return Settings.model_validate(texts_of(given, Settings.model_fields))
+        return Settings.model_validate(texts)
     except ValidationError as error:
         faults = [_sentence(fault) for fault in faults_of(error, with_given=True)]
         raise SettingsError("\n".join(faults)) from None
@@ -50,13 +55,14 @@ def _sentence(fault: ModelFault) -> str:
         return fault.sentence
     name, *inside = map(str, fault.path)
     variable = f"{PREFIX}{name.upper()}"
-    if fault.kind == "value_error" or _is_secret(name):  # ours quote what they may
+    if fault.kind == "value_error" or is_secret(name):  # ours quote what they may
         return f"{variable}: {fault.sentence}"
     given = str(fault.given)
     quoted = repr(given if len(given) <= _MOST_SHOWN else f"{given[:_MOST_SHOWN]}…")
     return f"{variable}: {' '.join([*inside, fault.sentence])}, not {quoted}"
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether the value of this setting is shown to nobody."""
     annotation = Settings.model_fields[name].annotation
     return SecretStr in (annotation, *get_args(annotation))

@@ -8,6 +8,7 @@ from pydantic import SecretStr, model_validator
 from common.hosts import http_base
 from common.settings.broker import BrokerSettings
 from common.settings.channels import ChannelSettings
+from common.settings.signing_in import SignInSettings
 from common.settings.store import StoreSettings
 from common.settings.values import Delays, Origins, SettingsGroup, setting
 
@@ -26,8 +27,19 @@ class ApiSettings(SettingsGroup):
     )
     api_key: SecretStr | None = setting(
         None,
-        "bearer token clients must send; required unless the API listens on loopback only "
-        "(at least 16 characters)",
+        "bearer token clients must send, which may do everything; required unless the API listens "
+        "on loopback only, or keys of `gateway keys` are (at least 16 characters)",
+    )
+    api_key_required: bool = setting(
+        False,
+        "refuse requests without a key also while there is none: with keys of `gateway keys` alone "
+        "the API then listens on any address",
+    )
+    rate_limit_url: SecretStr | None = setting(
+        None,
+        "Redis in which replicas of the API count a key's requests together, "
+        "`redis://:password@host:6379/0`, `rediss://` with TLS; if not given, each process counts "
+        "those it gets",
     )
     api_live_origins: Origins | None = setting(
         None,
@@ -63,9 +75,24 @@ class ApiSettings(SettingsGroup):
 
     @model_validator(mode="after")
     def _check_api(self) -> Self:
-        if self.api_key is not None and len(self.api_key.get_secret_value()) < 16:
-            raise ValueError("GATEWAY_API_KEY is shorter than 16 characters; make a longer one")
+        if self.api_key is not None:
+            _check_key("GATEWAY_API_KEY", self.api_key.get_secret_value())
+        url = self.rate_limit_url
+        if url and not url.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError(
+                "GATEWAY_RATE_LIMIT_URL is no address such as redis://:password@host:6379/0"
+            )
         return self
+
+
+def _check_key(name: str, key: str) -> None:
+    """Raises ValueError."""
+    if len(key) < 16:
+        raise ValueError(f"{name} is shorter than 16 characters; make a longer one")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(
+            f"{name} has characters that no HTTP header carries; make one of letters and digits"
+        )
 
 
 class ConsoleSettings(ApiSettings):
@@ -79,16 +106,24 @@ class ConsoleSettings(ApiSettings):
     )
     console_key: SecretStr | None = setting(
         None,
-        "bearer token for the console, another one than the API's; required unless the console "
-        "listens on loopback only (at least 16 characters)",
+        "bearer token for the console's HTTP, another one than the API's, which opens its pages to "
+        "an administrator too; required unless the console listens on loopback only (at least 16 "
+        "characters)",
+    )
+
+    console_keep_archives_days: int = setting(
+        7,
+        "days for which the console keeps what it discarded, in `dead-letters/console` of the "
+        "state directory, so that it can be put back",
+        ge=1,
+        le=36_500,
     )
 
     @model_validator(mode="after")
     def _check_console(self) -> Self:
         if self.console_key is None:
             return self
-        if len(self.console_key.get_secret_value()) < 16:
-            raise ValueError("GATEWAY_CONSOLE_KEY is shorter than 16 characters; make a longer one")
+        _check_key("GATEWAY_CONSOLE_KEY", self.console_key.get_secret_value())
         if self.console_key == self.api_key:
             raise ValueError(
                 "GATEWAY_CONSOLE_KEY is the same as GATEWAY_API_KEY, so whoever may send could "
@@ -174,7 +209,13 @@ class ProcessSettings(SettingsGroup):
 
 # pydantic has the fields of the last base first.
 class Settings(
-    ProcessSettings, SenderSettings, ChannelSettings, StoreSettings, ConsoleSettings, BrokerSettings
+    ProcessSettings,
+    SenderSettings,
+    ChannelSettings,
+    StoreSettings,
+    SignInSettings,
+    ConsoleSettings,
+    BrokerSettings,
 ):
     """All settings of all processes. Load with `load_settings`, build directly in tests."""
 

@@ -40,6 +40,12 @@ class StoreSettings(SettingsGroup):
         ge=60,
     )
 
+    endpoint_disabled_after_s: float = setting(
+        432_000.0,
+        "how long every callback to an endpoint may fail until no more are made for it; 5 days",
+        ge=60,
+    )
+
     @model_validator(mode="after")
     def _check_store(self) -> Self:
         url = self.database_url

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from common.channels import Priority
+from common.webhooks.networks import Network, parse_networks
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -46,7 +47,8 @@ def _parse_delays(text: str) -> tuple[float, ...]:
     return tuple(parse_duration_s(part) for part in text.split(","))
 
 
-def _parse_lanes(text: str) -> dict[Priority, int]:
+def parse_lanes(text: str) -> dict[Priority, int]:
+    """`high:2,normal:4` to lanes per priority. Raises ValueError."""
     lanes: dict[Priority, int] = {}
     for part in text.split(","):
         name, _, count = part.strip().partition(":")
@@ -71,8 +73,9 @@ def read_by(parse: Callable[[str], Any]) -> BeforeValidator:
 
 Delays = Annotated[tuple[float, ...], read_by(_parse_delays), Field(min_length=1, max_length=50)]
 RateText = Annotated[Rate, read_by(parse_rate)]
-Lanes = Annotated[dict[Priority, Annotated[int, Field(ge=0, le=64)]], read_by(_parse_lanes)]
+Lanes = Annotated[dict[Priority, Annotated[int, Field(ge=0, le=64)]], read_by(parse_lanes)]
 
+Networks = Annotated[tuple[Network, ...], read_by(parse_networks)]
 Origins = Annotated[frozenset[str], read_by(_parse_origins)]
 
 

@@ -25,6 +25,15 @@ EXPIRES_S: Final = 60.0
 _LAST_WORD_S: Final = 1.0
 
 
+class Held(WireModel):
+    """Something that a sender does not send to for a while, or of a whole account."""
+
+    scope: str
+    name: str = Field(description="a domain's name, and of a recipient no more than tells it apart")
+    reason: str
+    until: str = Field(description="when it is tried again, ISO 8601")
+
+
 class Heartbeat(WireModel):
     """What a process says of itself; `id` is its own for as long as it lives."""
 
@@ -39,11 +48,12 @@ class Heartbeat(WireModel):
     lanes: int | None = None
     busy: int | None = Field(None, description="lanes with a delivery in hand")
     account: str | None = Field(None, description="`ok`, or what the provider has against it")
+    pauses: tuple[Held, ...] = ()
     stopped: bool = Field(False, description="it ended in order: this is its last word")
 
 
-State = Callable[[], Mapping[str, int | str | None]]
-"""Fields of a heartbeat that change: `lanes`, `busy`, `account`."""
+State = Callable[[], Mapping[str, object]]
+"""Fields of a heartbeat that change: `lanes`, `busy`, `account`, `pauses`."""
 
 
 class Heart:

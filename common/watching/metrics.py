@@ -84,6 +84,10 @@ REQUESTS_REFUSED: Final = _counter(
 PUBLISH_FAILURES: Final = _counter(
     "gateway_publish_failures", "publishes that the broker did not confirm", "kind"
 )
+RATES_ALONE: Final = _counter(
+    "gateway_rates_counted_alone",
+    "requests of keys with a rate that one process counted by itself, because Redis was away",
+)
 BROKER_CONNECTED: Final = _gauge(
     "gateway_broker_connected", "1 while there is a connection to the broker, else 0"
 )
@@ -169,6 +173,13 @@ JOURNAL_ASIDE: Final = _counter(
 )
 JOURNAL_STORE_ERRORS: Final = _counter(
     "gateway_journal_store_errors", "times that the store could not be used, and was tried again"
+)
+CALLBACKS_MADE: Final = _counter(
+    "gateway_callbacks_made", "callbacks that a journal has made, repetitions included"
+)
+CALLBACKS_BEHIND: Final = _gauge(
+    "gateway_callbacks_behind",
+    "stored facts that were not looked at yet for whom to call back, where it is its turn",
 )
 STALLED: Final = _gauge(
     "gateway_stalled_deliveries",

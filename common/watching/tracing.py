@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from common.settings import Settings
+from common.watching.request_ids import current_request
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -78,7 +79,7 @@ def publishing(
         return
     from opentelemetry.trace import SpanKind
 
-    attributes = {"messaging.message.id": message_id}
+    attributes = {"messaging.message.id": message_id, **_known_as()}
     carrier: dict[str, str] = {}
     with _span(f"publish {routing_key}", SpanKind.PRODUCER, None, attributes) as span:
         _inject(carrier, span)
@@ -101,10 +102,26 @@ def attempting(
     attributes: dict[str, str | int] = {
         "messaging.message.id": message_id,
         "gateway.attempt": attempt,
+        **_known_as(),
     }
     context = _extract(headers)
     with _span(f"attempt {channel}", SpanKind.CONSUMER, context, attributes) as span:
         yield lambda outcome: span.set_attribute("gateway.outcome", outcome)
+
+
+def trace_id_of(headers: Mapping[str, Any]) -> str | None:
+    """The trace that a message belongs to, as W3C trace context has it in its `traceparent`."""
+    if TRACE_HEADERS[0] not in headers:
+        return None
+    from opentelemetry.trace import format_trace_id, get_current_span
+
+    context = get_current_span(_extract(headers)).get_span_context()
+    return format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def _known_as() -> dict[str, str]:
+    request_id = current_request()
+    return {} if request_id is None else {"gateway.request_id": request_id}
 
 
 def is_untraced(scope: MutableMapping[str, Any]) -> bool:

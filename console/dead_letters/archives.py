@@ -8,7 +8,7 @@ from typing import Final
 from broker_topology.dead_letters.sealed import Copied
 from broker_topology.dead_letters.selection import Selection
 from common.http.problems import Problem
-from console.jobs.jobs import Job
+from console.jobs.job import Job
 
 KEPT_S: Final = 3600.0
 MOST_LETTERS: Final = 1_000_000
@@ -44,15 +44,19 @@ class Archives:
 
     def find(self, name: str, letters: int, sha256: str) -> Archive:
         """The archive of this name, if whoever asks has it whole. Raises Problem."""
-        self._forget(MOST_LETTERS, MOST_KEPT)
-        archive = self._archives.get(name)
-        if archive is None:
-            raise Problem("archive_not_found", f"there is no archive {name[:80]}")
+        archive = self.get(name)
         seal = archive.copied.seal
         if (letters, sha256.lower()) != (seal.letters, seal.sha256):
             sentence = f"the archive {seal.archive} has {seal.letters} letters, and another sha256"
             raise Problem("archive_differs", sentence)
         return archive
+
+    def get(self, name: str) -> Archive:
+        """The archive of this name, if it was proved before to be whole. Raises Problem."""
+        self._forget(MOST_LETTERS, MOST_KEPT)
+        if archive := self._archives.get(name):
+            return archive
+        raise Problem("archive_not_found", f"there is no archive {name[:80]}")
 
     def _forget(self, most_letters: int, most: int) -> None:
         letters = sum(one.copied.seal.letters for one in self._archives.values())

@@ -1,16 +1,20 @@
 """What a client may ask of `/v1/dead-letters`, checked."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, by_ids, parse_moment
 from common.envelope import utc_now
 from common.http.problems import FieldFault, pointer
 from common.http.validation import invalid_request
+from common.settings import parse_rate
 from console.dead_letters.archives import MOST_LETTERS
+from console.dead_letters.reasons import Language
+
+MOST_IDS: Final = 10_000
 
 
 class LetterFilter(BaseModel):
@@ -20,7 +24,7 @@ class LetterFilter(BaseModel):
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_by_name=False
     )
 
-    channel: Literal["email", "telegram", "vk", "unrouted"] | None = None
+    channel: Literal["email", "telegram", "vk", "webhook", "unrouted"] | None = None
     """`unrouted`: what no queue wanted."""
 
     failed_as: FailedAs | None = Field(None, alias="class")
@@ -62,6 +66,15 @@ class LetterQuery(LetterFilter):
     """Counts by reason instead of letters."""
 
 
+class GroupsQuery(BaseModel):
+    """The query of the groups."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    language: Language = "en"
+    """Of reasons and remedies: `en` or `ru`."""
+
+
 class ShowQuery(BaseModel):
     """The query of one letter."""
 
@@ -76,7 +89,7 @@ class ArchiveRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    ids: Annotated[list[str], Field(min_length=1, max_length=1000)] | None = None
+    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)] | None = None
     filter: LetterFilter | None = None
     all: bool = False
     """Every dead letter."""
@@ -86,11 +99,7 @@ class ArchiveRequest(BaseModel):
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
-        if (self.ids is not None) + (self.filter is not None) + self.all != 1:
-            raise ValueError("give exactly one of ids, filter and all")
-        if self.filter is not None and self.filter == LetterFilter():
-            raise ValueError("an empty filter means everything; say so with all")
-        return self
+        return check_choice(self)
 
     def selection(self) -> Selection:
         """The letters that are meant. Raises Problem."""
@@ -99,11 +108,42 @@ class ArchiveRequest(BaseModel):
         return self.filter.selection() if self.filter else Selection()
 
 
+Choice = TypeVar("Choice", bound=ArchiveRequest)
+
+
+def check_choice(order: Choice) -> Choice:
+    """It says which letters are meant. Raises ValueError."""
+    if (order.ids is not None) + (order.filter is not None) + order.all != 1:
+        raise ValueError("give exactly one of ids, filter and all")
+    if order.filter is not None and order.filter == LetterFilter():
+        raise ValueError("an empty filter means everything; say so with all")
+    return order
+
+
 class RequeueRequest(ArchiveRequest):
-    """Which letters to send again."""
+    """Which letters to send again, and how fast."""
 
     redirect: str | None = None
     """With exactly one id: the address on its channel to send to instead."""
+
+    rate: str | None = None
+    """At most so many: `50/s`, `1000/h`; without it as fast as the broker takes them."""
+
+    letters: Annotated[int, Field(ge=0)] | None = None
+    """How many the dry run counted; the job's `total`."""
+
+    dry_run: bool = False
+    """Only say what would happen: the answer is 200, and nothing is changed."""
+
+    language: Language = "en"
+    """Of a dry run's words: `en` or `ru`."""
+
+    @field_validator("rate")
+    @classmethod
+    def _is_rate(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_rate(text)
+        return text
 
     @model_validator(mode="after")
     def _one_redirected(self) -> Self:
@@ -112,15 +152,27 @@ class RequeueRequest(ArchiveRequest):
         return self
 
 
-class DiscardRequest(BaseModel):
-    """The archive whose letters to discard, as its last line names it."""
+class DiscardRequest(ArchiveRequest):
+    """Letters that the console keeps in an archive of its own; or those of one that you have.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    Of an archive that was downloaded: `archive`, `letters` and `sha256` as its last line says.
+    """
 
-    archive: str
-    letters: Annotated[int, Field(ge=0)]
-    sha256: str
+    archive: str | None = None
+    letters: Annotated[int, Field(ge=0)] | None = None
+    sha256: str | None = None
     """Of the lines before the last, which proves that all of them have arrived."""
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        seal = (self.archive, self.letters, self.sha256)
+        if all(one is None for one in seal):
+            return check_choice(self)
+        if None in seal:
+            raise ValueError("archive, letters and sha256 go together, as the last line names them")
+        if self.ids is not None or self.filter is not None or self.all or self.limit is not None:
+            raise ValueError("an archive says which letters; ids, filter, all and limit do not")
+        return self
 
 
 def _moment(name: str, text: str | None) -> datetime | None:

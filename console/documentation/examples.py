@@ -13,7 +13,14 @@ from common.http.documentation.examples import problems_by_code
 from common.http.documentation.openapi import Examples
 from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request
-from console.jobs.jobs import Job, State
+from common.settings import parse_rate
+from console.dead_letters.groups import Groups, LetterGroup
+from console.dead_letters.kept import KeptArchive
+from console.dead_letters.replacing import draft_of
+from console.dead_letters.shown import groups_json, trial_json
+from console.dead_letters.trial import Trial
+from console.jobs.job import Job, State
+from console.jobs.order import Order
 
 _ID: Final = "0198f3a4-5b6c-7d8e-9fa0-b1c2d3e4f5a6"
 _NOW: Final = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
@@ -45,12 +52,19 @@ ARCHIVES: Final[Examples] = {
     "everything": {"all": True},
 }
 DISCARDS: Final[Examples] = {
-    "what its last line says": _SEAL.model_dump(include={"archive", "letters", "sha256"})
+    "into an archive of the console": {"filter": {"class": "rejected", "until": "30d"}},
+    "what the last line of yours says": _SEAL.model_dump(include={"archive", "letters", "sha256"}),
 }
+_KEPT: Final = KeptArchive(
+    "discarded-20260501T123000Z-9f86d081", 18_212, _NOW, _NOW + timedelta(days=7)
+)
+KEPT_ARCHIVES: Final[Examples] = {"one": {"archives": [_KEPT.document()]}}
 ARCHIVE: Final = f'''\
 {{"v": 1, "id": "{_ID}-1", "queue": "email.dead", …}}
 {{"v": 1, "id": "{_ID}-2", "queue": "vk.dead", …}}
 {_SEAL.line().decode()}'''
+
+KEPT_ARCHIVE: Final = ARCHIVE.rpartition("{")[0]
 
 _LETTER: Final = DeadLetter(
     id=_DELIVERY.id,
@@ -80,6 +94,18 @@ _SPECIMEN: Final = Specimen(
 )
 _GROUP: Final = Group("email.dead", "rejected", "550 5.1.1", 12, _NOW, _NOW + timedelta(hours=2))
 
+_COUNTED: Final = LetterGroup(
+    "email.dead", "email", "rejected", "550 5.1.1", 12, _NOW, _NOW + timedelta(hours=2)
+)
+_COUNTED.example = "email:a•wx6i•@example.com"
+_TRIAL: Final = Trial(parse_rate("50/s"))
+_TRIAL.add(_LETTER)
+LETTER_GROUPS: Final[Examples] = {"by reason": groups_json(Groups([_COUNTED], "queue", _NOW), "en")}
+DRY_RUNS: Final[Examples] = {"dry_run": trial_json(_TRIAL, "en")}
+
+DRAFTS: Final[Examples] = {"as it was": draft_of(_SPECIMEN)}
+REPLACED: Final[Examples] = {"accepted": {"id": _ID, "replaces": _DELIVERY.id}}
+
 PAGES: Final[Examples] = {"letters": {"dead_letters": [letter_json(_LETTER)], "more": False}}
 GROUPS: Final[Examples] = {"group=true": {"groups": [group_json(_GROUP)]}}
 LETTERS: Final[Examples] = {
@@ -88,8 +114,11 @@ LETTERS: Final[Examples] = {
 }
 
 
+_ORDER: Final = Order(channel="email", code="550*", rate="50/s")
+
+
 def _job(kind: str, done: int, total: int | None) -> Job:
-    job = Job(_ID, kind, total, began_at=_NOW)
+    job = Job(_ID, kind, total, "console 10.0.0.7", order=_ORDER, began_at=_NOW, is_kept=True)
     job.walk.note(done)
     return job
 
@@ -112,7 +141,7 @@ JOB_STATES: Final[Examples] = {
     "done": _DONE.document(),
     "failed": _FAILED.document(),
 }
-JOBS: Final[Examples] = {"latest first": {"jobs": [_DONE.document()]}}
+JOBS: Final[Examples] = {"latest first": {"jobs": [_DONE.document()], "store": "ok"}}
 CANCELLED: Final[Examples] = {
     "it ends": _ended(_job("requeue", 4, None), State.CANCELLED).document()
 }
@@ -120,11 +149,14 @@ READY: Final[Examples] = {"ready": {"broker": "ok"}}
 NOT_READY: Final[Examples] = {"no broker": {"broker": "unreachable"}}
 
 PROBLEMS: Final = problems_by_code(
+    Problem("csrf_token_missing", "the header X-CSRF-Token must be what the console's page gave"),
+    Problem("role_missing", "this takes an operator; you are a viewer"),
     Problem("dead_letter_not_found", f"There is no dead letter {_ID}-1."),
     Problem("archive_not_found", f"there is no archive {_SEAL.archive}"),
     Problem("job_not_found", f"there is no job {_ID}"),
     Problem("method_not_allowed", "/v1/dead-letters takes GET, HEAD, OPTIONS only"),
     Problem("dead_letters_busy", "8 others are at work on dead letters"),
+    Problem("job_not_continued", "it is done"),
     Problem("archive_differs", f"the archive {_SEAL.archive} has 2 letters, and another sha256"),
     invalid_request([FieldFault("", "give exactly one of ids, filter and all")]),
     Problem("broker_unreachable", "the broker cannot be reached, or does not answer"),

@@ -27,21 +27,27 @@ __all__ = ["BrokerError", "Node", "free_port"]
 
 _MANAGEMENT_TIMEOUT_S = 15.0
 _MEMORY_WATERMARK = 0.4
-_ports_given: set[int] = set()
+_ports_given: dict[int, int] = {}  # each with a descriptor that is open as long as we live
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that is free now, and that this process has not given before.
+    """Return a TCP port of 127.0.0.1 that is free now, and that nobody else here is given by this.
 
     Taken from below the range that systems hand to outgoing connections: a client that connects
-    while the node is down for a restart could otherwise be sitting on the node's port.
+    while the node is down for a restart could otherwise be sitting on the node's port. As long as
+    we live, the UDP port of the same number says to others that this one is given.
     """
     for port in random.sample(range(20_000, 32_768), k=2_000):
         if port in _ports_given:
             continue
-        with contextlib.suppress(OSError), socket.socket() as probe:
+        with (
+            contextlib.suppress(OSError),
+            socket.socket() as probe,
+            socket.socket(type=socket.SOCK_DGRAM) as sign,
+        ):
             probe.bind(("127.0.0.1", port))
-            _ports_given.add(port)
+            sign.bind(("127.0.0.1", port))
+            _ports_given[port] = sign.detach()
             return port
     raise BrokerError("No free TCP port between 20000 and 32767 on 127.0.0.1.")
 

@@ -20,14 +20,18 @@ from pathlib import Path
 from typing import Self
 
 from broker_topology.rights import API, CONSOLE, JOURNAL, sender
-from common.channels import Channel
+from common.channels import FACTS, Channel
 from common.errors import SETTINGS_EXIT_CODE, GatewayError
+from common.webhooks.signing import write_secret
 from deploy.local.guard import end_guarded, start_guarded
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_AFTER_S = 60.0
 BELIEVED_AFTER_S = 60.0
+NOTED_WITHIN_S = 5.0
 LOG_BYTES = 20_000_000
+SANDBOX_SECRET = write_secret(b"known to everybody: no secret")
+SANDBOX_ROOT_SECRET = "known to everybody, and so no secret"  # noqa: S105  of the stand-ins alone
 
 
 @dataclass
@@ -114,7 +118,12 @@ class Stack:
         return self._directory / "logs" / f"{name}.log"
 
     def pid(self, name: str) -> int:
-        """Process id of a running service."""
+        """Process id of a running service, which its guard notes a moment after the start."""
+        deadline = time.monotonic() + NOTED_WITHIN_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, ValueError):
+                return int(self._pid_file(name).read_text())
+            time.sleep(0.01)
         return int(self._pid_file(name).read_text())
 
     def stop(self) -> None:
@@ -234,7 +243,20 @@ def sandbox_settings(smtp_port: int, http_port: int) -> dict[str, str]:
         "GATEWAY_TELEGRAM_API_URL": f"http://127.0.0.1:{http_port}",
         "GATEWAY_VK_TOKEN": "sandbox",
         "GATEWAY_VK_API_URL": f"http://127.0.0.1:{http_port}",
+        "GATEWAY_CALLBACK_SECRET": SANDBOX_SECRET,
+        "GATEWAY_CALLBACK_ROOT_SECRET": SANDBOX_ROOT_SECRET,
+        "GATEWAY_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
+        "GATEWAY_CALLBACK_PUBLIC": "no",
     }
+
+
+def sandbox_address(channel: Channel, http_url: str) -> str:
+    """An address of the channel that leads to the stand-in providers, with the settings above.
+
+    http_url: where they are, such as `http://127.0.0.1:8025`.
+    """
+    is_led_by_settings = FACTS[channel].url is not None
+    return FACTS[channel].examples[0] if is_led_by_settings else f"{http_url}/webhook/orders"
 
 
 def plain_environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Stand-in providers speaking SMTP, the Bot API and the VK API, with faults on demand."""
+"""Stand-ins for mail server, Bot API, VK API and webhooks, with faults on demand."""
 
 from deploy.sandbox.server import Sandbox
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from deploy.local.stack import sandbox_settings
-from deploy.sandbox.faults import magic_table
 from deploy.sandbox.server import Sandbox
+from senders.simulator.faults import magic_table
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def _told(smtp_port: int, http_port: int) -> str:
     return "\n".join(
         [
             f"Inbox     http://127.0.0.1:{http_port}/",
-            "Settings  for .env, that send every channel here:",
+            "Settings  for .env, that send every channel here (webhooks to /webhook/…):",
             *(f"          {name}={value}" for name, value in settings),
             "Ctrl-C stops it.",
         ]
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     rows = [f"  {a:9} {b:24} {c:16} {d}" for a, b, c, d in magic_table()]
     parser = argparse.ArgumentParser(
         prog="python -m deploy.sandbox",
-        description="Stand-in mail server, Bot API and VK API with an inbox and faults.",
+        description="Stand-in mail server, Bot API, VK API and webhooks with an inbox and faults.",
         epilog="Recipients that fail on purpose:\n" + "\n".join(rows),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -2,23 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.channels import Channel
 from common.http.keys import ThisMachineOnly
-from deploy.sandbox.faults import FAULTS
-from deploy.sandbox.inbox.page import POLICY, render_attempt, render_list, render_message
 from deploy.sandbox.inbox.records import clean
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.inbox.stream import answer_in_pieces
-from deploy.sandbox.inbox.style import SCRIPT, STYLE
+from deploy.sandbox.pages.routes import make_pages
 from deploy.sandbox.problems import add_problems, answer_stranger
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
+from deploy.sandbox.webhook.sink import WebhookSink
+from senders.simulator.faults import FAULTS, SINK
 
 
 def _as_recipient(given: object) -> object:
@@ -40,7 +39,13 @@ class FailNext(BaseModel):
 
 
 def create_app(
-    inbox: Inbox, faults: Faults, bot_api: BotApi, vk_api: VkApi, *, is_for_this_machine: bool
+    inbox: Inbox,
+    faults: Faults,
+    bot_api: BotApi,
+    vk_api: VkApi,
+    sink: WebhookSink,
+    *,
+    is_for_this_machine: bool,
 ) -> FastAPI:
     """Return the application that serves one sandbox.
 
@@ -48,17 +53,17 @@ def create_app(
     would call it by another name.
     """
     app = FastAPI(title="Sandbox", docs_url=None, redoc_url=None, openapi_url=None)
-    _add_providers(app, bot_api, vk_api)
+    _add_providers(app, bot_api, vk_api, sink)
     _add_inbox(app, inbox)
     _add_faults(app, faults)
-    _add_page(app, inbox)
+    app.include_router(make_pages(inbox, faults))
     add_problems(app)
     if is_for_this_machine:
         app.add_middleware(ThisMachineOnly, answer=answer_stranger)
     return app
 
 
-def _add_providers(app: FastAPI, bot_api: BotApi, vk_api: VkApi) -> None:
+def _add_providers(app: FastAPI, bot_api: BotApi, vk_api: VkApi, sink: WebhookSink) -> None:
     @app.api_route("/bot{token}/{method}", methods=["GET", "POST"])
     async def telegram(request: Request, token: str, method: str) -> Response:
         return await bot_api.answer(request, token, method)
@@ -66,6 +71,10 @@ def _add_providers(app: FastAPI, bot_api: BotApi, vk_api: VkApi) -> None:
     @app.api_route("/method/{method}", methods=["GET", "POST"])
     async def vk(request: Request, method: str) -> Response:
         return await vk_api.answer(request, method)
+
+    @app.post(f"{SINK}{{path:path}}")
+    async def webhook(request: Request) -> Response:
+        return await sink.answer(request)
 
 
 def _add_inbox(app: FastAPI, inbox: Inbox) -> None:
@@ -87,10 +96,6 @@ def _add_inbox(app: FastAPI, inbox: Inbox) -> None:
     async def show_attempts(channel: str = "", recipient: str = "") -> Response:
         return answer_in_pieces({"attempts": inbox.attempts(channel, recipient)})
 
-    @app.delete("/inbox", status_code=204)
-    async def clear_inbox() -> None:
-        inbox.clear()
-
 
 def _add_faults(app: FastAPI, faults: Faults) -> None:
     @app.get("/faults")
@@ -99,7 +104,9 @@ def _add_faults(app: FastAPI, faults: Faults) -> None:
             channel: {name: fault.summary for name, fault in own.items()}
             for channel, own in FAULTS.items()
         }
-        return {"pending": jsonable_encoder(faults.pending()), "known": known}
+        unblocked = [{"channel": one, "recipient": said} for one, said in faults.unblocked()]
+        pending = jsonable_encoder(faults.pending())
+        return {"pending": pending, "unblocked": unblocked, "known": known}
 
     @app.post("/faults", status_code=201)
     async def add_fault(wanted: FailNext) -> dict[str, Any]:
@@ -109,35 +116,17 @@ def _add_faults(app: FastAPI, faults: Faults) -> None:
             raise HTTPException(422, str(error)) from error
         return dict(jsonable_encoder(rule))
 
+    @app.put("/unblocked", status_code=204)
+    async def unblock(channel: Channel, recipient: str) -> None:
+        try:
+            faults.unblock(channel, recipient)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+
+    @app.delete("/unblocked", status_code=204)
+    async def block(channel: Channel, recipient: str) -> None:
+        faults.block(channel, recipient)
+
     @app.delete("/faults", status_code=204)
     async def clear_faults() -> None:
         faults.clear()
-
-
-def _add_page(app: FastAPI, inbox: Inbox) -> None:
-    @app.get("/")
-    @app.get("/inbox")
-    async def show_list(channel: Annotated[str, Query()] = "", recipient: str = "") -> HTMLResponse:
-        return HTMLResponse(render_list(inbox, channel, recipient), headers=POLICY)
-
-    @app.get("/inbox/{n}")
-    async def show_message(n: int) -> HTMLResponse:
-        entry = inbox.entry(n)
-        if entry is None:
-            raise HTTPException(404, f"There is no message {n} in the inbox.")
-        return HTMLResponse(render_message(entry, inbox.thread(entry)), headers=POLICY)
-
-    @app.get("/attempts/{n}")
-    async def show_attempt(n: int) -> HTMLResponse:
-        attempt = inbox.attempt(n)
-        if attempt is None:
-            raise HTTPException(404, f"There is no attempt {n} in the inbox.")
-        return HTMLResponse(render_attempt(attempt, inbox.thread(attempt)), headers=POLICY)
-
-    @app.get("/page.css")
-    async def style() -> Response:
-        return Response(STYLE, media_type="text/css")
-
-    @app.get("/page.js")
-    async def script() -> Response:
-        return Response(SCRIPT, media_type="text/javascript")

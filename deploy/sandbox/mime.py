@@ -76,6 +76,17 @@ class Part:
             return None
 
     @property
+    def shown_name(self) -> str:
+        """The name of a file, or that it has none."""
+        return self.filename or "unnamed"
+
+    @property
+    def content_id(self) -> str:
+        """The name by which HTML beside it shows it (RFC 2392), empty for a part without."""
+        said = (value for name, value in self.fields if name.lower() == "content-id")
+        return next(said, "").strip().removeprefix("<").removesuffix(">")
+
+    @property
     def form_name(self) -> str:
         """The name of a form's field, empty for a part that has none that can be read."""
         return self._parameter("name", "content-disposition")

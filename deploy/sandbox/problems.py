@@ -6,13 +6,13 @@ from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from common.faults import ModelFault, told
 from common.http.problems import Problem
-from deploy.sandbox.inbox.page import POLICY, render_error
 from deploy.sandbox.inbox.records import clean
+from deploy.sandbox.pages.problem import answer_error_page
 
 _WORDS: Final = {
     404: "There is nothing at {path}.",
@@ -70,11 +70,11 @@ def _words(request: Request, status: int) -> str:
 def _answer(
     request: Request, status: int, what: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    given = {**(headers or {}), "Vary": "Accept"}
     if not _is_browser(request):
-        return JSONResponse({"detail": what}, status, given)
-    page = render_error(status, HTTPStatus(status).phrase, what)
-    return HTMLResponse(page, status, given | POLICY)
+        return JSONResponse({"detail": what}, status, {**(headers or {}), "Vary": "Accept"})
+    page = answer_error_page(request, status, HTTPStatus(status).phrase, what)
+    page.headers.update(headers or {})
+    return page
 
 
 def _is_browser(request: Request) -> bool:

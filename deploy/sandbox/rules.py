@@ -1,13 +1,13 @@
 """Decides which call fails: first what was asked for with "fail the next n", then magic."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Final
 
 from common.channels import Channel
-from deploy.sandbox.faults import FAULTS, Fault, Stage, find_magic
+from senders.simulator.faults import FAULTS, Fault, Stage, find_magic
+from senders.simulator.magic import MagicTurns
 
-MAX_REMEMBERED: Final = 100_000  # magic recipients that had their turn; the oldest have it again
+MOST_UNBLOCKED: Final = 10_000  # recipients; the oldest fail again
 
 
 @dataclass
@@ -38,7 +38,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
-        self._met: Counter[tuple[Channel, str]] = Counter()
+        self._magic = MagicTurns()
+        self._unblocked: dict[tuple[Channel, str], str] = {}
 
     def fail_next(
         self,
@@ -68,16 +69,43 @@ class Faults:
         """Return the rules that still have calls to fail, oldest first."""
         return list(self._rules)
 
+    def unblock(self, channel: Channel, recipient: str) -> None:
+        """Accept what is for a recipient that fails on purpose.
+
+        Raises ValueError for any other, who is accepted anyway.
+        """
+        if find_magic(channel, recipient) is None:
+            raise ValueError(f"{channel} refuses nothing to {recipient!r} on purpose.")
+        self._unblocked[channel, recipient.casefold()] = recipient
+        if len(self._unblocked) > MOST_UNBLOCKED:
+            del self._unblocked[next(iter(self._unblocked))]
+
+    def block(self, channel: Channel, recipient: str) -> None:
+        """Let it fail again."""
+        self._unblocked.pop((channel, recipient.casefold()), None)
+
+    def unblocked(self) -> list[tuple[Channel, str]]:
+        """Recipients that would fail on purpose and are accepted, the oldest first."""
+        return [(channel, said) for (channel, _), said in self._unblocked.items()]
+
+    def is_blocked(self, channel: Channel, recipient: str) -> bool | None:
+        """Whether a recipient fails on purpose; None where it never did."""
+        if find_magic(channel, recipient) is None:
+            return None
+        return (channel, recipient.casefold()) not in self._unblocked
+
     def clear(self) -> None:
         """Forget all rules, and which magic recipients have had their turn."""
         self._rules.clear()
-        self._met.clear()
+        self._magic.clear()
 
     def take(self, channel: Channel, recipient: str) -> Fault | None:
         """Return the fault that this call meets, and count it as met."""
-        return self._take_rule(channel, recipient, login=False) or self._take_magic(
-            channel, recipient
-        )
+        if fault := self._take_rule(channel, recipient, login=False):
+            return fault
+        if (channel, recipient.casefold()) in self._unblocked:
+            return None
+        return self._magic.take(channel, recipient)
 
     def take_login(self, channel: Channel) -> Fault | None:
         """Return the fault that this login meets, and count it as met."""
@@ -92,15 +120,3 @@ class Faults:
                     self._rules.remove(rule)
                 return fault
         return None
-
-    def _take_magic(self, channel: Channel, recipient: str) -> Fault | None:
-        magic = find_magic(channel, recipient)
-        if magic is None:
-            return None
-        key = (channel, recipient.casefold())
-        if magic.times is not None and self._met[key] >= magic.times:
-            return None
-        self._met[key] += 1
-        if len(self._met) > MAX_REMEMBERED:
-            del self._met[next(iter(self._met))]
-        return FAULTS[channel][magic.fault]

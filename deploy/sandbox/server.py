@@ -11,12 +11,15 @@ from fastapi import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from common.http.keys import is_own_name
+from common.webhooks.signing import read_secret
+from deploy.local.stack import SANDBOX_ROOT_SECRET, SANDBOX_SECRET
 from deploy.sandbox.app import create_app
 from deploy.sandbox.email.smtp import SmtpServer
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.bot_api import BotApi
 from deploy.sandbox.vk.api import VkApi
+from deploy.sandbox.webhook.sink import WebhookSink
 from deploy.sandbox.wire import reset
 
 
@@ -80,6 +83,13 @@ class Sandbox:
             self.faults,
             BotApi(self.inbox, self.faults, self._drop),
             VkApi(self.inbox, self.faults, self._drop),
+            WebhookSink(
+                self.inbox,
+                self.faults,
+                self._drop,
+                [read_secret(SANDBOX_SECRET)],
+                SANDBOX_ROOT_SECRET,
+            ),
             is_for_this_machine=is_own_name(host),
         )
         self._http = _HttpServer(
@@ -90,7 +100,7 @@ class Sandbox:
 
     @property
     def http_url(self) -> str:
-        """Where the Bot API, the VK API, the inbox and the page are."""
+        """Where the Bot API, the VK API, the webhooks, the inbox and the page are."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.http_port}"
 

@@ -10,7 +10,7 @@ from typing import Final, cast
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from deploy.sandbox.faults import Act, Fault
+from senders.simulator.faults import Act, Fault
 
 # SO_LINGER on with 0 s: closing sends RST instead of FIN, which is what a crash looks like.
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)

@@ -40,6 +40,11 @@ NOTIFICATIONS: Final[Examples] = {
         "priority": "high",
         "tags": ["orders"],
     },
+    "webhook": {
+        "to": "webhook:https://shop.example.com/hooks",
+        "text": "Order 7 is on its way.",
+        "webhook": {"data": {"order": 7, "status": "shipped"}},
+    },
 }
 
 
@@ -49,10 +54,12 @@ def _deliveries(name: str) -> list[Delivery]:
 
 
 _ONE, _THREE = _deliveries("email"), _deliveries("several channels")
+_WEBHOOK = _deliveries("webhook")
 
 ACCEPTED: Final[Examples] = {
     "email": accepted_document(_ID, _ONE),
     "several channels": accepted_document(_ID, _THREE),
+    "webhook": accepted_document(_ID, _WEBHOOK),
 }
 
 READY: Final[Examples] = {"ready": {"broker": "ok", "topology": "ok", "store": "ok"}}
@@ -71,6 +78,19 @@ PROBLEMS: Final = problems_by_code(
     Problem("not_granted", "the token is for other notifications or tags"),
     Problem("upgrade_required", "this path speaks WebSocket only"),
     Problem("notification_not_found", f"there is no notification {_ID}"),
+    Problem("idempotency_in_flight", "a request with this Idempotency-Key is being worked on"),
+    Problem("idempotency_key_reused", "another body came with this Idempotency-Key before"),
+    Problem("scope_missing", "this needs a key with the scope send; this key has read"),
+    Problem(
+        "recipient_not_allowed",
+        "this is a team key, which reaches only the recipients that it was made for",
+        faults=[FieldFault("/to/1", "telegram:42 is not on the key's list")],
+    ),
+    Problem(
+        "rate_limited",
+        "this key may send 100 requests in 1 s; the next may come in 1 s",
+        headers={"Retry-After": "1"},
+    ),
     Problem("deliveries_too_large", "100 deliveries with this content are more than 8388608 bytes"),
     invalid_request(
         [

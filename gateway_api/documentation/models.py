@@ -71,6 +71,11 @@ class DeadLetter(Answer):
     at: str
 
 
+DeliveryState = Literal[
+    "scheduled", "queued", "retrying", "sent", "failed", "expired", "cancelled", "discarded"
+]
+
+
 class ListedDelivery(Answer):
     """Where one delivery is."""
 
@@ -78,9 +83,7 @@ class ListedDelivery(Answer):
     to: str | None
     """The recipient; null when it was erased."""
 
-    status: Literal[
-        "scheduled", "queued", "retrying", "sent", "failed", "expired", "cancelled", "discarded"
-    ]
+    status: DeliveryState
     generation: int
     """How often an operator put it back."""
 
@@ -124,6 +127,14 @@ class _Notification(Answer):
     tags: list[str]
     metadata: dict[str, Any]
     priority: str | None
+    request_id: str | None
+    """As the 202 had it in X-Request-Id."""
+
+    trace_id: str | None
+    """Of the request's `traceparent`, or of the trace that the API began."""
+
+    test: bool
+    """Whether a test key sent it: no provider got it."""
 
 
 class NotificationStatus(_Notification):
@@ -144,6 +155,50 @@ class NotificationPage(Answer):
     items: list[ListedNotification]
     next: str | None
     """The `cursor` of the next page; null: this is the last."""
+
+
+class Fact(Answer):
+    """What became true of a delivery, as every stream tells it."""
+
+    seq: int
+    id: UUID
+    type: str
+    """`accepted`, `sent`, `retrying`, `failed`, …"""
+
+    at: str
+    notification_id: UUID
+    delivery_id: str
+    to: str | None
+    """The recipient; null when it was erased."""
+
+    status: DeliveryState
+    """Of the delivery, after it."""
+
+    generation: int
+    attempt: int
+    outcome: str | None
+    code: str | None
+    message: str | None
+    next_at: str | None
+    notification_status: NotificationState
+    tags: list[str]
+    test: bool
+
+
+class Reset(Answer):
+    """The stream cannot go on from where the client was: it goes on from `position`."""
+
+    reason: str
+    """`another_store`, `pruned` or `ahead`."""
+
+    position: str
+
+
+class End(Answer):
+    """The stream ends here; come back with the last id."""
+
+    reason: str
+    """`stopping`, `token_expired`, `key_revoked` or `too_slow`."""
 
 
 class Latency(Answer):

@@ -5,23 +5,24 @@ from typing import Final
 from common.http.documentation.openapi import (
     WITH_BODY,
     answer,
+    empty_answer,
     header_parameter,
     json_request,
     operation,
     path_parameter,
     query_parameters,
-    text_answer,
+    stream_answer,
 )
 from gateway_api.documentation import models, update_examples
-from gateway_api.documentation.operations import PROBLEMS
+from gateway_api.documentation.operations import KEYED, PROBLEMS
 from gateway_api.updates.following import FollowQuery
 from gateway_api.updates.listing import ListQuery
 from gateway_api.updates.statistics import StatsQuery
 from gateway_api.updates.status import StatusQuery
 from gateway_api.updates.tokens import TokenRequest
 
-_READING: Final = ("unauthorized", "invalid_request", "store_unavailable")
-_ID: Final = path_parameter("id", "of the notification, as POST answers it")
+_READING: Final = (*KEYED, "invalid_request")
+_ID: Final = path_parameter("id", "of the notification, as POST answers it", format="uuid")
 
 SHOW_NOTIFICATION: Final = operation(
     "showNotification",
@@ -33,6 +34,7 @@ SHOW_NOTIFICATION: Final = operation(
         shown=update_examples.STATUS,
         headers={"ETag": "changes with every fact and erasing; If-None-Match gets 304"},
     )
+    | empty_answer(304, "nothing has changed since the ETag of If-None-Match")
     | PROBLEMS.of(*_READING, "notification_not_found"),
     query_parameters(
         StatusQuery, _ID, header_parameter("If-None-Match", "the ETag of an earlier answer")
@@ -60,10 +62,10 @@ SHOW_STATS: Final = operation(
 )
 
 _LAST: Final = header_parameter("Last-Event-ID", "the id of the last event that came")
-_EVENTS: Final = text_answer(
+_EVENTS: Final = stream_answer(
+    *(models.Fact, models.Reset, models.End),
     description="Server-Sent Events, without an end",
     shown=update_examples.STREAM,
-    media_type="text/event-stream",
 )
 FOLLOW_EVENTS: Final = operation(
     "followEvents",
@@ -84,7 +86,7 @@ ISSUE_LIVE_TOKEN: Final = operation(
     "A token by which a browser follows what it names",
     "updates",
     answer(models.LiveToken, description="the token", shown=update_examples.LIVE_TOKENS, status=201)
-    | PROBLEMS.of("unauthorized", "store_unavailable", *WITH_BODY),
+    | PROBLEMS.of(*KEYED, *WITH_BODY),
     json_request(TokenRequest, update_examples.LIVE_TOKEN_REQUESTS),
 ) | {"status_code": 201}
 SHOW_LIVE: Final = operation(
@@ -92,6 +94,6 @@ SHOW_LIVE: Final = operation(
     "How many watch what",
     "updates",
     answer(models.Live, description="counts of this process", shown=update_examples.LIVE)
-    | PROBLEMS.of("unauthorized"),
+    | PROBLEMS.of(*KEYED),
     {"security": [{"bearer": []}]},
 )

@@ -18,10 +18,13 @@ from common.http.problems import Problem
 from common.logs import get_logger
 from common.settings import Settings
 from common.watching import metrics, tracing
+from common.watching.request_ids import current_request
+from gateway_api.access.caller import EVERYBODY, Caller
 from gateway_api.notifications.answers import publish_problem
 from gateway_api.notifications.deliveries import build_deliveries, encode_deliveries
-from gateway_api.notifications.validation import validate_notification
+from gateway_api.notifications.validation import ValidNotification, validate_notification
 from gateway_api.topology_watch import TopologyWatch
+from store.access.key_form import Mode
 
 log = get_logger(__name__)
 
@@ -44,6 +47,7 @@ class Acceptance:
     ) -> None:
         self._max_body_bytes = settings.max_body_bytes
         self._extra_headers = settings.email_extra_headers or frozenset()
+        self._may_be_plain = settings.callback_allow_networks is not None
         self._expires_in_s = settings.expires_in_s
         self._publish_timeout_s = settings.publish_timeout_s
         self._broker = broker
@@ -56,17 +60,17 @@ class Acceptance:
         headers: Mapping[str, str],
         *,
         notification_id: UUID,
-        owner: str | None = None,
+        caller: Caller = EVERYBODY,
         origin: Origin | None = None,
     ) -> list[Delivery]:
         """The deliveries of a notification, each of them confirmed by the broker.
 
         body: the JSON document; headers: of the request, for the trace that it may be part of;
-        notification_id: from which the deliveries' ids are made; owner: the API key that sent it;
-        origin: what it came out of, if it is no request of its own.
+        notification_id: from which the deliveries' ids are made; caller: whose key sent it; origin:
+        what it came out of, if it is no request of its own.
         Raises Problem: nothing was accepted, or which of them were.
         """
-        notification = validate_notification(body, self._extra_headers)
+        notification = self._validated(body, caller)
         until = asyncio.get_running_loop().time() + self._publish_timeout_s
         await self._check_broker()
         deliveries = build_deliveries(
@@ -74,8 +78,11 @@ class Acceptance:
             notification_id,
             utc_now(),
             self._expires_in_s,
-            owner=owner,
+            owner=caller.owner,
             origin=origin,
+            request_id=current_request(),
+            is_test=caller.mode is Mode.TEST,
+            secret_versions=caller.secret_versions,
         )
         bodies = encode_deliveries(deliveries, self._max_body_bytes)
         results = await self._publish(deliveries, bodies, until, headers)
@@ -84,6 +91,22 @@ class Acceptance:
             raise publish_problem(deliveries, results)
         _NOTIFICATIONS[deliveries[0].priority].inc()
         return deliveries
+
+    def tell_again(self, body: bytes, notification_id: UUID, caller: Caller) -> list[Delivery]:
+        """The deliveries of a notification that was accepted before, of the same body.
+
+        Raises Problem.
+        """
+        notification = self._validated(body, caller)
+        return build_deliveries(notification, notification_id, utc_now(), self._expires_in_s)
+
+    def _validated(self, body: bytes, caller: Caller) -> ValidNotification:
+        notification = validate_notification(
+            body, self._extra_headers, may_be_plain=self._may_be_plain
+        )
+        if caller.recipients is not None:
+            notification.check_recipients(caller)
+        return notification
 
     async def _check_broker(self) -> None:
         if not self._broker.is_connected:

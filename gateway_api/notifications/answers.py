@@ -1,6 +1,6 @@
 """What is answered to `POST /v1/notifications`: the 202, and the 503 of what was not confirmed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,10 +34,12 @@ _HREF = "/v1/notifications/"
 Result = PublishError | None
 
 
-def accepted_response(deliveries: Sequence[Delivery]) -> Response:
-    """The 202 with its Location."""
+def accepted_response(
+    deliveries: Sequence[Delivery], headers: Mapping[str, str] | None = None
+) -> Response:
+    """The 202 with its Location, and with further headers."""
     document = accepted_document(deliveries[0].notification_id, deliveries)
-    headers = {"Location": _HREF + document["id"]}
+    headers = {"Location": _HREF + document["id"], **(headers or {})}
     return Response(to_json(document), 202, headers, "application/json")
 
 

@@ -20,6 +20,7 @@ MAX_MARKED_UP_CHARACTERS = 16_384
 
 MAX_METADATA_BYTES = 4096
 MAX_KEYBOARD_BYTES = 32_768  # 40 buttons with payloads of 255 characters fit several times
+MAX_DATA_BYTES = 65_536
 MAX_ROW_BUTTONS = 8  # Telegram shows no more side by side
 MAX_BUTTONS = 100  # Bot API, of one message
 
@@ -97,10 +98,19 @@ def _vk_faults(request: NotificationRequest) -> Iterator[FieldFault]:
         yield from json_faults(request.vk.keyboard, ("vk", "keyboard"), MAX_KEYBOARD_BYTES)
 
 
+def _webhook_faults(request: NotificationRequest) -> Iterator[FieldFault]:
+    data = request.webhook.data if request.webhook else None
+    if data is None and not any(map(_has_content, (request.subject, request.text, request.html))):
+        yield FieldFault("/text", "a webhook needs text, html, a subject or webhook.data")
+    if data:
+        yield from json_faults(data, ("webhook", "data"), MAX_DATA_BYTES)
+
+
 _CHECKS = {
     Channel.EMAIL: _email_faults,
     Channel.TELEGRAM: _telegram_faults,
     Channel.VK: _vk_faults,
+    Channel.WEBHOOK: _webhook_faults,
 }
 
 

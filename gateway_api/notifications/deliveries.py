@@ -9,18 +9,24 @@ from pydantic import BaseModel
 
 from common.channels import Channel
 from common.envelope import (
+    TEST_VERSION,
+    WIRE_VERSION,
     CopyOf,
     Delivery,
     Origin,
+    WireCallback,
     WireEmail,
     WireModel,
     WireTelegram,
     WireVk,
+    WireWebhook,
 )
 from common.http.problems import Problem
 from common.recipients import Recipient
+from gateway_api.notifications.request import NotificationRequest
 from gateway_api.notifications.validation import ValidNotification
 
+_FIRST_VERSIONS: Final = WireWebhook().secret_versions
 _BODIES_TOGETHER: Final = 8
 _LEAST_LIMIT_BYTES: Final = _BODIES_TOGETHER * 1024 * 1024
 
@@ -33,8 +39,13 @@ def build_deliveries(
     *,
     owner: str | None = None,
     origin: Origin | None = None,
+    request_id: str | None = None,
+    is_test: bool = False,
+    secret_versions: Sequence[int] = (1,),
 ) -> list[Delivery]:
     """One delivery per recipient and per copy, numbered from 1: recipients, cc, bcc.
+
+    secret_versions: of the owner's secret, which sign webhooks.
 
     Their ids are the notification's and that number: who repeats a notification under its id gives
     each delivery its id again.
@@ -42,20 +53,27 @@ def build_deliveries(
     request = notification.request
     expires_in_s = request.expires_in_s or default_expires_in_s
     common: dict[str, Any] = {
+        "v": TEST_VERSION if is_test else WIRE_VERSION,
         "notification_id": notification_id,
         "priority": request.priority,
         "accepted_at": accepted_at,
         "expires_at": accepted_at + timedelta(seconds=expires_in_s),
         "owner": owner,
         "origin": origin,
+        "request_id": request_id,
         "of": len(notification.recipients) + len(notification.copies),
         "may_expire": request.expires_in_s is not None,
         "subject": request.subject,
+        "callback": _callback(request),
         "tags": request.tags,
         "metadata": request.metadata,
     }
     channels = {recipient.channel for recipient in notification.recipients}
     contents = {channel: common | _content(notification, channel) for channel in channels}
+    if Channel.WEBHOOK in contents and [*secret_versions] != _FIRST_VERSIONS:
+        webhook = contents[Channel.WEBHOOK]["webhook"] or WireWebhook()
+        versions = {"secret_versions": [*secret_versions]}
+        contents[Channel.WEBHOOK]["webhook"] = webhook.model_copy(update=versions)
     name = str(notification_id)
     deliveries = [
         _delivery(f"{name}-{number}", recipient, contents[recipient.channel])
@@ -98,6 +116,12 @@ def _delivery(identifier: str, recipient: Recipient, content: dict[str, Any]) ->
     return Delivery(id=identifier, channel=recipient.channel, address=recipient.address, **content)
 
 
+def _callback(request: NotificationRequest) -> WireCallback | None:
+    if request.callback_url is None:
+        return None
+    return WireCallback(url=request.callback_url, events=request.callback_events or [])
+
+
 def _content(notification: ValidNotification, channel: Channel) -> dict[str, Any]:
     """What this channel sends, and no more: the body is copied for every recipient."""
     request = notification.request
@@ -114,6 +138,9 @@ def _content(notification: ValidNotification, channel: Channel) -> dict[str, Any
             }
         case Channel.VK:
             return {"text": request.text, "vk": _wire(WireVk, request.vk)}
+        case Channel.WEBHOOK:
+            webhook = _wire(WireWebhook, request.webhook)
+            return {"text": request.text, "html": request.html, "webhook": webhook}
 
 
 def _wire(model: type[WireModel], options: BaseModel | None) -> WireModel | None:

@@ -77,3 +77,11 @@ class VkOptions(_Options):
 
     keyboard: dict[str, JsonValue] | None = Field(None, description="VK keyboard object")
     dont_parse_links: bool = False
+
+
+class WebhookOptions(_Options):
+    """What only a webhook has."""
+
+    data: dict[str, JsonValue] | None = Field(
+        None, description="any JSON object of at most 65,536 bytes, for the receiver's program"
+    )

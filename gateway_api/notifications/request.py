@@ -14,7 +14,15 @@ from pydantic import (
 )
 
 from common.channels import Priority
-from gateway_api.notifications.options import EmailOptions, OneLine, TelegramOptions, VkOptions
+from common.recipients import normalise_webhook
+from common.webhooks.events import check_choice
+from gateway_api.notifications.options import (
+    EmailOptions,
+    OneLine,
+    TelegramOptions,
+    VkOptions,
+    WebhookOptions,
+)
 
 MAX_RECIPIENTS = 100
 MAX_EXPIRES_IN_S = 2_592_000
@@ -55,6 +63,13 @@ Tags = Annotated[
 ]
 
 
+CallbackUrl = Annotated[str, AfterValidator(normalise_webhook)]
+CallbackEvents = Annotated[
+    list[Annotated[str, AfterValidator(check_choice)]],
+    Field(min_length=1, max_length=20, fail_fast=True),
+]
+
+
 class NotificationRequest(BaseModel):
     """Content and one or more recipients; each recipient becomes one delivery."""
 
@@ -62,7 +77,8 @@ class NotificationRequest(BaseModel):
 
     to: Recipients
     """Recipients, `channel:address` each: `email:ada@example.com`, `telegram:42`,
-    `telegram:@news`, `vk:123`. A list of 1 to 100, or a single string."""
+    `telegram:@news`, `vk:123`, `webhook:https://shop.example.com/hooks`. A list of 1 to 100, or a
+    single string."""
 
     strategy: Literal["all"] = "all"
     """`all`: everyone is sent to."""
@@ -85,6 +101,16 @@ class NotificationRequest(BaseModel):
     vk: VkOptions | None = None
     """What only a VK message has; there must be a VK recipient."""
 
+    webhook: WebhookOptions | None = None
+    """What only a webhook has; there must be a webhook recipient."""
+
+    callback_url: CallbackUrl | None = None
+    """Who is called back about what becomes of it: a URL as of a webhook."""
+
+    callback_events: CallbackEvents | None = None
+    """Which events `callback_url` is told, such as `["delivery.failed", "notification.*"]`; if not
+    given, `delivery.sent`, `delivery.failed`, `delivery.expired` and `notification.completed`."""
+
     priority: Priority = Priority.NORMAL
     """Each priority has queues and senders of its own."""
 
@@ -98,4 +124,5 @@ class NotificationRequest(BaseModel):
     metadata: Annotated[
         dict[str, JsonValue], Field(default_factory=dict, json_schema_extra={"default": {}})
     ]
-    """Any JSON object of at most 4096 bytes; kept with the notification, never sent."""
+    """Any JSON object of at most 4096 bytes; kept with the notification, and sent to webhooks
+    alone."""

@@ -10,12 +10,17 @@ from common.channels import Channel
 from common.http.problems import FieldFault, pointer
 from common.http.validation import invalid_request, problem_of
 from common.recipients import Recipient, normalise_email, parse_recipient
+from gateway_api.access.caller import Caller
 from gateway_api.notifications.content import content_faults
 from gateway_api.notifications.email_headers import header_faults
 from gateway_api.notifications.options import EmailOptions
 from gateway_api.notifications.request import UNION_TAGS, NotificationRequest
 
 _CHANNELS = frozenset(Channel)
+_NO_PLAIN = (
+    "http:// is for networks in GATEWAY_CALLBACK_ALLOW_NETWORKS, which is not set where the API "
+    "runs: use https://"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,27 @@ class ValidNotification:
     copies: list[Recipient]
     email: EmailOptions | None
 
+    def check_recipients(self, caller: Caller) -> None:
+        """Raise Problem unless the key may reach everybody who would get it, copies included."""
+        to, email = self.request.to, self.request.email
+        places = [_place(to, index) for index in range(len(self.recipients))]
+        if email is not None:
+            places += [pointer("email", "cc", index) for index in range(len(email.cc))]
+            places += [pointer("email", "bcc", index) for index in range(len(email.bcc))]
+        reached = [*self.recipients, *self.copies]
+        if self.request.callback_url is not None:  # else it could carry metadata to anybody
+            reached.append(Recipient(Channel.WEBHOOK, self.request.callback_url))
+            places.append(pointer("callback_url"))
+        caller.check_recipients(reached, places)
 
-def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) -> ValidNotification:
+
+def validate_notification(
+    body: bytes, extra_headers: Set[str] = frozenset(), *, may_be_plain: bool = True
+) -> ValidNotification:
     """Read and check a whole request. Raises Problem with the path of each fault.
 
-    extra_headers: names of email headers, in lower case, that are allowed beside the usual ones.
+    extra_headers: names of email headers, in lower case, that are allowed beside the usual ones;
+    may_be_plain: whether there is a network that webhooks may go to by `http://`.
     """
     try:
         # Strict here and not in the models' configuration: readers of the wire stay tolerant.
@@ -43,13 +64,17 @@ def validate_notification(body: bytes, extra_headers: Set[str] = frozenset()) ->
     except ValidationError as error:
         raise problem_of(error, NotificationRequest, {"to": UNION_TAGS}) from None
     faults: list[FieldFault] = []
-    recipients = _read_recipients(request.to, faults)
+    recipients = _read_recipients(request.to, faults, may_be_plain=may_be_plain)
     named = [text.partition(":")[0] for text in _listed(request.to)]
     email, copies = request.email, list[Recipient]()
     if email is not None:
         email, copies = _read_email_addresses(email, recipients, faults)
         faults += _copy_faults(email, named.count(Channel.EMAIL))
         faults += header_faults(email.headers, extra_headers)
+    if request.callback_url is not None and not may_be_plain and _is_plain(request.callback_url):
+        faults.append(FieldFault("/callback_url", _NO_PLAIN))
+    if request.callback_events is not None and request.callback_url is None:
+        faults.append(FieldFault("/callback_events", "there is no callback_url to tell them to"))
     channels = set(named)
     if channels <= _CHANNELS:  # else it is unknown what the content has to suit
         faults += content_faults(request, channels)
@@ -62,7 +87,13 @@ def _listed(to: list[str] | str) -> list[str]:
     return [to] if isinstance(to, str) else to
 
 
-def _read_recipients(to: list[str] | str, faults: list[FieldFault]) -> list[Recipient]:
+def _is_plain(address: str) -> bool:
+    return address.startswith("http://")
+
+
+def _read_recipients(
+    to: list[str] | str, faults: list[FieldFault], *, may_be_plain: bool
+) -> list[Recipient]:
     recipients: list[Recipient] = []
     seen: set[str] = set()
     for index, text in enumerate(_listed(to)):
@@ -71,6 +102,8 @@ def _read_recipients(to: list[str] | str, faults: list[FieldFault]) -> list[Reci
         except ValueError as error:
             faults.append(FieldFault(_place(to, index), str(error)))
             continue
+        if not may_be_plain and _is_plain(recipient.address):
+            faults.append(FieldFault(_place(to, index), _NO_PLAIN))
         identity = recipient.identity
         if identity in seen:
             faults.append(FieldFault(_place(to, index), f"{recipient} is given twice"))

@@ -50,6 +50,7 @@ def event_document(one: StoredEvent) -> Document:
         "next_at": iso(one.next_at_ms),
         "notification_status": one.notification_status,
         "tags": list(one.tags),
+        "test": one.is_test,
     }
 
 
@@ -74,6 +75,9 @@ def _notification(row: NotificationRow) -> Document:
         "tags": tags,
         "metadata": metadata,
         "priority": row.priority,
+        "request_id": row.request_id,
+        "trace_id": row.trace_id,
+        "test": row.is_test,
     }
 
 

@@ -335,6 +335,8 @@ def _topic_of(wanted: Wanted) -> Topic:
         return ("notification", wanted.notification_id)
     if wanted.tag is not None:
         return ("tag", wanted.tag)
+    if wanted.owner is not None:
+        return ("owner", wanted.owner)
     return _ALL if wanted.channel is None else ("channel", wanted.channel)
 
 
@@ -343,4 +345,5 @@ def _topics_of(event: StoredEvent) -> Iterator[Topic]:
     yield ("notification", notification_id)
     yield ("channel", event.channel)
     yield from {("tag", tag) for tag in event.tags}
+    yield ("owner", event.owner)
     yield _ALL

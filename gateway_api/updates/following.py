@@ -1,7 +1,9 @@
 """What somebody who follows asks for, which facts and from where on, and what it may."""
 
+import asyncio
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -11,11 +13,13 @@ from common.channels import Channel
 from common.envelope import EventType
 from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request
+from common.webhooks.events import DISABLED, STOPPED
+from gateway_api.access.caller import Caller, caller_of
 from gateway_api.updates.mark import Mark
 from store.events import Wanted
 
 ACCEPTED: Final = "accepted"
-TYPES: Final = (ACCEPTED, *EventType)
+TYPES: Final = (ACCEPTED, *EventType, STOPPED, DISABLED)
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=320)]
 GRANT: Final = "gateway.grant"
 """Member of a scope: the grant of a request that came with a token instead of the key."""
@@ -90,11 +94,12 @@ def start_of(query: Filters, last_event_id: str | None) -> Start:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Named notifications and tags, until a moment (seconds since 1970)."""
+    """Named notifications and tags of one key's, until a moment (seconds since 1970)."""
 
     notifications: frozenset[UUID]
     tags: frozenset[str]
     ends_at_s: float
+    owner: str | None = None
 
     def check(self, wanted: Wanted) -> None:
         """Raise Problem unless all that is wanted is granted."""
@@ -111,7 +116,40 @@ def grant_of(scope: Mapping[str, Any]) -> Grant | None:
     return grant
 
 
-def check_granted(scope: Mapping[str, Any], wanted: Wanted) -> None:
-    """Raise Problem unless whoever asks may follow this."""
+def allowed(scope: Mapping[str, Any], wanted: Wanted) -> Wanted:
+    """What is wanted, as far as whoever asks may see it. Raises Problem."""
     if grant := grant_of(scope):
         grant.check(wanted)
+    return replace(wanted, owner=caller_of(scope).owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """For how long somebody may follow: as long as key and token are good."""
+
+    caller: Caller
+    ends_at_s: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.caller.is_revoked or time.time() >= self.ends_at_s
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it ends by itself."""
+        return max(0.0, self.ends_at_s - time.time())
+
+    @property
+    def end(self) -> str:
+        """Which of both is over, in a word for the client."""
+        is_key = self.caller.is_revoked or self.ends_at_s == self.caller.ends_at_s
+        return "key_revoked" if is_key else "token_expired"
+
+
+def leave_of(scope: Mapping[str, Any], woken: asyncio.Event) -> Leave:
+    """For how long whoever asks may follow; woken: set when that has ended before its time."""
+    caller, grant = caller_of(scope), grant_of(scope)
+    caller.followers.add(woken)
+    ends_at_s = min(caller.ends_at_s, grant.ends_at_s) if grant else caller.ends_at_s
+    return Leave(caller, ends_at_s)

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import re
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,8 +22,9 @@ from starlette.responses import Response
 from common.channels import Channel
 from common.envelope import epoch_ms
 from common.http.problems import FieldFault
-from common.http.validation import invalid_request, read_query
+from common.http.validation import Moment, invalid_request, read_query
 from common.recipients import parse_recipient
+from gateway_api.access.caller import caller_of
 from gateway_api.updates.documents import notification_document
 from gateway_api.updates.reading import Reading
 from store.notifications import Key, Notification, Search, read_page
@@ -67,14 +68,17 @@ class ListQuery(BaseModel):
     word: Annotated[Text, AfterValidator(_one_word)] | None = None
     """A whole word of its subject, upper or lower case."""
 
-    accepted_after: AwareDatetime | None = None
+    accepted_after: Moment | None = None
     """Accepted at this moment or later, ISO 8601 with its offset."""
 
-    accepted_before: AwareDatetime | None = None
+    accepted_before: Moment | None = None
     """Accepted before this moment."""
 
     limit: int = Field(50, ge=1, le=500)
     """How many a page has at most."""
+
+    test: bool | None = None
+    """Only what test keys sent, or nothing of it."""
 
     cursor: Annotated[str, Field(max_length=200)] | None = None
     """`next` of the page before; the filters are to be the same."""
@@ -86,6 +90,7 @@ class ListQuery(BaseModel):
             channel=self.channel,
             code=self.code,
             terms=tuple(self._terms(recipient_key)),
+            is_test=self.test,
             from_ms=_ms(self.accepted_after),
             until_ms=_ms(self.accepted_before),
         )
@@ -114,7 +119,8 @@ class Listing:
         query = read_query(ListQuery, request.query_params)
         before = None if query.cursor is None else _read_cursor(query.cursor)
         query.search(b"")  # what is wrong with it is said without asking the store
-        found = await self._reading(partial(_read_page, query, before))
+        owner = caller_of(request.scope).owner
+        found = await self._reading(partial(_read_page, query, owner, before))
         document = {
             "items": [notification_document(one, with_attempts=False) for _, one in found],
             "next": _cursor(found[-1][0]) if len(found) == query.limit else None,
@@ -123,10 +129,11 @@ class Listing:
 
 
 def _read_page(
-    query: ListQuery, before: Key | None, connection: Any
+    query: ListQuery, owner: str | None, before: Key | None, connection: Any
 ) -> list[tuple[Key, Notification]]:
     key = read_recipient_key(connection) if query.to else b""
-    return read_page(connection, query.search(key), before, query.limit)
+    search = replace(query.search(key), owner=owner)
+    return read_page(connection, search, before, query.limit)
 
 
 def _recipient(text: str) -> Any:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.http.problems import Problem
 from common.http.stopping import AnswerWhenStopped
+from gateway_api.access.caller import CALLER, Caller
 from gateway_api.updates.following import GRANT, Grant
 
 WEBSOCKET_PATH: Final = "/v1/events/ws"
@@ -26,7 +27,8 @@ _ALLOWED: Final = {
 class LiveDoor:
     """Middleware in front of the guard: a token opens the streams, and nothing else.
 
-    guard: what asks for the key; read: knows a token again; origins: of pages that may follow.
+    guard: what asks for the key; read: knows a token again; of_owner: whose notifications those of
+    a key are, None when it is good no more; origins: of pages that may follow.
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class LiveDoor:
         app: ASGIApp,
         guard: Callable[[ASGIApp], ASGIApp],
         read: Callable[[str], Awaitable[Grant]],
+        of_owner: Callable[[str | None], Awaitable[Caller | None]],
         origins: Collection[str],
     ) -> None:
         self._guarded = guard(app)
         self._unguarded = AnswerWhenStopped(app)
         self._read = read
+        self._of_owner = of_owner
         self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +62,10 @@ class LiveDoor:
             return
         try:
             self._check_origin(origin, headers)
-            scope[GRANT] = await self._read(token)
+            scope[GRANT] = grant = await self._read(token)
+            if (caller := await self._of_owner(grant.owner)) is None:
+                raise Problem("unauthorized", "the key that gave this token is good no more")
+            scope[CALLER] = caller
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return

@@ -7,6 +7,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway_api.access.caller import caller_of
 from gateway_api.updates.feed import Feed
 
 _MOST_NAMED: Final = 100
@@ -19,14 +20,17 @@ class Presence:
         self._feed = feed
 
     async def show(self, request: Request) -> Response:
-        """200 with counts; of what is named, those that most watch."""
+        """200 with counts of who follows with the same key; those named that most watch."""
         ways: Counter[str] = Counter()
         channels: Counter[str] = Counter()
         tags: Counter[str] = Counter()
         notifications: Counter[str] = Counter()
         everything = 0
+        owner = caller_of(request.scope).owner
         for watcher in self._feed.watchers():
             wanted = watcher.wanted
+            if owner not in (None, wanted.owner):
+                continue
             ways[watcher.way] += 1
             if wanted.notification_id is not None:
                 notifications[str(wanted.notification_id)] += 1

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import time
-from math import inf
 from typing import Final
 
 from pydantic_core import to_json
@@ -18,7 +16,14 @@ from common.http.validation import read_query
 from common.http.websockets import CUT
 from common.logs import get_logger
 from gateway_api.updates.feed import OLDEST, Feed, Watcher
-from gateway_api.updates.following import FollowQuery, Start, check_granted, grant_of, start_of
+from gateway_api.updates.following import (
+    FollowQuery,
+    Leave,
+    Start,
+    allowed,
+    leave_of,
+    start_of,
+)
 from gateway_api.updates.mark import Reset
 from gateway_api.updates.status import made_at_ms, not_found, read_id
 from store.events import Wanted
@@ -29,7 +34,6 @@ HEARTBEAT_S: Final = 15.0
 SLOW_S: Final = 10.0  # how long one piece may wait for a client that reads nothing
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx passes each event on at once
 ]
 
@@ -57,8 +61,7 @@ class Streams:
         return self._stream(request, query, OLDEST if start is None else start)
 
     def _stream(self, request: Request, query: FollowQuery, start: Start) -> Response:
-        wanted = query.wanted()
-        check_granted(request.scope, wanted)
+        wanted = allowed(request.scope, query.wanted())
         return EventStream(self._feed, wanted, start)
 
 
@@ -87,9 +90,8 @@ class EventStream(Response):
             extensions = scope.get("extensions") or {}
             if end_with_client := extensions.get(ENDS_WITH_CLIENT):
                 end_with_client()
-            grant = grant_of(scope)
             try:
-                await self._tell(watcher, leaving, send, grant.ends_at_s if grant else inf)
+                await self._tell(watcher, leaving, send, leave_of(scope, watcher.woken))
             except TimeoutError:
                 self._feed.note_cut_off("sse")
                 log.info("slow client cut off", way="sse", position=str(watcher.mark))
@@ -100,7 +102,7 @@ class EventStream(Response):
                 await asyncio.wait([leaving])
 
     async def _tell(
-        self, watcher: Watcher, leaving: asyncio.Task[None], send: Send, ends_at_s: float
+        self, watcher: Watcher, leaving: asyncio.Task[None], send: Send, leave: Leave
     ) -> None:
         """Raises TimeoutError when the client does not take what it is sent."""
         piece = b"retry: 1000\n" + _position(watcher)
@@ -109,14 +111,14 @@ class EventStream(Response):
                 await send(_piece(piece))
             piece = b""
             while not piece:
-                is_over = time.time() >= ends_at_s
+                is_over = leave.is_over
                 if is_over or self._feed.is_stopping:
-                    reason = "token_expired" if is_over else "stopping"
+                    reason = leave.end if is_over else "stopping"
                     await send(_piece(_end(reason), is_last=True))
                     return
                 if leaving.done():
                     return
-                piece = await _next(watcher, min(HEARTBEAT_S, ends_at_s - time.time()))
+                piece = await _next(watcher, min(HEARTBEAT_S, leave.left_s))
 
 
 async def _next(watcher: Watcher, wait_s: float) -> bytes:

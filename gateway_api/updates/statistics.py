@@ -7,18 +7,27 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
 from common.channels import CHANNELS
-from common.envelope import EventType, epoch_ms
+from common.envelope import epoch_ms
 from common.http.problems import FieldFault
-from common.http.validation import invalid_request, read_query
+from common.http.validation import Moment, invalid_request, read_query
+from gateway_api.access.caller import caller_of
 from gateway_api.updates.documents import Document, iso
 from gateway_api.updates.reading import Reading
-from store.statistics import Count, Latencies, read_counts, read_latencies
+from store.statistics import (
+    Count,
+    Latencies,
+    Whose,
+    percentiles,
+    read_counts,
+    read_latencies,
+    success_rate,
+)
 
 _MINUTE_MS: Final = 60_000
 _DAY_MINUTES: Final = 24 * 60
@@ -26,7 +35,6 @@ _MOST_BUCKETS: Final = 1500
 _MOST_MINUTES: Final = 400 * _DAY_MINUTES
 _FIRST_MINUTE: Final = 0
 _LAST_MINUTE: Final = epoch_ms(datetime(9999, 12, 31, 23, 58, tzinfo=UTC)) // _MINUTE_MS
-_PERCENTILES: Final = (50, 90, 95, 99)
 ALL: Final = "all"
 
 
@@ -35,14 +43,17 @@ class StatsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_by_name=False)
 
-    since: AwareDatetime | None = Field(None, alias="from")
+    since: Moment | None = Field(None, alias="from")
     """The minute of this moment is the first; if not given, a day before the end."""
 
-    until: AwareDatetime | None = Field(None, alias="to")
+    until: Moment | None = Field(None, alias="to")
     """The minute of this moment is the last; if not given, the present one."""
 
     bucket: int = Field(60, ge=1, le=_DAY_MINUTES)
     """Minutes that one bucket is of."""
+
+    test: bool = False
+    """What test keys sent too; of a test key's own it is always told."""
 
     def minutes(self, now_ms: int) -> tuple[int, int]:
         """The first minute since 1970, and the one after the last. Raises Problem."""
@@ -78,7 +89,8 @@ class Statistics:
         """200 with the numbers of a window. Raises Problem."""
         query = read_query(StatsQuery, request.query_params)
         first, end = query.minutes(round(time.time() * 1000))
-        counts, latencies = await self._reading(partial(_read, first, end, query.bucket))
+        whose = Whose(caller_of(request.scope).owner, has_tests=query.test)
+        counts, latencies = await self._reading(partial(_read, first, end, query.bucket, whose))
         document = {
             "from": iso(first * _MINUTE_MS),
             "to": iso(end * _MINUTE_MS),
@@ -90,10 +102,10 @@ class Statistics:
 
 
 def _read(
-    first: int, end: int, bucket: int, connection: Any
+    first: int, end: int, bucket: int, whose: Whose, connection: Any
 ) -> tuple[list[Count], list[Latencies]]:
-    counts = read_counts(connection, first, end, bucket)
-    return counts, read_latencies(connection, first, end)
+    counts = read_counts(connection, first, end, bucket, whose)
+    return counts, read_latencies(connection, first, end, whose)
 
 
 def _channels(counts: Sequence[Count], latencies: Sequence[Latencies]) -> Document:
@@ -130,26 +142,3 @@ def _facts(counts: Iterable[Count]) -> dict[str, int]:
     for one in counts:
         facts[one.kind] += one.number
     return dict(sorted(facts.items()))
-
-
-def success_rate(facts: dict[str, int]) -> float | None:
-    """Of the deliveries that came to an end, the part that was sent; None: there were none."""
-    sent = facts.get(EventType.SENT, 0)
-    ended = sent + facts.get(EventType.FAILED, 0) + facts.get(EventType.EXPIRED, 0)
-    return round(sent / ended, 4) if ended else None
-
-
-def percentiles(latencies: Sequence[Latencies]) -> dict[str, float] | None:
-    """Within how many milliseconds so many of a hundred were sent, to 10 %; None: none was."""
-    latencies = sorted(latencies, key=lambda one: one.below_ms)
-    whole = sum(one.number for one in latencies)
-    if not whole:
-        return None
-    found: dict[str, float] = {}
-    so_far = 0
-    for one in latencies:
-        so_far += one.number
-        for percent in _PERCENTILES:
-            if so_far * 100 >= whole * percent:
-                found.setdefault(f"p{percent}", round(one.below_ms, 1))
-    return found

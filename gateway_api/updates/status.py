@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from common.http.problems import FieldFault, Problem
 from common.http.validation import invalid_request, read_query
+from gateway_api.access.caller import caller_of
 from gateway_api.updates.documents import notification_document, unheard_document
 from gateway_api.updates.feed import Feed, Watcher
 from gateway_api.updates.mark import Mark
@@ -53,7 +54,9 @@ class Status:
         notification_id = read_id(request.path_params["id"])
         query = read_query(StatusQuery, request.query_params)
         seen = request.headers.get("if-none-match", "")
-        known = _Known(notification_id, self._late_ms, await self._read(notification_id))
+        owner = caller_of(request.scope).owner
+        said = await self._read(notification_id, owner)
+        known = _Known(notification_id, owner, self._late_ms, said)
         threshold = _threshold(query, seen, known)
         if not known.answers(threshold):
             wait_s = max(float(query.wait), 0.0 if known.found else FRESH_WAIT_S)
@@ -61,23 +64,26 @@ class Status:
         content = to_json(known.document())
         # Erasing changes what is told without a fact: a digest tells the two apart.
         tag = f'"{known.mark}.{crc32(content):08x}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        headers = {"ETag": tag}
         if tag in (one.strip().removeprefix("W/") for one in seen.split(",")):
             return Response(None, 304, headers)
         return Response(content, 200, headers, "application/json")
 
-    async def _read(self, notification_id: UUID) -> tuple[Position, Notification | None]:
-        return await self._reading(partial(_read_status, notification_id))
+    async def _read(
+        self, notification_id: UUID, owner: str | None
+    ) -> tuple[Position, Notification | None]:
+        return await self._reading(partial(_read_status, notification_id, owner))
 
     async def _wait(self, known: "_Known", threshold: int, wait_s: float) -> "_Known":
         """Until there is something beyond the threshold, for so long at most."""
         clock = asyncio.get_running_loop().time
         until = clock() + wait_s
-        wanted = Wanted(notification_id=known.id)
+        wanted = Wanted(notification_id=known.id, owner=known.owner)
         async with self._feed.watch(wanted, way="long_poll") as watcher:
             while True:
                 await watcher.take()
-                known = _Known(known.id, self._late_ms, await self._read(known.id))
+                said = await self._read(known.id, known.owner)
+                known = _Known(known.id, known.owner, self._late_ms, said)
                 left_s = until - clock()
                 if known.answers(threshold) or left_s <= 0 or self._feed.is_stopping:
                     return known
@@ -85,12 +91,17 @@ class Status:
 
 
 class _Known:
-    """What the store says of a notification at one moment."""
+    """What the store says of a notification at one moment, to the key that it has to be of."""
 
     def __init__(
-        self, notification_id: UUID, late_ms: int, said: tuple[Position, Notification | None]
+        self,
+        notification_id: UUID,
+        owner: str | None,
+        late_ms: int,
+        said: tuple[Position, Notification | None],
     ) -> None:
         self.id = notification_id
+        self.owner = owner
         self.position, self.found = said
         self._late_ms = late_ms
 
@@ -140,8 +151,10 @@ def made_at_ms(notification_id: UUID) -> int | None:
     return at_ms if is_ours else None
 
 
-def _read_status(notification_id: UUID, connection: Any) -> tuple[Position, Notification | None]:
-    return read_position(connection), read_notification(connection, notification_id)
+def _read_status(
+    notification_id: UUID, owner: str | None, connection: Any
+) -> tuple[Position, Notification | None]:
+    return read_position(connection), read_notification(connection, notification_id, owner)
 
 
 def _threshold(query: StatusQuery, seen: str, known: _Known) -> int:

@@ -20,6 +20,7 @@ from common.http.body import read_json_body
 from common.http.problems import FieldFault, Problem
 from common.http.request_head import MAX_HEAD_BYTES
 from common.http.validation import invalid_request, read_body
+from gateway_api.access.caller import caller_of
 from gateway_api.updates.documents import iso
 from gateway_api.updates.following import Grant, Tag
 from gateway_api.updates.reading import Reading
@@ -68,6 +69,7 @@ class LiveTokens:
             "exp": ends_at_s,
             "notifications": [str(one) for one in asked.notifications],
             "tags": asked.tags,
+            "owner": caller_of(request.scope).owner,
         }
         token = jwt.encode(claims, await self._secret(), _ALGORITHM)
         if len(token) > _MOST_CHARS:
@@ -91,6 +93,7 @@ class LiveTokens:
             frozenset(map(UUID, claims["notifications"])),
             frozenset(claims["tags"]),
             float(claims["exp"]),
+            claims.get("owner"),
         )
 
     async def _secret(self) -> bytes:

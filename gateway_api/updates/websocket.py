@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isinf
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -18,7 +18,7 @@ from common.http.validation import invalid_request, problem_of
 from common.http.websockets import CUT
 from common.logs import get_logger
 from gateway_api.updates.feed import POLL_S, Feed, Told, Watcher
-from gateway_api.updates.following import TYPES, Filters, check_granted, grant_of, read_start
+from gateway_api.updates.following import TYPES, Filters, allowed, leave_of, read_start
 from gateway_api.updates.sse import SLOW_S
 from store.events import Wanted
 
@@ -31,6 +31,10 @@ NOT_TEXT: Final = 1003
 NOT_ALLOWED: Final = 1008
 STOPPING: Final = 1012
 TOO_SLOW: Final = 1013
+_ENDS: Final = {
+    "token_expired": "the token has expired",
+    "key_revoked": "the key is good no more",
+}
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -104,8 +108,7 @@ class _Client:
         self._socket = socket
         self._woken = asyncio.Event()
         self._followed: dict[str, _Followed] = {}
-        grant = grant_of(socket.scope)
-        self._ends_at_s = grant.ends_at_s if grant else None
+        self._leave = leave_of(socket.scope, self._woken)
 
     async def serve(self) -> None:
         reading = asyncio.create_task(self._read())
@@ -131,10 +134,10 @@ class _Client:
             if self._feed.is_stopping:
                 await self._close(STOPPING, "stopping, come back")
                 return
-            left_s = None if self._ends_at_s is None else self._ends_at_s - time.time()
-            if left_s is not None and left_s <= 0:
-                await self._close(NOT_ALLOWED, "the token has expired")
+            if self._leave.is_over:
+                await self._close(NOT_ALLOWED, _ENDS[self._leave.end])
                 return
+            left_s = None if isinf(self._leave.left_s) else self._leave.left_s
             if not await self._tell_what_came():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._wait_s(left_s)):
@@ -196,8 +199,7 @@ class _Client:
         if len(self._followed) >= MOST_SUBSCRIPTIONS:
             sentence = f"a connection has at most {MOST_SUBSCRIPTIONS} subscriptions"
             raise _fault("/subscribe", sentence)
-        wanted = asked.checked()
-        check_granted(self._socket.scope, wanted)
+        wanted = allowed(self._socket.scope, asked.checked())
         async with contextlib.AsyncExitStack() as stack:
             watching = self._feed.watch(
                 wanted, read_start(asked.after), way="websocket", woken=self._woken

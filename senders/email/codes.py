@@ -30,6 +30,8 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
+from senders.simulator.faults import Fault
+from senders.simulator.faults import Stage as FaultStage
 
 
 class Stage(StrEnum):
@@ -139,6 +141,12 @@ def classify_reply(code: int, text: str, stage: Stage) -> Outcome:
     if isinstance(outcome, Misconfigured):
         outcome = replace(outcome, is_certain=stage not in _ADDRESSED)
     return outcome
+
+
+def simulated(fault: Fault, address: str) -> Outcome:
+    """What a magic recipient's refusal means."""
+    stage = Stage.DATA if fault.stage is FaultStage.CONTENT else Stage.RCPT
+    return classify_reply(fault.code, fault.words, stage)
 
 
 def classify_exception(error: Exception, stage: Stage) -> Outcome:

@@ -1,7 +1,6 @@
 """The mail server as the settings name it, and how a connection to it is opened."""
 
 import asyncio
-import base64
 import contextlib
 import socket
 import ssl
@@ -52,13 +51,6 @@ class MailServer:
     tls: ssl.SSLContext | None
     is_tls_from_start: bool
     timeouts: Timeouts
-
-    @property
-    def secrets(self) -> list[str]:
-        """The password, also as a server that echoes a login would show it."""
-        logins = (self.password, f"\0{self.username}\0{self.password}")
-        encoded = [base64.b64encode(login.encode()).decode() for login in logins]
-        return [self.password, *encoded] if self.password else []
 
 
 class StageError(Exception):

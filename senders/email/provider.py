@@ -15,6 +15,7 @@ from common.channels import Channel
 from common.envelope import Delivery
 from common.errors import SettingsError
 from common.settings import Settings
+from common.watching.redaction import Redactor
 from senders.email.codes import Stage, classify_exception, is_refusal
 from senders.email.connection import (
     MailServer,
@@ -69,6 +70,7 @@ class EmailTransmitter:
 
     def __init__(self, server: MailServer, sender: Sender) -> None:
         self._server = server
+        self._redactor = Redactor([server.password])
         self._sender = sender
         self._transactions: Transactions | None = None
         self._needs_reset = False
@@ -145,7 +147,7 @@ class EmailTransmitter:
             abort(dropped.smtp)
 
     def _redacted(self, outcome: Outcome) -> Outcome:
-        return redact(outcome, *self._server.secrets)
+        return redact(outcome, self._redactor)
 
 
 def _is_ordinary_refusal(failure: StageError) -> bool:

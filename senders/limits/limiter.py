@@ -16,13 +16,14 @@ from common.logs import get_logger
 from common.settings import Rate
 from senders.limits.account import Account
 from senders.limits.table import AccountState, Line, MemoryTable, Pace, Table
-from senders.outcome import Outcome, Scope, Sent, Throttled
+from senders.outcome import Outcome, Scope, Sent, Throttled, Transient, Unknown
 from senders.provider import Limits
 from senders.retry import fitting_guess_s, grown_guess_s
 
 log = get_logger(__name__)
 
 PROBE_WAIT_S = 2.0
+REST_S = 10.0  # of a domain that did not answer in time, at first
 FIRST_INTERVAL_S = 1.0  # of a domain that has asked for slowness
 LONGEST_INTERVAL_S = 60.0
 NO_INTERVAL_S = 0.05  # a pace this quick is none
@@ -125,6 +126,9 @@ class Limiter:
                 self._quicken(limits, address)
             case Throttled(scope=Scope.DOMAIN) if limits.domain:
                 self._slow_down(Scope.DOMAIN, limits.domain, meaning, left_s)
+            case Transient(paused=Scope.DOMAIN) | Unknown(paused=Scope.DOMAIN) if limits.domain:
+                slow = Throttled(meaning.code, scope=Scope.DOMAIN, guess_s=REST_S)
+                self._slow_down(Scope.DOMAIN, limits.domain, slow, left_s)
             case Throttled(scope=Scope.DOMAIN | Scope.RECIPIENT):
                 self._slow_down(Scope.RECIPIENT, address, meaning, left_s)
         return meaning

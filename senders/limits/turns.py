@@ -44,7 +44,7 @@ class Turns:
 
         Raises ChannelLost when the message comes back meanwhile, GivenBack at the process's end.
         """
-        await self._until_settleable(case)
+        await self.until_settleable(case)
         if not await self._pass_turnstile(case, limits, address):
             return Claim(TURN_PARK_S)
         patience_s = PATIENCE_S if self._seats > 0 and not case.progress.trial else 0.0
@@ -59,13 +59,14 @@ class Turns:
             return claim
         try:
             await self._sit_out(claim.wait_s)
-            await self._until_settleable(case)
+            await self.until_settleable(case)
         except BaseException:
             self._limiter.cancel(claim)
             raise
         return replace(claim, wait_s=0.0) if claim.wait_s else claim
 
-    async def _until_settleable(self, case: Case) -> None:
+    async def until_settleable(self, case: Case) -> None:
+        """Wait until what becomes of it could be published. Raises as `take` does."""
         while not self._settleable.is_open and not case.received.is_lost:
             if self._stopping.is_set():
                 raise GivenBack("stopping, and nothing can be published now")

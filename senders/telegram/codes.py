@@ -27,6 +27,7 @@ from senders.outcome import (
     Unknown,
 )
 from senders.said import seconds
+from senders.simulator.faults import Fault, migrated
 
 _MOST_IN_JSON: Final = 2**53 - 1  # Bot API: its numbers are exact in a double
 _FETCH_TRIES: Final = 3
@@ -115,6 +116,17 @@ def classify_answer(answer: Answer, *, throttle: Scope = Scope.ACCOUNT) -> Reply
     if isinstance(outcome, Throttled):
         outcome = replace(outcome, after_s=answer.retry_after_s, scope=throttle)
     return replace(outcome, code=code, message=description or f"HTTP status {code}")
+
+
+def simulated(fault: Fault, address: str) -> Reply:
+    """What a magic chat's refusal means; one that has migrated has its id in a supergroup."""
+    answer = Answer(
+        fault.code,
+        fault.words,
+        retry_after_s=float(fault.retry_after_s) if fault.name == "rate_limit" else None,
+        migrate_to=migrated(int(address)) if fault.name == "migrated" else None,
+    )
+    return classify_answer(answer)
 
 
 def classify_failure(error: TelegramError) -> Outcome:

@@ -24,6 +24,7 @@ from telegram.request import HTTPXRequest
 from common.channels import Channel
 from common.envelope import Delivery, WireTelegram
 from common.settings import Rate, Settings
+from common.watching.redaction import Redactor
 from senders.endpoint import (
     CONNECT_TIMEOUT_S,
     DELIVERY_HEADER,
@@ -189,7 +190,7 @@ class TelegramTransmitter:
         self._make_bot = make_bot
         self._bot: Bot | None = None
         self._recent = recent
-        self._secrets = (token, token.partition(":")[2])
+        self._redactor = Redactor([token, token.partition(":")[2]])
 
     async def send(self, delivery: Delivery) -> Reply:
         """Send one text message."""
@@ -211,7 +212,7 @@ class TelegramTransmitter:
             return Sent(str(message.message_id))
         if isinstance(outcome, Unknown):
             outcome = replace(outcome, resend=options.on_unknown != "fail")
-        return redact(outcome, *self._secrets)
+        return redact(outcome, self._redactor)
 
     async def close(self) -> None:
         """Close the connection; idempotent."""

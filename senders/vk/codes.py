@@ -30,6 +30,7 @@ from senders.outcome import (
     Transient,
     Unknown,
 )
+from senders.simulator.faults import Fault
 
 _FLOOD_S: Final = 300.0
 _LIMIT_S: Final = 300.0
@@ -113,6 +114,11 @@ def classify_error(code: int, message: str) -> Outcome:
     if code == WRONG_PARAMETER and any(word in message.lower() for word in _PEER_WORDS):
         outcome = _recipient
     return replace(outcome, code=str(code), message=message)
+
+
+def simulated(fault: Fault, address: str) -> Outcome:
+    """What a magic peer's refusal means."""
+    return classify_error(fault.code, fault.words)
 
 
 def classify_exception(error: Exception) -> Outcome:

@@ -13,6 +13,7 @@ from common.channels import Channel
 from common.envelope import Delivery
 from common.logs import get_logger
 from common.settings import Settings
+from common.watching.redaction import Redactor
 from senders.endpoint import (
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
@@ -91,6 +92,7 @@ class VkTransmitter:
     def __init__(self, access: ApiAccess, timeouts_s: tuple[float, float]) -> None:
         self._access = access
         self._timeouts_s = timeouts_s
+        self._redactor = Redactor([access.token])
         self._line: _Line | None = None
 
     async def send(self, delivery: Delivery) -> Outcome:
@@ -107,7 +109,7 @@ class VkTransmitter:
             outcome = classify_exception(error)
             if outcome.code in map(str, ALARMING):
                 log.error("the VK account's limit is used up", code=outcome.code)
-            return redact(outcome, self._access.token)
+            return redact(outcome, self._redactor)
         return Sent(str(answer))
 
     async def close(self) -> None:

@@ -24,7 +24,9 @@ from sqlalchemy import (
 from common.channels import Channel
 from common.envelope import FINAL
 from store import tables
+from store.access.audit import Action, Entry, write_entry
 from store.database import Database
+from store.dead_letters.jobs import forget_recipient
 from store.facts import Place, open_book
 from store.position import read_recipient_key
 from store.terms import RECIPIENT, WORD, recipient_term
@@ -63,20 +65,30 @@ class Erased:
 
 
 def erase_recipient(
-    database: Database, address: str, now_ms: int, channel: Channel | None = None
+    database: Database,
+    address: str,
+    now_ms: int,
+    channel: Channel | None = None,
+    actor: str | None = None,
 ) -> Erased:
     """Erase all that is kept about one recipient, on one channel or on all of them.
 
-    Subjects and metadata go too where nobody else's content is left. Raises StoreUnavailable; what
-    was erased until then is.
+    actor: who does it, for the audit log, which has it before anything is erased. Subjects and
+    metadata go too where nobody else's content is left. Raises StoreUnavailable; what was erased
+    until then is.
     """
     erased = Erased()
+    with database.writing() as connection:
+        forget_recipient(connection, address)
     for one in [channel] if channel else Channel:
         seen: _Found | None = None
         while True:
             with database.writing() as connection:
                 book = open_book(connection)
                 term = recipient_term(book.recipient_key, one, address)
+                if actor and seen is None:  # the log has the hash: it keeps no person's address
+                    told = {"channel": one.value}
+                    write_entry(connection, Entry(now_ms, actor, Action.ERASED, term, told))
                 found = _found(connection, term, seen)
                 ended = [place.place for place in found if place.is_ended]
                 erased += _erase_places(connection, ended, now_ms)

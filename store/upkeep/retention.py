@@ -8,10 +8,13 @@ from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, ScalarSelect, Table, delete, func, select, update
+from sqlalchemy import Connection, ScalarSelect, Table, delete, func, select, tuple_, update
 
 from store import tables
+from store.access.idempotency import KEPT_MS
+from store.callbacks.endpoints import delete_unused
 from store.database import Database
+from store.dead_letters.jobs import delete_jobs
 from store.facts import open_book
 from store.position import read_position
 from store.upkeep.erasing import ABOUT_PEOPLE, AT_ONCE, blank, erase_whole
@@ -24,17 +27,21 @@ _DAY_MS: Final = 24 * 60 * _MINUTE_MS
 def erase_due(database: Database, now_ms: int, content_days: int, history_days: int) -> int:
     """One small batch of everything whose time has come; returns of how much, 0: nothing is left.
 
-    content_days: until contents and recipients are erased; history_days: until rows are deleted,
-    and processes after one day; 0 is never. Raises StoreUnavailable.
+    content_days: until contents and recipients are erased, and jobs, which may name some, deleted;
+    history_days: until rows are deleted, and processes after one day; 0 is never. Raises
+    StoreUnavailable.
     """
     done = delete_processes(database, now_ms - _DAY_MS)
+    done += delete_requests(database, now_ms - KEPT_MS)
     if content_days:
         done += erase_contents(database, now_ms - content_days * _DAY_MS, now_ms)
+        done += delete_jobs(database, now_ms - content_days * _DAY_MS)
     if history_days:
         before_ms = now_ms - history_days * _DAY_MS
         done += delete_notifications(database, before_ms)
         done += delete_events(database, before_ms, now_ms)
         done += delete_counts(database, before_ms)
+        done += delete_endpoints(database, before_ms)
     return done
 
 
@@ -122,6 +129,25 @@ def delete_processes(database: Database, before_ms: int) -> int:
     with database.writing() as connection:
         open_book(connection)
         return connection.execute(delete(tables.processes).where(seen_at_ms < before_ms)).rowcount
+
+
+def delete_requests(database: Database, before_ms: int) -> int:
+    """Forget requests with an Idempotency-Key that came before; returns how many."""
+    table = tables.idempotency.c
+    oldest = select(table.owner, table.key_hash).where(table.began_at_ms < before_ms).limit(_ROWS)
+    key = tuple_(table.owner, table.key_hash)
+    with database.writing() as connection:
+        return connection.execute(delete(tables.idempotency).where(key.in_(oldest))).rowcount
+
+
+def delete_endpoints(database: Database, before_ms: int) -> int:
+    """Forget endpoints that were made before, and that no notification asks for; returns how many.
+
+    A writer of facts that has just found one there has told of it when this begins.
+    """
+    with database.writing() as connection:
+        open_book(connection)
+        return delete_unused(connection, before_ms, _ROWS)
 
 
 def _delete(connection: Connection, table: Table, ids: Collection[UUID]) -> None:

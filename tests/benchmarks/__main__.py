@@ -22,6 +22,7 @@ from tests.benchmarks import (
     deep,
     ingress,
     journal,
+    keys,
     latency,
     live,
     memory,
@@ -37,6 +38,7 @@ from tests.benchmarks.rig.bench import Bench, Plan
 
 BENCHMARKS: dict[Name, Callable[[Bench, Plan], Benchmark]] = {
     Name.INGRESS: ingress.run,
+    Name.KEYS: keys.run,
     Name.SENDER: senders.run_null,
     Name.EMAIL: senders.run_email,
     Name.TELEGRAM: senders.run_telegram,

@@ -14,7 +14,7 @@ from broker_topology.topology import queue_name
 from common.channels import Channel, Priority
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round
 from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, Process, free_port, wait_for
-from tests.benchmarks.rig.load import BODY, PATH, has_wrk, post_for
+from tests.benchmarks.rig.load import BODY, NO_HEADERS, PATH, Headers, has_wrk, post_for
 from tests.benchmarks.rig.queues import empty, ready
 from tests.benchmarks.rig.usage import PeakMemory
 from tests.support.queues import amqp_channel
@@ -67,10 +67,10 @@ def run(bench: Bench, plan: Plan) -> Benchmark:
     )
 
 
-def await_accepted(process: Process, port: int) -> None:
+def await_accepted(process: Process, port: int, headers: Headers = NO_HEADERS) -> None:
     """Wait until a POST is answered 202. Raises BenchError."""
     url = f"http://127.0.0.1:{port}{PATH}"
-    head = {"Content-Type": "application/json"}
+    head = {"Content-Type": "application/json", **headers}
     try:
         wait_for(
             lambda: httpx.post(url, content=BODY, headers=head).status_code == 202, 20, "a 202"
@@ -84,11 +84,13 @@ def has_workers() -> bool:
     return "workers" in inspect.signature(api).parameters
 
 
-def measure(one: Door, seconds: float, directory: Path, body: str = BODY) -> Round:
+def measure(
+    one: Door, seconds: float, directory: Path, body: str = BODY, headers: Headers = NO_HEADERS
+) -> Round:
     """One round of load."""
     with PeakMemory(one.process.pid) as memory:
         before = one.process.cpu_s()
-        answered = post_for(seconds, one.port, directory, body)
+        answered = post_for(seconds, one.port, directory, body, headers)
         cpu_s = one.process.cpu_s() - before
     return Round(
         rate=answered.requests / answered.took_s,

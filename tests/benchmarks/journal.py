@@ -21,7 +21,7 @@ from tests.benchmarks.rig import messages
 from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, Process
 from tests.benchmarks.rig.load import body_to
 from tests.benchmarks.rig.queues import LOOK_EVERY_S, empty, ready
-from tests.support.postgresql import Postgresql
+from tests.support.processes.postgresql import Postgresql
 from tests.support.queues import amqp_channel
 
 NAME = "journal"

@@ -26,7 +26,7 @@ from tests.benchmarks.ingress import own_environment
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round, percentile
 from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, free_port
 from tests.benchmarks.rig.history import BASE, CODE, COMMON, RARE, make_history
-from tests.support.postgresql import Postgresql
+from tests.support.processes.postgresql import Postgresql
 
 NAME = "store"
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"

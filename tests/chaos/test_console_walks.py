@@ -33,7 +33,7 @@ def stop(console: Console) -> float:
 
 def end(console: Console, where: str) -> None:
     """Wait until a job is done."""
-    until(lambda: console.job(where)["state"] == "done")
+    until(lambda: console.job(where)["state"] == "done", timeout_s=120)
 
 
 def begin_reading(console: Console) -> httpx.Response:
@@ -51,18 +51,18 @@ def is_free(url: str) -> bool:
 
 
 def test_killed_in_an_archive(gateway_url: str) -> None:
-    ids = bury_many(gateway_url, 5000)
+    ids = bury_many(gateway_url, 2000, text="x" * 5000)  # more than sockets take that nobody reads
     with running_console(gateway_url) as console:
         answer = begin_reading(console)
         kill(console)
         with pytest.raises(httpx.TransportError):
             answer.read()
-    until(lambda: count(gateway_url, DEAD) == 5000)
+    until(lambda: count(gateway_url, DEAD) == 2000)
     assert sorted(ids_in(gateway_url)) == sorted(ids)
 
 
 def test_killed_in_a_discard(gateway_url: str) -> None:
-    ids = bury_many(gateway_url, 5000)
+    ids = bury_many(gateway_url, 2000)
     with running_console(gateway_url) as console:
         first, order = sealed(console.archive(all=True))
         where = console.begin("discard", **order)
@@ -80,17 +80,17 @@ def test_killed_in_a_discard(gateway_url: str) -> None:
             rest += [one["id"] for one in letters]
             end(console, console.begin("discard", **order))
     assert [one["id"] for one in first] == ids
-    assert len(rest) == len(set(rest)) < 5000
+    assert len(rest) == len(set(rest)) < 2000
     assert set(rest) < set(ids)
 
 
 def test_killed_in_a_requeue(gateway_url: str) -> None:
-    ids = bury_many(gateway_url, 3000)
+    ids = bury_many(gateway_url, 2000)
     with running_console(gateway_url) as console:
         where = console.begin("requeue", all=True)
         until(lambda: console.job(where)["done"] > 100)
         kill(console)
-    assert 100 < count(gateway_url, QUEUE) < 3000
+    assert 100 < count(gateway_url, QUEUE) < 2000
     until(lambda: is_free(gateway_url))
     with running_console(gateway_url) as console:
         end(console, console.begin("requeue", all=True))
@@ -102,12 +102,12 @@ def test_killed_in_a_requeue(gateway_url: str) -> None:
 
 
 def test_stopped_in_a_requeue_ends_at_the_letter_it_is_at(gateway_url: str) -> None:
-    ids = bury_many(gateway_url, 5000)
+    ids = bury_many(gateway_url, 2000)
     with running_console(gateway_url) as console:
         where = console.begin("requeue", all=True)
         until(lambda: console.job(where)["done"] > 100)
         assert stop(console) < STOP_S
-    until(lambda: count(gateway_url, QUEUE) + count(gateway_url, DEAD) == 5000)
+    until(lambda: count(gateway_url, QUEUE) + count(gateway_url, DEAD) == 2000)
     assert [*ids_in(gateway_url, QUEUE), *ids_in(gateway_url)] == ids
 
 
@@ -119,18 +119,20 @@ def test_stopped_in_an_archive_breaks_it_off(gateway_url: str) -> None:
         with pytest.raises(httpx.TransportError):
             answer.read()
     until(lambda: count(gateway_url, DEAD) == 20_000)
-    assert ids_in(gateway_url) == ids
+    with running_console(gateway_url) as console:
+        letters, _ = sealed(console.archive(all=True))
+    assert [one["id"] for one in letters] == ids
 
 
 def test_client_that_goes_away_ends_its_walk(gateway_url: str) -> None:
-    ids = bury_many(gateway_url, 20_000)
+    ids = bury_many(gateway_url, 6_000)
     with running_console(gateway_url) as console:
         begin_reading(console).close()
         until(lambda: console.client.get("/v1/dead-letters?limit=1").status_code == 200)
         with pytest.raises(httpx.ReadTimeout):
             console.client.get("/v1/dead-letters?code=none", timeout=0.05)
         until(lambda: console.client.get("/v1/dead-letters?limit=1").status_code == 200)
-    until(lambda: count(gateway_url, DEAD) == 20_000)
+    until(lambda: count(gateway_url, DEAD) == 6_000)
     assert ids_in(gateway_url) == ids
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import trustme
 import yaml
 
 from common.channels import Channel
+from deploy.local.stack import SANDBOX_SECRET
 from tests.containers.engine import docker
 from tests.containers.pip_settings import build_secrets
 from tests.containers.places import OVERRIDE, PRIVATE, ROOT
@@ -36,16 +38,19 @@ REFUSALS = {
 }
 """How a POST may fail while a container is away; what is refused is the client's again."""
 PROVIDERS = "providers"  # host name of the stand-ins, on the network `outbound`
+_LENT = ("aiosmtpd", "public", "attr", "attrs")  # their mail server, which the image is without
 _ANSWERS = "import socket; socket.create_connection(('127.0.0.1', 8025), 2)"
 _SECRETS = {
     "email_url": f"smtp://mailer:sandbox@{PROVIDERS}:1025",
     "telegram_token": "1000000001:sandbox-token-of-telegram",
     "vk_token": "sandbox-token-of-vk",
+    "callback_secret": SANDBOX_SECRET,
 }
 _SETTINGS = f"""
 GATEWAY_EMAIL_CA_FILE=/run/ca.pem
 GATEWAY_TELEGRAM_API_URL=http://{PROVIDERS}:8025
 GATEWAY_VK_API_URL=http://{PROVIDERS}:8025
+GATEWAY_CALLBACK_ALLOW_NETWORKS=172.16.0.0/12,192.168.0.0/16,10.0.0.0/8
 GATEWAY_RETRY_DELAYS=1s,1s,2s,5s,5s,5s
 """
 
@@ -62,6 +67,7 @@ class Stack(Client):
                 trust_env=False,
             ),
             httpx.Client(base_url="http://127.0.0.1:8025", timeout=30, trust_env=False),
+            f"http://{PROVIDERS}:8025",
         )
         self.console = httpx.Client(
             base_url="http://127.0.0.1:8090",
@@ -168,7 +174,11 @@ def _override() -> dict[str, Any]:
             "python -m deploy.sandbox --host 0.0.0.0 --smtp-port 1025 --http-port 8025"
             " --certificate /run/providers.pem"
         ),
-        "volumes": [f"{PRIVATE}/providers.pem:/run/providers.pem:ro"],
+        "volumes": [
+            f"{PRIVATE}/providers.pem:/run/providers.pem:ro",
+            *(f"{_place_of(package)}:/run/lent/{package}:ro" for package in _LENT),
+        ],
+        "environment": {"PYTHONPATH": "/run/lent"},
         "networks": ["outbound"],
         "ports": ["127.0.0.1:8025:8025"],
         "healthcheck": {
@@ -185,6 +195,14 @@ def _override() -> dict[str, Any]:
         "services": services,
         "secrets": {name: {"file": str(file)} for name, file in secrets.items()},
     }
+
+
+def _place_of(package: str) -> str:
+    found = find_spec(package)
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    [place] = found.submodule_search_locations
+    return place
 
 
 def _make_certificate() -> None:

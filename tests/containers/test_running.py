@@ -24,10 +24,14 @@ def test_every_service_becomes_healthy(stack: Stack) -> None:
 
 
 def test_what_is_posted_reaches_every_provider(stack: Stack) -> None:
-    stack.accepted("email:ada@example.com", "telegram:42", "vk:123", text="Your order is sent.")
+    url = f"http://{PROVIDERS}:8025/webhook/orders"
+    recipients = ("email:ada@example.com", "telegram:42", "vk:123", f"webhook:{url}")
+    stack.accepted(*recipients, text="Your order is sent.")
     until(lambda: stack.inbox(channel="email", recipient="ada@example.com"))
     until(lambda: stack.inbox(channel="telegram", recipient="42"))
     until(lambda: stack.inbox(channel="vk", recipient="123"))
+    [webhook] = until(lambda: stack.inbox(channel="webhook", recipient=url))
+    assert webhook["signature"] == "valid"
 
 
 def test_a_stranger_without_the_key_is_refused(stack: Stack) -> None:

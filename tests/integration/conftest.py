@@ -18,5 +18,5 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of their HTTP: the inbox, the faults, the Bot API and the VK API."""
-    async with httpx.AsyncClient(base_url=sandbox.http_url) as client:
+    async with httpx.AsyncClient(base_url=sandbox.http_url, timeout=30) as client:
         yield client

@@ -69,7 +69,7 @@ def gateway_test(checkout: Path, *words: str) -> subprocess.CompletedProcess[str
         env=os.environ | {"PYTHONPATH": str(checkout)},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=240,
         check=False,
     )
 

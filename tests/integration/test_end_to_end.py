@@ -1,13 +1,16 @@
 """From the POST to the provider: every process real, every protocol real."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.channels import Channel
 from deploy.local.node import Node
+from deploy.local.stack import sandbox_address
 from tests.support.polling import until
 from tests.support.processes.running import Gateway, running_gateway
 from tests.support.queues import count, take
@@ -34,6 +37,33 @@ def test_every_channel_at_once(gateway: Gateway) -> None:
     assert (mail["subject"], mail["delivery_id"]) == ("Order shipped", ids[0])
     for entry in (mail, telegram, vk):
         assert "заказ в пути" in entry["text"]
+
+
+def test_who_asked_is_called_back_and_410_ends_it_with_an_event(gateway: Gateway) -> None:
+    base = sandbox_address(Channel.WEBHOOK, str(gateway.sandbox.base_url).rstrip("/"))
+    gone = base.replace("/orders", "/gone/for-good")
+    gateway.accepted("vk:123", callback_url=f"{base}/told", tags=["told"])
+    gateway.accepted("vk:123", callback_url=gone)
+    found = until(
+        lambda: told if len(told := gateway.inbox(recipient=f"{base}/told")) == 2 else None
+    )
+    assert {one["signature"] for one in found} == {"valid"}
+    bodies = [json.loads(one["params"]["body"]) for one in found]
+    assert {one["type"] for one in bodies} == {"delivery.sent", "notification.completed"}
+    assert all(one["data"]["notification"]["tags"] == ["told"] for one in bodies)
+    query = {"types": "endpoint.stopped", "after": "0"}
+    with gateway.api.stream("GET", "/v1/events", params=query) as events:
+        data = next(line for line in events.iter_lines() if line.startswith("data: "))
+    assert json.loads(data.removeprefix("data: "))["to"] == f"webhook:{gone}"
+    listed = gateway.api.get("/v1/notifications", params={"channel": "webhook"}).json()["items"]
+    assert listed == []
+    letters: list[Any] = []  # of both callbacks: other tests want theirs alone
+
+    def has_both() -> bool:
+        letters.extend(take(gateway.amqp_url, "webhook.dead"))
+        return len(letters) == 2
+
+    until(has_both)
 
 
 def test_channel_options_reach_the_provider(gateway: Gateway) -> None:
@@ -139,11 +169,36 @@ def test_reply_lost_after_acceptance_is_sent_again_under_the_same_id(gateway: Ga
 
 def test_expired_is_not_sent(gateway: Gateway) -> None:
     gateway.fail_next("telegram", "server_error", count=5, recipient="88")
-    gateway.accepted("telegram:88", expires_in_s=2)
+    gateway.accepted("telegram:88", expires_in_s=4)
     until(lambda: count(gateway.amqp_url, "telegram.dead"))
     [(headers, _)] = take(gateway.amqp_url, "telegram.dead")
     assert headers["gw-fail-class"] == "exhausted"
     assert gateway.inbox(recipient="88") == []
+
+
+def test_webhook_arrives_signed_with_all_that_was_said(gateway: Gateway) -> None:
+    url = f"{sandbox_address(Channel.WEBHOOK, str(gateway.sandbox.base_url).rstrip('/'))}/e2e?a=1"
+    content = {"subject": "Order 7", "webhook": {"data": {"order": 7}}, "tags": ["orders"]}
+    [delivery] = gateway.accepted(f"webhook:{url}", **content)
+    [entry] = until(lambda: gateway.inbox(channel="webhook", recipient=url))
+    assert (entry["signature"], entry["delivery_id"]) == ("valid", delivery)
+    body = json.loads(entry["params"]["body"])
+    assert (body["subject"], body["data"], body["tags"]) == ("Order 7", {"order": 7}, ["orders"])
+
+
+def test_endpoint_that_is_gone_is_a_dead_letter_at_once(gateway: Gateway) -> None:
+    url = f"{str(gateway.sandbox.base_url).rstrip('/')}/webhook/gone/7"
+    [delivery] = gateway.accepted(f"webhook:{url}")
+    [(headers, body)] = until(lambda: take(gateway.amqp_url, "webhook.dead"))
+    assert json.loads(body)["id"] == delivery
+    assert (headers["gw-fail-class"], headers["gw-fail-code"]) == ("rejected", "gone")
+
+
+def test_webhook_leaves_for_no_public_address_where_that_is_closed(gateway: Gateway) -> None:
+    [delivery] = gateway.accepted("webhook:https://93.184.216.34/hooks")
+    [(headers, body)] = until(lambda: take(gateway.amqp_url, "webhook.dead"))
+    assert json.loads(body)["id"] == delivery
+    assert headers["gw-fail-code"] == "public-address"
 
 
 def test_one_wrong_recipient_refuses_all(gateway: Gateway) -> None:

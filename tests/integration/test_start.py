@@ -51,6 +51,15 @@ def test_unreadable_env_file_is_told_and_may_have_been_half_saved(
             {"GATEWAY_CONSOLE_KEY": "a" * 16, "GATEWAY_API_KEY": "a" * 16},
             "GATEWAY_CONSOLE_KEY is the same as GATEWAY_API_KEY",
         ),
+        (
+            ["console"],
+            {
+                "GATEWAY_CONSOLE_SIGN_IN": "no",
+                "GATEWAY_CONSOLE_HOST": "0.0.0.0",
+                "GATEWAY_CONSOLE_KEY": "a" * 16,
+            },
+            "GATEWAY_CONSOLE_SIGN_IN is no, which makes everybody an administrator",
+        ),
     ],
 )
 def test_setting_that_prevents_the_start_is_told_and_told_apart(

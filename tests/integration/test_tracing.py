@@ -154,7 +154,7 @@ def test_every_retry_is_in_the_trace(traced: tuple[Gateway, Collector]) -> None:
         (2, "transient"),
         (3, "sent"),
     ]
-    [publish] = collector.named("publish email.normal", trace_id)
+    [publish] = until(lambda: collector.named("publish email.normal", trace_id))
     assert {one.parent_id for one in attempts} == {publish.id}
 
 
@@ -197,7 +197,7 @@ def test_collector_that_is_gone_stops_nothing(broker: Node, tmp_path: Path) -> N
         assert gateway.api.get("/readyz").is_success
         began = time.monotonic()
         gateway.stack.stop()
-        assert time.monotonic() - began < EXPORT_TIMEOUT_S + 5
+        assert time.monotonic() - began < EXPORT_TIMEOUT_S + 15  # those that are killed take 30
 
 
 async def test_trace_context_passes_through_without_tracing(gateway_url: str) -> None:

@@ -85,9 +85,11 @@ def bury_all(url: str, letters: Iterable[tuple[Delivery | bytes, dict[str, Any]]
     connection.close()
 
 
-def bury_many(url: str, count: int, codes: tuple[str, ...] = ("403",)) -> list[str]:
-    """Make many small telegram dead letters in order; their ids."""
-    sample = make_delivery(text="hello").model_dump_json()
+def bury_many(
+    url: str, count: int, codes: tuple[str, ...] = ("403",), text: str = "hello"
+) -> list[str]:
+    """Make many telegram dead letters of a text, in order; their ids."""
+    sample = make_delivery(text=text).model_dump_json()
     first = make_delivery().id
     letters: list[tuple[bytes, str, str]] = []
     marker = Delivery.decode(sample.encode()).id

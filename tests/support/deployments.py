@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 SYSTEMD = DEPLOY / "systemd"
+NOT_OURS = ("broker", "rates")
+"""Services of the compose file that others have written."""
 PROCESSES = [
     "topology",
     "schema",
@@ -111,6 +113,8 @@ def parse_command(words: list[str]) -> None:
     parent = None
     while hasattr(command, "resolve_command"):
         parent = command.make_context(command.name, list(words), parent=parent)
+        if not words and command.invoke_without_command:
+            return
         _, command, words = command.resolve_command(parent, list(words))
     command.make_context(command.name, list(words), parent=parent)
 
@@ -126,7 +130,7 @@ def _compose_processes() -> Iterator[Process]:
     document = compose()
     shared = _settings_file(DEPLOY / "settings.env.example")
     for name, service in document["services"].items():
-        if name == "broker":
+        if name in NOT_OURS:
             continue
         yield Process(
             "compose.yaml",

@@ -28,6 +28,7 @@ def event(delivery: Delivery, kind: EventType, attempt: int = 1, **changes: Any)
         "notification_id": delivery.notification_id,
         "channel": delivery.channel,
         "priority": delivery.priority,
+        "owner": delivery.owner,
         "at": at,
         "attempt": attempt,
     }

@@ -31,7 +31,7 @@ async def running_journal(
         yield stopping
     finally:
         stopping.set()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 60)
 
 
 def stored_facts(database: Database) -> Counter[str]:

@@ -5,10 +5,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+WAIT_S = 60.0
+"""What is slow to come on a busy machine is no fault, what never comes is one."""
+
 _PAUSE_S = 0.05
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 30, what: str = "") -> Any:
+def until(condition: Callable[[], Any], timeout_s: float = WAIT_S, what: str = "") -> Any:
     """Poll until `condition` is truthy and return its value; fails after `timeout_s` seconds."""
     deadline = _Deadline(timeout_s, what)
     while not (value := condition()):
@@ -19,7 +22,7 @@ def until(condition: Callable[[], Any], timeout_s: float = 30, what: str = "") -
 
 async def eventually(
     condition: Callable[[], Any] | Callable[[], Awaitable[Any]],
-    timeout_s: float = 20,
+    timeout_s: float = WAIT_S,
     what: str = "",
 ) -> Any:
     """The same in a running loop, of a condition that may be awaited."""

@@ -17,6 +17,8 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self.is_refusing = False
         self.cut_after: int | None = None
         """Cut a connection as soon as this many bytes have come from the server."""
@@ -60,9 +62,14 @@ class Proxy:
         """Let nothing through from now on, as a pulled cable that is not noticed."""
         self._flowing.clear()
 
+    def hold_answers(self) -> None:
+        """Let what clients say through, and nothing of what the server says."""
+        self._answering.clear()
+
     def release(self) -> None:
         """Let everything through again, what was held included."""
         self._flowing.set()
+        self._answering.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_refusing:
@@ -88,6 +95,7 @@ class Proxy:
             while chunk := await source.read(65_536):
                 await self._flowing.wait()
                 if is_answer:
+                    await self._answering.wait()
                     self.answered += len(chunk)
                     seen += len(chunk)
                     if self.cut_after is not None and seen > self.cut_after:

@@ -15,6 +15,9 @@ from store.position import Position, read_position
 from tests.support.happenings import accepted, event
 from tests.support.queues import make_delivery
 
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+"""Until then a store may know all."""
+
 
 def store(database: Database, *facts: Fact, heard_at: datetime | None = None) -> int:
     """Put facts into it, in one batch; the number of the last one."""
@@ -30,7 +33,12 @@ def position_of(database: Database) -> Position:
 def new_deliveries(count: int = 1, **changes: Any) -> list[Delivery]:
     """Of one notification with an id as the API makes it."""
     notification_id = UUID(str(uuid7()))
-    common = {"notification_id": notification_id, "of": count, "channel": "email"}
+    common = {
+        "notification_id": notification_id,
+        "of": count,
+        "channel": "email",
+        "accepted_at": utc_now(),  # one moment for all of them
+    }
     return [
         make_delivery(
             **common | {"id": f"{notification_id}-{number}", "address": f"{number}@e.org"} | changes

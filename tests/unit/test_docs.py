@@ -3,8 +3,10 @@
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import SecretStr
 
 from common.misspelt import KNOWN_ELSEWHERE
 from common.settings import Settings
@@ -56,6 +58,18 @@ def code(page: Path) -> list[str]:
     blocks = re.findall(r"```\w*\n.*?```", text, re.DOTALL)
     rows = re.findall(r"(?m)^\| (`.*?`) \|", text)
     return [re.sub(r"(?m) +# .*$", "", block) for block in blocks] + rows
+
+
+def test_every_secret_setting_is_in_the_page_about_secrets() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    missing = [
+        name
+        for name, field in Settings.model_fields.items()
+        if SecretStr in (field.annotation, *get_args(field.annotation))
+        and f"| `GATEWAY_{name.upper()}`" not in page
+        and f", `GATEWAY_{name.upper()}`" not in page
+    ]
+    assert missing == []
 
 
 def test_both_readmes_say_the_same_commands() -> None:

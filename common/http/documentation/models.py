@@ -45,5 +45,8 @@ class ProblemDocument(Answer):
     code: str
     """Stable; `GET /problems` lists them all."""
 
+    request_id: str | None = None
+    """As X-Request-Id of the answer has it, and the gateway's log."""
+
     errors: list[FieldFault] = []
     """Every fault of a refused request."""

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from common.http.catalogue import CATALOGUE, catalogue_of
 from common.http.documentation import models
 from common.http.problems import PROBLEM_JSON
+from common.watching.request_ids import PATTERN as REQUEST_ID
 
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"
@@ -34,7 +35,7 @@ WITH_BODY: Final = (
 )
 """Codes of what an operation with a JSON body can meet."""
 
-_WITH_RETRY = ("dead_letters_busy",)
+_WITH_RETRY = ("dead_letters_busy", "rate_limited", "idempotency_in_flight")
 _LIVE: Final[Examples] = {"alive": {"status": "ok"}}
 _METRICS: Final = """\
 # TYPE gateway_requests_refused_total counter
@@ -90,6 +91,21 @@ def text_answer(*, description: str, shown: str, media_type: str = "text/plain")
     """Text, plain or of another type."""
     content = {media_type: {"schema": {"type": "string"}, "example": shown}}
     return {200: {"description": description, "content": content}}
+
+
+def stream_answer(*data: type[BaseModel], description: str, shown: str) -> Responses:
+    """Server-Sent Events whose data is one of these models, in JSON; OpenAPI 3.2 has the words."""
+    content = {"anyOf": [_reference(model) for model in data]}
+    text = {"type": "string"}
+    told = text | {"contentMediaType": _JSON, "contentSchema": content}
+    event = {"type": "object", "properties": {"id": text, "event": text, "data": told}}
+    stream = {"text/event-stream": {"itemSchema": event, "example": shown}}
+    return {200: {"description": description, "content": stream}}
+
+
+def empty_answer(status: int, description: str) -> Responses:
+    """An answer without a body."""
+    return {status: {"description": description}}
 
 
 class ProblemResponses:
@@ -206,19 +222,21 @@ def query_parameters(model: type[BaseModel], *others: dict[str, Any]) -> dict[st
     }
 
 
-def path_parameter(name: str, description: str) -> dict[str, Any]:
-    """OpenAPI of a part of the path that is read by hand."""
-    return _parameter(name, "path", description, required=True)
+def path_parameter(name: str, description: str, **form: Any) -> dict[str, Any]:
+    """OpenAPI of a part of the path that is read by hand; form: what its text is like."""
+    return _parameter(name, "path", description, required=True, form=form)
 
 
-def header_parameter(name: str, description: str) -> dict[str, Any]:
-    """OpenAPI of a header that is read by hand."""
-    return _parameter(name, "header", description, required=False)
+def header_parameter(name: str, description: str, **form: Any) -> dict[str, Any]:
+    """OpenAPI of a header that is read by hand; form: what its text is like."""
+    return _parameter(name, "header", description, required=False, form=form)
 
 
-def _parameter(name: str, place: str, description: str, *, required: bool) -> dict[str, Any]:
+def _parameter(
+    name: str, place: str, description: str, *, required: bool, form: dict[str, Any]
+) -> dict[str, Any]:
     shown = {"name": name, "in": place, "required": required, "description": description}
-    return {"parameters": [shown | {"schema": {"type": "string"}}]}
+    return {"parameters": [shown | {"schema": {"type": "string"} | form}]}
 
 
 def _without_null(schema: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
@@ -254,6 +272,22 @@ def _unpack_examples(document: dict[str, Any]) -> None:
                     example["value"] = json.loads(example["value"])
 
 
+def _name_requests(document: dict[str, Any]) -> None:
+    """Say of every answer that it names its request."""
+    text = {"type": "string", "pattern": REQUEST_ID}
+    told = {
+        "X-Request-Id": {
+            "description": "the request's own, if it has one that is well-formed, else a new one",
+            "required": True,
+            "schema": text,
+        }
+    }
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for answered in operation["responses"].values():
+                answered["headers"] = answered.get("headers", {}) | told
+
+
 def openapi_document(
     app: FastAPI, *, models: Sequence[type[BaseModel]], key: str
 ) -> dict[str, Any]:
@@ -269,6 +303,7 @@ def openapi_document(
             routes=app.routes,
         )
         _unpack_examples(document)
+        _name_requests(document)
         _, definitions = models_json_schema(
             [(model, "validation") for model in models], ref_template=_REF
         )

@@ -7,10 +7,10 @@ from typing import Final
 
 from aiosmtpd.smtp import SMTP, AuthenticatorType, Envelope
 
-from deploy.sandbox.faults import Fault
 from deploy.sandbox.inbox.records import DELIVERY_HEADER, Call, Message, Verdict, read_delivery_id
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.wire import reset
+from senders.simulator.faults import Fault
 
 HOSTNAME: Final = "sandbox.localhost"
 MAX_MESSAGE_BYTES: Final = 25 * 1024 * 1024

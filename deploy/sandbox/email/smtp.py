@@ -10,11 +10,11 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from common.channels import Channel
 from deploy.sandbox.email.connection import Connection, Connections, Transaction
 from deploy.sandbox.email.mail import read_mail
-from deploy.sandbox.faults import Act, Fault, Stage
 from deploy.sandbox.inbox.records import DELIVERY_HEADER, Message, Verdict
 from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.wire import reset
+from senders.simulator.faults import Act, Fault, Stage
 
 _log: Final = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class _Session:
             if fault is not None and fault.act is Act.ACCEPT_SLOWLY:
                 await asyncio.sleep(fault.delay_s)
         finally:  # a client that gives up meanwhile does not keep a server from accepting
-            n = await self._accept(mails, fault)
+            n = await self._accept(mails, _content_of(envelope), fault)
         if fault is not None and fault.act is Act.ACCEPT_THEN_RESET:
             await server.cut()
         if fault is not None and fault.act is Act.ACCEPT_THEN_HANG:
@@ -105,13 +105,13 @@ class _Session:
         _log.error("The stand-in mail server failed", exc_info=error)
         return _LOCAL_ERROR
 
-    async def _accept(self, mails: list[Message], fault: Fault | None) -> int:
+    async def _accept(self, mails: list[Message], source: bytes, fault: Fault | None) -> int:
         name, answer = (fault.name, fault.answer) if fault else (None, "")
         n = 0
         for index, mail in enumerate(mails):
             if index % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
-            n = self._inbox.accept(mail, "DATA", "250 2.0.0", name, answer).n
+            n = self._inbox.accept(mail, "DATA", "250 2.0.0", name, answer, source).n
         return n
 
     async def _fail(
@@ -131,11 +131,15 @@ class _Session:
 
 
 async def _read(envelope: Transaction) -> list[Message]:
-    content = envelope.content
-    assert isinstance(content, bytes)
+    content = _content_of(envelope)
     if len(content) <= _QUICKLY_READ:
         return read_mail(content, envelope.rcpt_tos, envelope.delivery_id)
     return await asyncio.to_thread(read_mail, content, envelope.rcpt_tos, envelope.delivery_id)
+
+
+def _content_of(envelope: Transaction) -> bytes:
+    assert isinstance(envelope.content, bytes)
+    return envelope.content
 
 
 class SmtpServer:

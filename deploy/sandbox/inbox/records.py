@@ -45,9 +45,10 @@ class Message(BaseModel):
     """A message as a client sent it.
 
     delivery_id: the gateway's own, None where the client did not say it. provider_id: what the
-    client was told. headers: an email's, in order. params: the other fields of a Bot API or
-    VK call. identity: what makes two messages to one recipient the same one where there is no
-    delivery id; a hash of the content when empty.
+    client was told. headers: an email's or a webhook's, in order. params: the other fields of a Bot
+    API or VK call, a webhook's body. signature: what a webhook's is worth. identity: what makes two
+    messages to one recipient the same one where there is no delivery id; a hash of the content when
+    empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,7 +63,12 @@ class Message(BaseModel):
     headers: list[tuple[Text, Text]] = []
     params: dict[Text, Text] = {}
     attachments: list[Text] = []
+    signature: Text | None = None
     identity: Text = Field(default="", exclude=True)
+
+    def header(self, name: str) -> str:
+        """The first header of this name, in lower case; empty when there is none."""
+        return next((value for said, value in self.headers if said.lower() == name), "")
 
     @property
     def preview(self) -> str:
@@ -149,12 +155,13 @@ def thread_of(one: Message | Call) -> str | None:
 
 
 class Thread:
-    """The kept calls for one delivery, oldest first; never empty."""
+    """The kept calls for one delivery, oldest first; none once all of them are forgotten."""
 
-    __slots__ = ("attempts",)  # there may be as many threads as attempts
+    __slots__ = ("attempts", "is_read")  # there may be as many threads as attempts
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
+        self.is_read = False
 
     @property
     def last(self) -> Attempt:

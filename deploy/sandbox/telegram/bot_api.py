@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 
 from common.channels import Channel
 from deploy.sandbox.bodies import Params, read_params
-from deploy.sandbox.faults import Act, Fault
 from deploy.sandbox.inbox.records import (
     DELIVERY_HEADER,
     Call,
@@ -24,6 +23,7 @@ from deploy.sandbox.inbox.store import Inbox
 from deploy.sandbox.rules import Faults
 from deploy.sandbox.telegram.methods import METHODS, BotApiError, Prepared
 from deploy.sandbox.wire import Drop, answer_call
+from senders.simulator.faults import Act, Fault, migrated
 
 _TOKEN: Final = re.compile(r"[0-9]{1,20}:[\w-]+")
 _CHAT_ID: Final = re.compile(r"-?[0-9]{1,19}|@\w+")
@@ -113,8 +113,7 @@ class BotApi:
         if fault.name == "rate_limit":
             parameters["retry_after"] = fault.retry_after_s
         if fault.name == "migrated":
-            number = abs(_chat(chat_id)["id"])
-            parameters["migrate_to_chat_id"] = int(f"-100{number}")
+            parameters["migrate_to_chat_id"] = migrated(_chat(chat_id)["id"])
         return BotApiError(fault.code, fault.words, **parameters).response()
 
     def _record(

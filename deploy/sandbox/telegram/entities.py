@@ -1,15 +1,17 @@
 """The Bot API's HTML: what the text comes to, or why it is refused."""
 
 import re
-from html.parser import HTMLParser
+from html import unescape
 from typing import Final
 
 _TAGS: Final = frozenset(
     {"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "span"}
     | {"tg-spoiler", "tg-emoji", "a", "code", "pre", "blockquote"}
 )
-# A bare "<" is no text to Telegram: "I <3 you" is refused, and must be written "I &lt;3 you".
-_NO_TAG: Final = re.compile(r"<(?![A-Za-z/])")
+# What was taken is never given back, so that no markup takes long.
+_TAG: Final = re.compile(
+    r"""<(?P<end>/?+)(?P<name>[A-Za-z][^\s<>/"']*+)(?P<rest>(?:"[^"]*+"|'[^']*+'|[^<>"'])*+)>"""
+)
 
 
 class EntityError(ValueError):
@@ -18,43 +20,44 @@ class EntityError(ValueError):
 
 def plain_text(markup: str) -> str:
     """Return the text without its tags. Raises EntityError as the Bot API would refuse it."""
-    if stray := _NO_TAG.search(markup):
-        offset = len(markup[: stray.start()].encode())
-        raise EntityError(f'Unsupported start tag "" at byte offset {offset}')
-    parser = _Parser()
-    parser.feed(markup)
-    parser.close()
-    if parser.open_tags:
-        raise EntityError(
-            f'Can\'t find end tag corresponding to start tag "{parser.open_tags[-1]}"'
-        )
-    return "".join(parser.text)
+    text: list[str] = []
+    open_tags: list[str] = []
+    at = 0
+    while (begin := markup.find("<", at)) >= 0:
+        text.append(markup[at:begin])
+        at = _pass_tag(markup, begin, open_tags)
+    if open_tags:
+        raise EntityError(f'Can\'t find end tag corresponding to start tag "{open_tags[-1]}"')
+    return "".join(map(unescape, [*text, markup[at:]]))
 
 
-class _Parser(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open_tags: list[str] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _TAGS:
-            raise EntityError(f'Unsupported start tag "{tag}" at byte offset {self._offset()}')
-        self.open_tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        expected = self.open_tags.pop() if self.open_tags else ""
-        if tag != expected:
+def _pass_tag(markup: str, begin: int, open_tags: list[str]) -> int:
+    """Where the text goes on; open_tags: of its place, changed by the tag."""
+    found = _TAG.match(markup, begin)
+    if found is None:
+        raise EntityError(f"{_fault(markup, begin)} at byte offset {_offset(markup, begin)}")
+    name = found["name"].lower()
+    if found["end"]:
+        expected = open_tags.pop() if open_tags else ""
+        if name != expected:
             raise EntityError(
-                f"Unmatched end tag at byte offset {self._offset()}, "
-                f'expected "</{expected}>", found "</{tag}>"'
+                f"Unmatched end tag at byte offset {_offset(markup, begin)}, "
+                f'expected "</{expected}>", found "</{name}>"'
             )
+    elif name not in _TAGS:
+        raise EntityError(f'Unsupported start tag "{name}" at byte offset {_offset(markup, begin)}')
+    elif not found["rest"].endswith("/"):
+        open_tags.append(name)
+    return found.end()
 
-    def handle_data(self, text: str) -> None:
-        self.text.append(text)
 
-    def _offset(self) -> int:
-        line, column = self.getpos()
-        before = self.rawdata.split("\n")[: line - 1]
-        here = self.rawdata.split("\n")[line - 1][:column]
-        return len("\n".join([*before, here]).encode())
+def _fault(markup: str, begin: int) -> str:
+    """Of what is no tag. A bare "<" is no text to Telegram: "I <3 you" has to be "I &lt;3 you"."""
+    after = markup[begin + 1 : begin + 2]
+    if after == "/":
+        return "Unclosed end tag"
+    return "Unclosed start tag" if re.match("[A-Za-z]", after) else 'Unsupported start tag ""'
+
+
+def _offset(markup: str, begin: int) -> int:
+    return len(markup[:begin].encode(errors="surrogatepass"))

@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 
 from common.channels import Channel
 from deploy.sandbox.bodies import read_params
-from deploy.sandbox.faults import Act, Fault
 from deploy.sandbox.inbox.records import (
     DELIVERY_HEADER,
     Call,
@@ -33,6 +32,7 @@ from deploy.sandbox.vk.methods import (
     read_send,
 )
 from deploy.sandbox.wire import Drop, answer_call
+from senders.simulator.faults import Act, Fault
 
 RANDOM_ID_MEMORY_S: Final = 3600.0
 

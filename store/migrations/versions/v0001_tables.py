@@ -8,12 +8,50 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+_OF_OWNERS = sa.text("events IS NOT NULL")
 _STALLED = sa.text("stalled_at_ms IS NOT NULL")
+_CALLED_BACK = sa.text("callback_id IS NOT NULL")
 _TO_ERASE = sa.text("completed_at_ms IS NOT NULL AND erased_at_ms IS NULL")
+
+
+# What was written there stays as it was, for whoever has the right to write too.
+_APPEND_ONLY = {
+    "sqlite": (
+        "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
+        "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'audit is append-only'; END $$",
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+    ),
+}
 
 
 def upgrade() -> None:
     """Make them."""
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "actor",
+            sa.Text(),
+            nullable=False,
+            comment="operator user@host, console address, key id",
+        ),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False, comment="to what; of people, a hash only"),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+        comment="Who did what; triggers refuse to change or delete any of it",
+    )
+    op.create_index("ix_audit_at_ms_id", "audit", ["at_ms", "id"])
+    for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "contents",
         sa.Column("notification_id", sa.Uuid(), nullable=False),
@@ -95,7 +133,7 @@ def upgrade() -> None:
         "events",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("type", sa.String(length=24), nullable=False),
         sa.Column("notification_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
@@ -110,6 +148,12 @@ def upgrade() -> None:
             comment="of the delivery, this fact known",
         ),
         sa.Column("notification_status", sa.String(length=16), nullable=False),
+        sa.Column(
+            "completes",
+            sa.Boolean(),
+            nullable=False,
+            comment="the notification came to its end by it",
+        ),
         sa.Column("address", sa.Text(), comment="where it goes, if not where its body says"),
         sa.Column("outcome", sa.Text()),
         sa.Column("code", sa.Text()),
@@ -125,6 +169,165 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_id", "events", ["id"], unique=True)
     op.create_index("ix_events_notification_id_seq", "events", ["notification_id", "seq"])
+    op.create_table(
+        "endpoints",
+        sa.Column("id", sa.String(length=32), nullable=False, comment="made of owner and URL"),
+        sa.Column("owner", sa.Text(), nullable=False, comment="the API key; empty: the simple one"),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column(
+            "events", sa.Text(), comment="of all its owner's notifications; null: of those that ask"
+        ),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), comment="why it is not active"),
+        sa.Column(
+            "since_ms", sa.BigInteger(), nullable=False, comment="since when it is in this state"
+        ),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "from_seq", sa.BigInteger(), nullable=False, comment="it is told of what comes after"
+        ),
+        sa.Column("sent_at_ms", sa.BigInteger(), comment="the last that it took"),
+        sa.Column("failing_since_ms", sa.BigInteger(), comment="the first failure since then"),
+        sa.PrimaryKeyConstraint("id", name="pk_endpoints"),
+        comment="Who is called back",
+    )
+    op.create_index("ix_endpoints_state_from_seq", "endpoints", ["state", "from_seq"])
+    op.create_index(
+        "ix_endpoints_of_owners",
+        "endpoints",
+        ["state"],
+        sqlite_where=_OF_OWNERS,
+        postgresql_where=_OF_OWNERS,
+    )
+    turn = op.create_table(
+        "callback_turn",
+        sa.Column("one", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "seq",
+            sa.BigInteger(),
+            nullable=False,
+            comment="callbacks were made of all facts up to it",
+        ),
+        sa.Column(
+            "holder", sa.String(length=32), nullable=False, comment="the journal that makes them"
+        ),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False, comment="then another may"),
+        sa.CheckConstraint("one = 1", name="ck_callback_turn_one"),
+        sa.PrimaryKeyConstraint("one", name="pk_callback_turn"),
+        comment="How far callbacks were made, and whose turn it is: one row",
+    )
+    op.bulk_insert(turn, [{"one": 1, "seq": 0, "holder": "", "until_ms": 0}])
+    op.create_table(
+        "idempotency",
+        sa.Column("owner", sa.Text(), nullable=False, comment="empty: nobody's"),
+        sa.Column(
+            "key_hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the Idempotency-Key"
+        ),
+        sa.Column("body_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("notification_id", sa.Uuid(), nullable=False, comment="begins with began_at_ms"),
+        sa.Column(
+            "began_at_ms", sa.BigInteger(), nullable=False, comment="when the first one came"
+        ),
+        sa.Column(
+            "claimant",
+            sa.Uuid(),
+            nullable=False,
+            comment="the request that works on it, or did last",
+        ),
+        sa.Column(
+            "busy_until_ms",
+            sa.BigInteger(),
+            nullable=False,
+            comment="then another may take it over",
+        ),
+        sa.Column("is_done", sa.Boolean(), nullable=False, comment="it was answered with 202"),
+        sa.PrimaryKeyConstraint("owner", "key_hash", name="pk_idempotency"),
+        comment="Requests that came with an Idempotency-Key; a day later they are forgotten",
+    )
+    op.create_index("ix_idempotency_began_at_ms", "idempotency", ["began_at_ms"])
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False, comment="who began it, as in the audit log"),
+        sa.Column(
+            "place",
+            sa.Text(),
+            nullable=False,
+            comment="of the console that works on it: host:port",
+        ),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column(
+            "told",
+            sa.JSON(),
+            nullable=False,
+            comment="which letters, how fast; nothing of people",
+        ),
+        sa.Column(
+            "wanted",
+            sa.JSON(),
+            nullable=False,
+            comment="the same as a console goes on with it: long",
+        ),
+        sa.Column("total", sa.BigInteger()),
+        sa.Column("done", sa.BigInteger(), nullable=False),
+        sa.Column("result", sa.JSON()),
+        sa.Column("problem", sa.JSON()),
+        sa.Column("began_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "seen_at_ms",
+            sa.BigInteger(),
+            nullable=False,
+            comment="when its console last told of it",
+        ),
+        sa.Column("ended_at_ms", sa.BigInteger()),
+        sa.Column("continues", sa.Uuid(), comment="the job whose rest it does"),
+        sa.Column(
+            "end_asked",
+            sa.Boolean(),
+            nullable=False,
+            comment="another console was asked to end it",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_jobs"),
+        comment="What operators had done to dead letters, and how far each of it came",
+    )
+    op.create_index("ix_jobs_began_at_ms_id", "jobs", ["began_at_ms", "id"])
+    op.create_index("ix_jobs_continues", "jobs", ["continues"])
+    op.create_table(
+        "keys",
+        sa.Column("id", sa.String(length=32), nullable=False, comment="the owner of what it sends"),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "hash",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="SHA-256 of the key, which nobody keeps",
+        ),
+        sa.Column("former_hash", sa.LargeBinary(), comment="of the key before the last rotation"),
+        sa.Column("former_until_ms", sa.BigInteger(), comment="until when that one is good too"),
+        sa.Column(
+            "secret_version",
+            sa.Integer(),
+            nullable=False,
+            comment="of what signs its webhooks",
+        ),
+        sa.Column(
+            "former_secret_until_ms",
+            sa.BigInteger(),
+            comment="until when the one before signs too",
+        ),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("mode", sa.String(length=8), nullable=False),
+        sa.Column("rate", sa.Text(), comment="requests that send: 100/s; null: any number"),
+        sa.Column("recipients", sa.JSON(), nullable=False, comment="whom a team key may reach"),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at_ms", sa.BigInteger()),
+        sa.Column("revoked_at_ms", sa.BigInteger()),
+        sa.Column("seen_at_ms", sa.BigInteger(), comment="when it was used last, to some minutes"),
+        sa.PrimaryKeyConstraint("id", name="pk_keys"),
+        comment="API keys; none is ever deleted: a revoked one still owns what it sent",
+    )
+    op.create_index("ix_keys_hash", "keys", ["hash"], unique=True)
     op.create_table(
         "notifications",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -149,8 +352,28 @@ def upgrade() -> None:
         ),
         sa.Column("seq", sa.BigInteger(), nullable=False, comment="of its newest fact"),
         sa.Column("owner", sa.Text()),
+        sa.Column(
+            "is_test",
+            sa.Boolean(),
+            nullable=False,
+            comment="a test key sent it: no provider got it",
+        ),
         sa.Column("origin_kind", sa.Text()),
         sa.Column("origin_id", sa.Text()),
+        sa.Column(
+            "callback_id",
+            sa.String(length=32),
+            comment="the endpoint that is told of it, by its own wish",
+        ),
+        sa.Column(
+            "callback_events",
+            sa.Text(),
+            comment="which events, with commas; null: the usual ones",
+        ),
+        sa.Column("request_id", sa.Text(), comment="of the request that it was accepted with"),
+        sa.Column(
+            "trace_id", sa.String(length=32), comment="of the same, as W3C trace context has it"
+        ),
         sa.Column("priority", sa.String(length=16)),
         sa.Column("subject", sa.Text()),
         sa.Column("tags", sa.JSON(), nullable=False),
@@ -189,6 +412,13 @@ def upgrade() -> None:
         ["accepted_at_ms"],
         sqlite_where=_TO_ERASE,
         postgresql_where=_TO_ERASE,
+    )
+    op.create_index(
+        "ix_notifications_called_back",
+        "notifications",
+        ["callback_id"],
+        sqlite_where=_CALLED_BACK,
+        postgresql_where=_CALLED_BACK,
     )
     op.create_table(
         "processes",
@@ -250,6 +480,48 @@ def upgrade() -> None:
         comment="What notifications are searched by: tags, words of the subject, recipients",
     )
     op.create_index("ix_terms_notification_id", "terms", ["notification_id"])
+    op.create_table(
+        "users",
+        sa.Column(
+            "id",
+            sa.String(length=32),
+            nullable=False,
+            comment="another one when the name is made anew",
+        ),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column(
+            "password_hash", sa.Text(), nullable=False, comment="argon2id, with its parameters"
+        ),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("disabled_at_ms", sa.BigInteger()),
+        sa.Column("seen_at_ms", sa.BigInteger(), comment="when the last session began"),
+        sa.PrimaryKeyConstraint("id", name="pk_users"),
+        comment="Who may sign in at the console with a password",
+    )
+    op.create_index("ix_users_name", "users", ["name"], unique=True)
+    op.create_table(
+        "sessions",
+        sa.Column(
+            "hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of what the cookie has"
+        ),
+        sa.Column(
+            "subject",
+            sa.String(length=64),
+            nullable=False,
+            comment="a user's id, or oidc: and a hash",
+        ),
+        sa.Column("name", sa.String(length=64), comment="of who has no row in users"),
+        sa.Column("role", sa.String(length=16), comment="of who has no row in users"),
+        sa.Column("began_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at_ms", sa.BigInteger(), nullable=False, comment="to a minute or so"),
+        sa.Column(
+            "until_ms", sa.BigInteger(), nullable=False, comment="it ends then at the latest"
+        ),
+        sa.PrimaryKeyConstraint("hash", name="pk_sessions"),
+        comment="Who is signed in at the console",
+    )
+    op.create_index("ix_sessions_subject", "sessions", ["subject"])
     row = {
         "one": 1,
         "epoch": secrets.token_hex(8),

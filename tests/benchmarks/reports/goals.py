@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks import deep, ingress, journal, live, senders, store, workers
+from tests.benchmarks import deep, ingress, journal, keys, live, senders, store, workers
 from tests.benchmarks.reports.figures import Report, ratio
 
 
@@ -70,6 +70,8 @@ GOALS: Final = (
         obstacle=_BROKER,
     ),
     Goal("ingress", "p99_ms", "p99 beside FastAPI + aio-pika", ingress.AIO_PIKA, most=1),
+    Goal("keys", "rate", "a key's rate beside none", keys.NONE, least=0.9, of=keys.STORED),
+    Goal("keys", "rate", "with a limit beside none", keys.NONE, least=0.9, of=keys.LIMITED),
     Goal(
         "sender", "cpu_ms", "CPU of a delivery without a provider, ms", most=0.35, obstacle=_WRITES
     ),

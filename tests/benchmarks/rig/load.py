@@ -6,8 +6,11 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from uuid import uuid4
 
 import httpx
 
@@ -26,10 +29,16 @@ def body_to(recipient: str) -> str:
 
 
 BODY = body_to("email:ada@example.com")
+Headers = Mapping[str, str]
+NO_HEADERS: Final[Headers] = {}
+NUMBER: Final = "another-in-each"
+"""A header of this value has a number of its own in each request."""
+
 _SCRIPT = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = [[%s]]
+%s
 done = function(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format('\\n{"requests": %%d, "took_us": %%d, "p50_us": %%d, "p99_us": %%d, ' ..
@@ -55,20 +64,30 @@ def has_wrk() -> bool:
     return shutil.which("wrk") is not None
 
 
-def post_for(seconds: float, port: int, directory: Path, body: str = BODY) -> Answered:
+def post_for(
+    seconds: float, port: int, directory: Path, body: str = BODY, headers: Headers = NO_HEADERS
+) -> Answered:
     """POST one email over kept connections. Raises BenchError at any answer but 2xx."""
     if has_wrk():
-        return _wrk(seconds, port, directory, body)
-    return asyncio.run(post_with_own_client(seconds, port, body))
+        return _wrk(seconds, port, directory, body, headers)
+    return asyncio.run(post_with_own_client(seconds, port, body, headers))
 
 
-def _wrk(seconds: float, port: int, directory: Path, body: str) -> Answered:
+def _wrk(seconds: float, port: int, directory: Path, body: str, headers: Headers) -> Answered:
     script = directory / "post.lua"
-    script.write_text(_SCRIPT % body)
+    script.write_text(_SCRIPT % (body, _in_lua(headers)))
     # wrk knows whole seconds only.
-    words = ["-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script)]
+    words = [
+        "-t1",
+        "--timeout",
+        "10s",
+        f"-c{CONNECTIONS}",
+        f"-d{max(1, round(seconds))}s",
+        "-s",
+        str(script),
+    ]
     done = subprocess.run(
-        ["wrk", *words, f"http://127.0.0.1:{port}{PATH}"],
+        ["wrk", "--timeout", "10s", *words, f"http://127.0.0.1:{port}{PATH}"],
         capture_output=True,
         text=True,
         check=False,
@@ -88,6 +107,17 @@ def _wrk(seconds: float, port: int, directory: Path, body: str) -> Answered:
     )
 
 
+def _in_lua(headers: Headers) -> str:
+    """The statements that send these headers."""
+    lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
+    own = [name for name, value in headers.items() if value == NUMBER]
+    if own:
+        numbers = [f'wrk.headers["{name}"] = "{uuid4().hex}" .. number' for name in own]
+        lines += ["local number = 0", "request = function()", "  number = number + 1"]
+        lines += [*numbers, "  return wrk.format()", "end"]
+    return "\n".join(lines)
+
+
 def _why(port: int) -> str:
     """What an API of ours has counted of its refusals; others tell nothing."""
     with contextlib.suppress(httpx.HTTPError):
@@ -99,10 +129,15 @@ def _why(port: int) -> str:
     return ""
 
 
-def request_bytes(body: bytes) -> bytes:
+def request_bytes(body: bytes, headers: Headers = NO_HEADERS) -> bytes:
     """One POST as it goes over the wire."""
+    own = [
+        f"{name}: {uuid4().hex if value == NUMBER else value}\r\n"
+        for name, value in headers.items()
+    ]
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"{''.join(own)}"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -118,16 +153,17 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     await reader.readexactly(length)
 
 
-async def post_with_own_client(seconds: float, port: int, body: str) -> Answered:
+async def post_with_own_client(
+    seconds: float, port: int, body: str, headers: Headers = NO_HEADERS
+) -> Answered:
     """What wrk does, at more of the machine's cost. Raises BenchError."""
-    request = request_bytes(body.encode())
     ends_at = time.perf_counter() + seconds
     took: list[float] = []
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (began := time.perf_counter()) < ends_at:
-            await post(reader, writer, request)
+            await post(reader, writer, request_bytes(body.encode(), headers))
             took.append(time.perf_counter() - began)
         writer.close()
         await writer.wait_closed()

@@ -119,7 +119,7 @@ def test_retry_that_is_killed_loses_nothing_and_doubles_at_most_the_one_in_hand(
 ) -> None:
     bodies = facts(600)
     set_aside(gateway_url, *bodies)
-    kills = (50, 300)
+    kills = (50, 150)
     for moved in kills:
         command = [sys.executable, "-P", "-m", "admin", "aside", "retry", "--yes"]
         victim = subprocess.Popen(
@@ -128,7 +128,7 @@ def test_retry_that_is_killed_loses_nothing_and_doubles_at_most_the_one_in_hand(
         while count(gateway_url, "journal") < moved and victim.poll() is None:
             time.sleep(0.005)
         victim.send_signal(signal.SIGKILL)
-        victim.wait(20)
+        victim.wait(60)
         until(lambda: count(gateway_url, "journal") + count(gateway_url, "journal.dead") >= 600)
         assert count(gateway_url, "journal") < 600, "the kill came too late to show anything"
     putting_back.put_back(gateway_url)

@@ -22,6 +22,7 @@ from broker_topology.users import provide_users
 from common.channels import CHANNELS
 from common.settings import Settings
 from deploy.local.node import Node, free_port
+from deploy.local.stack import SANDBOX_SECRET
 from deploy.sandbox.server import Sandbox
 from store.schema import upgrade
 from tests.support.providers.scripted_servers import Deed, ScriptedHttp, ScriptedSmtp, http
@@ -38,6 +39,8 @@ def sandbox_settings(sandbox: Sandbox) -> dict[str, str]:
         "TELEGRAM_API_URL": sandbox.http_url,
         "VK_TOKEN": SECRET,
         "VK_API_URL": sandbox.http_url,
+        "CALLBACK_SECRET": f"{SANDBOX_SECRET},{SANDBOX_SECRET}",
+        "CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
     }
 
 

@@ -18,6 +18,9 @@ from admin.one_machine import alone
 from broker_topology.connect import mask_url
 from common.settings import Settings
 from deploy.local.node import Node, free_port
+from store.database import Database
+from store.schema import upgrade
+from tests.support.clients.keys import made_key
 from tests.support.dead_letters import bury, ids_in
 from tests.support.queues import make_delivery
 
@@ -141,6 +144,20 @@ def test_key_of_another_gateway_is_not_shown_to_what_runs_here(
 
 
 @pytest.mark.usefixtures("checkout")
+def test_key_that_a_demo_has_made_is_shown_to_it(
+    vhost_url: str, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(store_url)
+    with contextlib.closing(Database(store_url)) as database:
+        key = made_key(database)
+    for text, is_shown in ((key.text, True), (KEY, False)):
+        monkeypatch.setenv("GATEWAY_API_KEY", text)
+        with running(announcing.DEMO, vhost_url, database_url=store_url):
+            found = here.settings_here()
+        assert found.api_key == (SecretStr(text) if is_shown else None)
+
+
+@pytest.mark.usefixtures("checkout")
 def test_free_port_of_the_settings_is_the_one_that_was_found(
     vhost_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +184,7 @@ def test_gateway_of_another_user_bars_nobody_who_names_one(
             env=os.environ | given,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 

@@ -289,6 +289,7 @@ def test_wait_goes_on_when_the_api_comes_back(gateway: Gateway) -> None:
         words = ["telegram:4009", "--text", "hello", "--wait"]
         sending = thread.submit(send, *words, env=environment(gateway))
         until(lambda: not gateway.sandbox.get("/faults").json()["pending"])
+        until(lambda: watchers(gateway))
         os.kill(gateway.stack.pid("api"), signal.SIGKILL)
         done = sending.result(60)
     until(lambda: answers(gateway.api, "/readyz"))
@@ -298,6 +299,12 @@ def test_wait_goes_on_when_the_api_comes_back(gateway: Gateway) -> None:
     )
     assert "(following again as soon as it answers)" in done.stderr
     assert done.stderr.endswith("gateway: following again\n")
+
+
+def watchers(gateway: Gateway) -> int:
+    """How many follow by the API."""
+    answer = gateway.api.get("/v1/live", headers={"Authorization": f"Bearer {KEY}"})
+    return int(answer.json()["watchers"])
 
 
 @pytest.mark.parametrize(
@@ -317,11 +324,12 @@ async def test_what_cannot_be_followed_is_said_and_not_waited_for(
 ) -> None:
     monkeypatch.setattr(course, "HEARD_WITHIN_S", 1.0)
     upgrade(sqlite_url)
-    api = await Api.started(gateway_url, other_store or sqlite_url)
+    # With keys in its store it would let nobody in that it cannot look up.
+    api = await Api.started(gateway_url, other_store or sqlite_url, GATEWAY_API_KEY=KEY)
     try:
         await eventually(lambda: is_ready(api))
         words = ["vk:1", "--text", "a", "--wait", "--timeout", "1h", "--api", api.url, "--json"]
-        done = await asyncio.to_thread(send, *words, env=environment())
+        done = await asyncio.to_thread(send, *words, env=environment(api_key=KEY))
     finally:
         await api.kill()
     assert (done.code, json.loads(done.stdout)["result"]) == (3, "unfinished")

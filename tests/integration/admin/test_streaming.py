@@ -23,7 +23,7 @@ async def test_events_go_on_after_a_restart_of_the_api_each_of_them_once(
     heard: list[Event] = []
     try:
         with Streaming(api.url, heard.append) as streaming:
-            assert await asyncio.to_thread(streaming.await_ready, 10) is None
+            assert await asyncio.to_thread(streaming.await_ready, 60) is None
             store(database, *facts_of(2))
             wake(gateway_url)
             await eventually(lambda: len(heard) == 2)
@@ -53,7 +53,7 @@ async def test_event_that_cannot_be_shown_is_passed_over_and_told(
 
     try:
         with Streaming(api.url, tell) as streaming:
-            assert await asyncio.to_thread(streaming.await_ready, 10) is None
+            assert await asyncio.to_thread(streaming.await_ready, 60) is None
             store(database, *facts_of(2))
             wake(gateway_url)
             await eventually(lambda: len(heard) == 2)

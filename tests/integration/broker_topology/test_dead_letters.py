@@ -391,7 +391,7 @@ def test_second_operator_waits_and_then_is_told(gateway_url: str) -> None:
             )
         waiting = threading.Thread(target=listed, args=(gateway_url,))
         waiting.start()
-    waiting.join(10)
+    waiting.join(60)
     assert not waiting.is_alive()
     assert ids_in(gateway_url) == ids
 

@@ -37,11 +37,11 @@ def test_event_that_only_a_newer_gateway_knows_is_skipped_and_told_once(
     listener = threading.Thread(target=hear)
     with caplog.at_level(logging.WARNING):
         listener.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
         with amqp_channel(gateway_url) as channel:
             for body in bodies:
                 channel.basic_publish("events", "telegram.sent", body)
-        listener.join(10)
+        listener.join(60)
         stopping.set()
     assert heard == [known]
     told = [one.getMessage() for one in caplog.records if "was skipped" in one.getMessage()]

@@ -24,7 +24,7 @@ from tests.support.proxy import Proxy
 from tests.support.queues import make_delivery
 
 TIMEOUT_S = 1.0
-MARGIN_S = 1.0  # for a machine that has other things to do
+MARGIN_S = 2.5  # for a machine that has other things to do
 
 
 @pytest.fixture
@@ -102,9 +102,9 @@ async def test_look_at_letters_that_stop_coming_is_no_empty_list(
 
 async def test_work_that_takes_longer_than_one_answer_may_is_not_cut(proxy: Proxy) -> None:
     def work() -> None:
-        with connected(proxy.url, 0.2) as connection:
+        with connected(proxy.url, 1.0) as connection:
             for _ in range(5):
-                connection.sleep(0.1)
+                connection.sleep(0.3)
                 connection.channel()
 
     await asyncio.to_thread(work)

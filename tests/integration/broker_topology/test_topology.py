@@ -17,6 +17,7 @@ from broker_topology.difference import Difference
 from broker_topology.live import read_topology
 from broker_topology.management import ManagementUnavailableError
 from broker_topology.topology import build
+from common.channels import CHANNELS, PRIORITIES
 from deploy.local.node import Node
 from tests.support.polling import until
 
@@ -34,7 +35,7 @@ def channel(vhost_url: str) -> Iterator[BlockingChannel]:
         yield opened
 
 
-def await_message(channel: BlockingChannel, queue: str, timeout_s: float = 10) -> tuple[int, str]:
+def await_message(channel: BlockingChannel, queue: str) -> tuple[int, str]:
     """Delivery tag and routing key of the next message in the queue."""
 
     def found() -> tuple[int, str] | None:
@@ -42,7 +43,7 @@ def await_message(channel: BlockingChannel, queue: str, timeout_s: float = 10) -
         assert method is None or body == BODY
         return (method.delivery_tag, method.routing_key) if method else None
 
-    message: tuple[int, str] = until(found, timeout_s)
+    message: tuple[int, str] = until(found)
     return message
 
 
@@ -89,6 +90,22 @@ def test_applied_topology_is_the_same_and_applying_again_creates_nothing(
     assert by_management.differences == ()
     assert by_management.bindings_checked
     assert check(vhost_url, NOWHERE).differences == ()
+
+
+def test_new_channel_joins_a_running_installation_and_what_waits_stays(
+    broker: Node, vhost_url: str, channel: BlockingChannel
+) -> None:
+    apply(vhost_url, build([one for one in CHANNELS if one != "webhook"]))
+    channel.basic_publish("notifications", "email.normal", BODY, PERSISTENT, mandatory=True)
+
+    applied = apply(vhost_url)
+
+    new = {f"queue webhook.{name}" for name in (*PRIORITIES, "dead")}
+    assert set(applied.created) == new
+    assert check(vhost_url, broker.management_url).differences == ()
+    channel.basic_publish("notifications", "webhook.high", BODY, PERSISTENT, mandatory=True)
+    for key in ("email.normal", "webhook.high"):
+        assert await_message(channel, key)[1] == key
 
 
 def test_check_of_an_empty_vhost_reports_everything_and_creates_nothing(

@@ -22,6 +22,7 @@ from broker_topology.rights import rights
 from broker_topology.topology import LIVE, build
 from broker_topology.users import BrokerUser, provide_users
 from common.broker.connection import Broker
+from common.channels import CHANNELS
 from deploy.local.node import Node
 from tests.support.queues import amqp_channel
 
@@ -87,9 +88,12 @@ MAY = [
     ("sender-vk", consume("vk.normal")),
     *(("console", read(name)) for name in ("email.dead", "vk.dead", "unrouted")),
     ("console", publish("due", "requeue.email.normal")),
+    ("console", publish("notifications", "email.normal")),
+    ("console", publish("callbacks", "webhook.normal")),
     ("console", declare("lock.email.dead", exclusive=True)),
     ("journal", consume("journal")),
     ("journal", publish("aside", "")),
+    ("journal", publish("callbacks", "webhook.normal")),
     ("journal", publish("events", "process.heartbeat")),
     ("operator", read("email.dead")),
     ("operator", publish("due", "requeue.email.normal")),
@@ -104,6 +108,7 @@ MAY_NOT = [
     ("api", publish("retry", "1s.email.normal")),
     ("api", publish("due", "requeue.email.normal")),
     ("api", publish("", "email.normal")),
+    ("api", publish("callbacks", "webhook.normal")),
     ("api", declare("email.normal")),
     ("api", declare("notifications.copy")),
     ("api", delete("email.normal")),
@@ -114,7 +119,6 @@ MAY_NOT = [
     ("api", declare("lock.email.dead", exclusive=True)),
     ("console", read("email.normal")),
     ("console", read("retry.1s")),
-    ("console", publish("notifications", "email.normal")),
     ("console", publish("dead", "email.normal")),
     ("console", publish("", "email.dead")),
     ("console", declare("email.dead")),
@@ -201,7 +205,7 @@ def test_api_follows_on_a_queue_of_its_own(users: Users) -> None:
         following.queue_bind(name, LIVE)
         with amqp_channel(users["operator"].url) as channel:
             channel.basic_publish(LIVE, "", b"x")
-        received = next(following.consume(name, auto_ack=True, inactivity_timeout=10))
+        received = next(following.consume(name, auto_ack=True, inactivity_timeout=60))
     assert received[2] == b"x"
 
 
@@ -268,6 +272,26 @@ def test_kept_password_still_opens_and_rights_are_set_anew(broker: Node, vhost_u
         channel.queue_declare("mine")
     with pytest.raises(TopologyError, match="needs the tag"):
         provide_users(api.url, broker.management_url, prefix="other")
+
+
+def test_new_channel_gets_a_user_and_the_others_their_rights_to_it(
+    broker: Node, vhost_url: str
+) -> None:
+    prefix = urlsplit(vhost_url).path[1:]
+    at = (vhost_url, broker.management_url)
+    older = [one for one in CHANNELS if one != "webhook"]
+    before = {one.rights.role: one for one in provide_users(*at, prefix=prefix, channels=older)}
+
+    after = {one.rights.role: one for one in provide_users(*at, prefix=prefix)}
+
+    new = after.keys() - before.keys()
+    assert new == {"sender-webhook"}
+    assert {one.state for role, one in after.items() if role not in new} == {"kept"}
+    apply(vhost_url)
+    with amqp_channel(before["api"].url) as channel:
+        channel.queue_declare("webhook.high", passive=True)
+    with amqp_channel(after["sender-webhook"].url) as channel:
+        channel.basic_get("webhook.high")
 
 
 def test_table_shows_whole_urls(broker: Node, vhost_url: str) -> None:

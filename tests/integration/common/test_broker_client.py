@@ -32,7 +32,7 @@ async def proxy(gateway_url: str) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def client(proxy: Proxy) -> AsyncIterator[Broker]:
     async with Broker(proxy.url, name="test") as broker:
-        await broker.connected(10)
+        await broker.connected(60)
         yield broker
 
 
@@ -49,10 +49,13 @@ def unheard(gateway_url: str) -> None:
 
 
 async def publish(
-    publisher: Publisher, key: str = "email.normal", exchange: str = "notifications"
+    publisher: Publisher,
+    key: str = "email.normal",
+    exchange: str = "notifications",
+    timeout_s: float = 30,
 ) -> None:
     await publisher.publish(
-        exchange, key, b"{}", message_id="m-1", headers={"gw-attempt": 1}, timeout_s=2
+        exchange, key, b"{}", message_id="m-1", headers={"gw-attempt": 1}, timeout_s=timeout_s
     )
 
 
@@ -68,7 +71,7 @@ async def test_publish_arrives_persistent_with_its_headers(
 
 async def test_broker_is_left_at_any_moment_of_connecting(gateway_url: str) -> None:
     for moment in range(50):
-        async with asyncio.timeout(10), Broker(gateway_url, name="test"):
+        async with asyncio.timeout(60), Broker(gateway_url, name="test"):
             await asyncio.sleep(moment * 0.0008)
 
 
@@ -80,7 +83,7 @@ async def test_unroutable_key_is_returned(publisher: Publisher) -> None:
 
 async def test_unroutable_key_is_fine_when_not_mandatory(publisher: Publisher) -> None:
     await publisher.publish(
-        "events", "email.sent", b"{}", message_id="e", mandatory=False, timeout_s=2
+        "events", "email.sent", b"{}", message_id="e", mandatory=False, timeout_s=30
     )
 
 
@@ -104,9 +107,9 @@ async def test_alarm_blocks_and_its_end_unblocks(publisher: Publisher, broker: N
     await asyncio.to_thread(broker.set_memory_alarm, True)
     try:
         with pytest.raises(Blocked):
-            await publish(publisher)
+            await publish(publisher, timeout_s=2)
         with pytest.raises(Blocked):
-            await publish(publisher)
+            await publish(publisher, timeout_s=2)
     finally:
         await asyncio.to_thread(broker.set_memory_alarm, False)
 
@@ -134,7 +137,7 @@ async def test_each_of_many_at_once_gets_its_own_answer(publisher: Publisher) ->
         key = "email.nowhere" if number % 3 == 0 else "email.normal"
         try:
             await publisher.publish(
-                "notifications", key, b"{}", message_id=f"m-{number}", timeout_s=10
+                "notifications", key, b"{}", message_id=f"m-{number}", timeout_s=30
             )
         except Returned:
             return "returned"
@@ -200,14 +203,14 @@ async def test_channel_that_is_lost_before_it_is_used_is_not_used(
     monkeypatch.setattr(client, "open_channel", open_and_lose)
     with contextlib.suppress(NotConnected):
         await publish(publisher)
-    await client.connected(10)
+    await client.connected(60)
     await publish(publisher)
 
 
 async def test_no_confirm_in_time_is_unconfirmed(publisher: Publisher, proxy: Proxy) -> None:
     proxy.hold()
     with pytest.raises(Unconfirmed, match="within 2 s"):
-        await publish(publisher)
+        await publish(publisher, timeout_s=2)
     proxy.release()
 
 
@@ -231,7 +234,7 @@ async def test_closed_by_the_broker_it_connects_again(
 ) -> None:
     await asyncio.to_thread(broker.ctl, "close_all_connections", "--global", "test")
     await eventually(lambda: client.reconnects)
-    await client.connected(10)
+    await client.connected(60)
     await publish(publisher)
 
 
@@ -275,7 +278,7 @@ async def test_message_of_many_frames_arrives_as_it_was_sent(
         )
     await eventually(lambda: len(received) == 3)
     lane.stop()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     assert [one.message_id for one in received] == ["m-0", "m-1", "m-2"]
     assert all(one.body == body and one.headers == headers for one in received)
     assert {(one.routing_key, one.redelivered) for one in received} == {("email.normal", False)}
@@ -287,7 +290,7 @@ async def test_connection_with_nothing_but_messages_stays(
     """The client library hears none of them; it cuts who is silent for three heartbeats."""
     monkeypatch.setattr(connection, "HEARTBEAT_S", 1)
     async with Broker(gateway_url, name="busy") as client:
-        await client.connected(10)
+        await client.connected(60)
         publisher = Publisher(client)
         ends_at = asyncio.get_running_loop().time() + 9  # its time is over after 6
         while asyncio.get_running_loop().time() < ends_at:
@@ -307,7 +310,7 @@ async def test_lane_survives_a_lost_connection(
     await asyncio.to_thread(put, gateway_url, b"two", "email.normal")
     await eventually(lambda: b"two" in seen.bodies)
     lane.stop()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     assert await asyncio.to_thread(take, gateway_url, "email.normal") == []
 
 
@@ -326,7 +329,7 @@ async def test_losing_the_channel_does_not_interrupt_the_handler(
     seen.hold.set()
     await eventually(lambda: seen.bodies == [b"one", b"one"], what="the message comes back")
     lane.stop()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     assert await asyncio.to_thread(count, gateway_url, "email.normal") == 0
 
 
@@ -342,7 +345,7 @@ async def test_stopped_lane_finishes_what_it_has_and_leaves_the_rest(
     await eventually(lambda: seen.bodies == [b"one"])
     lane.stop()
     seen.hold.set()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     left = await asyncio.to_thread(take, gateway_url, "email.normal")
     assert [body for _, body in left] == [b"two", b"three"]
 
@@ -361,7 +364,7 @@ async def test_handler_that_raises_gives_the_message_back(client: Broker, gatewa
     await asyncio.to_thread(put, gateway_url, b"one", "email.normal")
     await eventually(lambda: len(returns) == 3)
     lane.stop()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     assert returns == [0, 1, 2]
 
 
@@ -381,4 +384,4 @@ async def test_lane_consumes_again_when_its_queue_comes_back(
         channel.basic_publish("", "spare", b"two", pika.BasicProperties(delivery_mode=2))
         await eventually(lambda: seen.bodies == [b"one", b"two"])
     lane.stop()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
+from broker_topology import connect
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError, connected
@@ -41,6 +42,19 @@ def silent_port() -> Iterator[int]:
 
 
 @pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands wait for a node a third as long as they do."""
+    monkeypatch.setattr(connect, "NODE_TIMEOUT_S", connect.NODE_TIMEOUT_S / 3)
+
+
+@pytest.fixture
+def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heartbeats, and what silence is, three times as quick as they are."""
+    monkeypatch.setattr(amqp, "HEARTBEAT_S", amqp.HEARTBEAT_S // 3)
+    monkeypatch.setattr(amqp, "SILENCE_S", amqp.SILENCE_S / 3)
+
+
+@pytest.fixture
 async def proxy(gateway_url: str) -> AsyncIterator[Proxy]:
     async with Proxy.to(gateway_url) as proxy:
         yield proxy
@@ -57,18 +71,19 @@ def unlucky(url: str, silent_port: int) -> str:
     return ",".join([at_port(url, free_port()), at_port(url, silent_port), url])
 
 
-async def publish(broker: Broker) -> None:
+async def publish(broker: Broker, timeout_s: float = 1) -> None:
     await Publisher(broker).publish(
-        "notifications", "email.normal", b"{}", message_id="m-1", timeout_s=1
+        "notifications", "email.normal", b"{}", message_id="m-1", timeout_s=timeout_s
     )
 
 
 async def test_process_finds_the_node_that_answers(gateway_url: str, silent_port: int) -> None:
     async with Broker(unlucky(gateway_url, silent_port), name="test") as broker:
-        await broker.connected(amqp.NODE_TIMEOUT_S + 2)
-        await publish(broker)
+        await broker.connected(amqp.NODE_TIMEOUT_S + 10)
+        await publish(broker, 30)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_command_finds_the_node_that_answers_and_asks_it_first_then(
     gateway_url: str, silent_port: int
 ) -> None:
@@ -77,6 +92,7 @@ def test_command_finds_the_node_that_answers_and_asks_it_first_then(
     assert addresses_of(url).order()[0] == gateway_url
 
 
+@pytest.mark.usefixtures("hasty")
 def test_command_that_finds_no_node_says_of_each_why(gateway_url: str, silent_port: int) -> None:
     closed = free_port()
     url = f"{at_port(gateway_url, closed)},{at_port(gateway_url, silent_port)}"
@@ -92,6 +108,7 @@ def test_nodes_of_another_vhost_are_refused_in_one_sentence(gateway_url: str) ->
         apply(f"{gateway_url},{gateway_url}-2")
 
 
+@pytest.mark.usefixtures("sooner")
 async def test_process_leaves_a_node_that_says_nothing_any_more(
     gateway_url: str, proxy: Proxy
 ) -> None:
@@ -100,7 +117,7 @@ async def test_process_leaves_a_node_that_says_nothing_any_more(
         Proxy.to(gateway_url) as other,
         Broker(f"{proxy.url},{other.url}", name="test") as broker,
     ):
-        await broker.connected(10)
+        await broker.connected(60)
         (proxy if proxy.answered else other).hold()
         held_at = time.monotonic()
 
@@ -110,13 +127,14 @@ async def test_process_leaves_a_node_that_says_nothing_any_more(
                 return True
             return False
 
-        await eventually(is_published, 15)
+        await eventually(is_published, 30)
     print(f"published again {time.monotonic() - held_at:.1f} s after the node went silent")
 
 
+@pytest.mark.usefixtures("sooner")
 async def test_quiet_connection_stays(gateway_url: str) -> None:
     async with Broker(gateway_url, name="test") as broker:
-        await broker.connected(10)
+        await broker.connected(60)
         await asyncio.sleep(amqp.SILENCE_S + amqp.HEARTBEAT_S)
         assert broker.is_connected
         assert broker.reconnects == 0
@@ -172,14 +190,14 @@ async def test_refused_publish_costs_no_other_its_confirm(gateway_url: str) -> N
     async def outcome(publisher: Publisher, key: str, number: int) -> str:
         try:
             await publisher.publish(
-                "notifications", key, b"{}", message_id=f"m-{number}", timeout_s=5
+                "notifications", key, b"{}", message_id=f"m-{number}", timeout_s=30
             )
         except Nacked:
             return "refused"
         return "taken"
 
     async with Broker(gateway_url, name="test") as broker:
-        await broker.connected(10)
+        await broker.connected(60)
         publisher = Publisher(broker)
         while await outcome(publisher, "full", 0) == "taken":
             pass  # the queue takes what comes before it knows that it is full

@@ -117,7 +117,7 @@ async def test_delivery_is_published_consumed_and_acked_over_tls(tls: TlsBroker)
         await received.ack()
 
     async with Broker(tls.url(), name="test") as broker:
-        await broker.connected(10)
+        await broker.connected(60)
         lane = Lane(broker, delivery.routing_key, take, Limiter())
         running = asyncio.create_task(lane.run())
         await Publisher(broker).publish(
@@ -125,7 +125,7 @@ async def test_delivery_is_published_consumed_and_acked_over_tls(tls: TlsBroker)
             delivery.routing_key,
             delivery.encode(),
             message_id=delivery.id,
-            timeout_s=10,
+            timeout_s=60,
         )
         await eventually(lambda: got == [delivery.encode()])
         lane.stop()
@@ -134,7 +134,7 @@ async def test_delivery_is_published_consumed_and_acked_over_tls(tls: TlsBroker)
 
 async def test_more_is_published_at_once_than_the_socket_takes(tls: TlsBroker) -> None:
     async with Broker(tls.url(), name="test") as broker:
-        await broker.connected(10)
+        await broker.connected(60)
         publisher = Publisher(broker)
         async with asyncio.timeout(60):
             await asyncio.gather(

@@ -114,9 +114,16 @@ def version(request: pytest.FixtureRequest) -> ssl.TLSVersion:
 
 @pytest.fixture(params=ENDINGS, ids=lambda ending: ending.__name__)
 def url(request: pytest.FixtureRequest, version: ssl.TLSVersion, tmp_path: Path) -> Iterator[str]:
+    with serving(request.param, version, tmp_path) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(ending: Ending, version: ssl.TLSVersion, directory: Path) -> Iterator[str]:
     """A server that ends every connection in this way; the client has no certificate."""
+    ca_file = directory / f"{ending.__name__}.pem"
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(ca_file)
     certificate = authority.issue_cert("localhost")
 
     def serve(listener: socket.socket) -> None:
@@ -129,15 +136,17 @@ def url(request: pytest.FixtureRequest, version: ssl.TLSVersion, tmp_path: Path)
             context.minimum_version = context.maximum_version = version
             certificate.configure_cert(context)
             with connection, contextlib.suppress(OSError):
-                request.param(connection, context)
+                ending(connection, context)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = threading.Thread(target=serve, args=(listener,))
         server.start()
         port = listener.getsockname()[1]
-        yield f"amqps://ada:secret@localhost:{port}/?cafile={tmp_path}/ca.pem"
-        listener.shutdown(socket.SHUT_RDWR)
-    server.join()
+        try:
+            yield f"amqps://ada:secret@localhost:{port}/?cafile={ca_file}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            server.join()
 
 
 def test_operator_is_told_of_the_certificate(url: str) -> None:
@@ -147,7 +156,14 @@ def test_operator_is_told_of_the_certificate(url: str) -> None:
     assert "secret" not in str(raised.value)
 
 
-async def test_process_is_told_of_the_certificate(url: str) -> None:
+async def test_process_is_told_of_the_certificate(version: ssl.TLSVersion, tmp_path: Path) -> None:
+    """However the server ends it: all at once, as each takes some seconds of waiting."""
+    with contextlib.ExitStack() as stack:
+        urls = [stack.enter_context(serving(one, version, tmp_path)) for one in ENDINGS]
+        await asyncio.gather(*map(check_told, urls))
+
+
+async def check_told(url: str) -> None:
     async with Broker(url, name="test") as broker:
 
         async def told() -> str:
@@ -158,7 +174,7 @@ async def test_process_is_told_of_the_certificate(url: str) -> None:
         async def is_told() -> bool:
             return "certificate in GATEWAY_AMQP_CERT_FILE" in await told()
 
-        await eventually(is_told, 5)
+        await eventually(is_told)
         for _ in range(5):
             await asyncio.sleep(0.1)
             assert await is_told()

@@ -24,7 +24,7 @@ DIRECTIVES = {
     "Service": """
         Type ExecStart EnvironmentFile Environment LoadCredential Restart RestartSec
         RestartPreventExitStatus RemainAfterExit
-        StateDirectory
+        StateDirectory StateDirectoryMode
         TimeoutStopSec TimeoutStartSec LimitNOFILE DynamicUser UMask NoNewPrivileges
         CapabilityBoundingSet
         ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateUsers ProtectProc ProtectClock

@@ -87,7 +87,7 @@ def test_half_a_head_is_cut_in_time(client: Client) -> None:
     client.send(b"GET / HTTP/1.1\r\nHo")
     began = time.monotonic()
     assert client.read_answer().code == "header_timeout"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert client.is_hung_up_on()
 
 
@@ -103,12 +103,12 @@ def test_head_that_trickles_is_cut_in_time(client: Client) -> None:
         except TimeoutError:
             return False
 
-    until(is_cut, 5)
-    assert time.monotonic() - began < 2
+    until(is_cut)
+    assert time.monotonic() - began < 5
 
 
 def test_silence_is_cut_without_a_word(client: Client) -> None:
-    assert seconds_until_hung_up(client) < 2
+    assert seconds_until_hung_up(client) < 5
     assert client.is_hung_up_on()
 
 
@@ -124,14 +124,14 @@ def test_empty_lines_do_not_keep_a_connection(client: Client) -> None:
         except TimeoutError:
             return False
 
-    until(is_cut, 10)
-    assert time.monotonic() - began < LIMITS.idle_timeout_s + 2
+    until(is_cut)
+    assert time.monotonic() - began < LIMITS.idle_timeout_s + 5
 
 
 def test_idle_connection_is_kept_for_its_time_and_then_closed(client: Client) -> None:
     seen(client.send(GET))
     kept_s = seconds_until_hung_up(client)
-    assert LIMITS.idle_timeout_s - 0.1 < kept_s < LIMITS.idle_timeout_s + 1.5
+    assert LIMITS.idle_timeout_s - 0.1 < kept_s < LIMITS.idle_timeout_s + 5
 
 
 # What is no request
@@ -267,7 +267,7 @@ def test_body_of_empty_lines_costs_no_more_than_another(client: Client) -> None:
     began = time.monotonic()
     client.send(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
     assert len(seen(client)["body"]) == len(body)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_chunks_with_more_framing_than_content_are_refused(client: Client) -> None:
@@ -320,7 +320,7 @@ def test_body_that_trickles_after_the_answer_is_cut(
         except TimeoutError:
             return False
 
-    until(is_cut, 5)
+    until(is_cut)
 
 
 def test_connection_goes_on_when_the_rest_of_an_answered_body_comes(client: Client) -> None:
@@ -364,7 +364,7 @@ def test_answer_that_nobody_reads_is_not_kept(port: int, monkeypatch: pytest.Mon
 
 
 def test_answer_that_is_read_slowly_arrives(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "STALL_S", 0.3)
+    monkeypatch.setattr(protocol, "STALL_S", 1.0)
     with Client(port) as client:
         client.send(GET.replace(b"/x", b"/large"))
         taken = 0

@@ -83,7 +83,7 @@ async def killed_afterwards(process: Process) -> AsyncIterator[Process]:
 
 async def ask(port: int, path: str) -> httpx.Response:
     """An answer over a connection of its own: of whichever worker it comes to."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         return await client.get(path)
 
 
@@ -286,7 +286,8 @@ async def test_metrics_are_those_of_all_and_outlive_a_worker(gateway_url: str) -
     async with killed_afterwards(await start(gateway_url)) as process:
         port = await port_of(process)
         await until_all_ready(port)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
             for _ in range(20):
                 headers = {"Connection": "close"}
                 (await client.post(PATH, json=NOTIFICATION, headers=headers)).raise_for_status()
@@ -351,7 +352,7 @@ async def test_every_address_of_a_name_is_served() -> None:
     async with killed_afterwards(await start(NOWHERE, GATEWAY_API_HOST="localhost")) as process:
         port = await port_of(process)
         for address in {str(one[4][0]) for one in found}:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 reader, writer = await asyncio.open_connection(address, port)
                 writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert (await reader.readline()).startswith(b"HTTP/1.1 200")

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 from deploy.local.node import free_port
 from gateway_client import AsyncGateway, Gateway, NotCompleteYet, Unreachable
 from store.database import Database
+from store.schema import upgrade
 from tests.integration.updates.conftest import Api
 from tests.support.polling import eventually
 from tests.support.proxy import Proxy
@@ -20,12 +21,13 @@ async def test_send_over_a_restart_of_the_api_makes_one_notification(
     gateway_url: str, sqlite_url: str
 ) -> None:
     port = str(free_port())
+    upgrade(sqlite_url)
     async with AsyncGateway(f"http://127.0.0.1:{port}") as gateway:
         sending = asyncio.create_task(gateway.send("telegram:42", text="hi"))
         await asyncio.sleep(0)  # it finds nobody
         api = await Api.started(gateway_url, sqlite_url, GATEWAY_API_PORT=port)
         try:
-            accepted = await asyncio.wait_for(sending, 30)
+            accepted = await asyncio.wait_for(sending, 60)
         finally:
             await api.kill()
     assert [one.to for one in accepted.deliveries] == ["telegram:42"]
@@ -36,7 +38,7 @@ async def test_send_over_a_restart_of_the_api_makes_one_notification(
 async def test_answer_that_is_lost_is_told_and_nothing_is_sent_twice(
     api: Api, gateway_url: str
 ) -> None:
-    async with Proxy.to(api.url) as proxy, AsyncGateway(proxy.url) as gateway:
+    async with Proxy.to(api.url) as proxy, AsyncGateway(proxy.url, most_tries=3) as gateway:
         await gateway.send("telegram:42", text="it knows no keys yet")
         proxy.cut_after = 0  # the request still goes through
         with pytest.raises(Unreachable) as caught:
@@ -58,7 +60,7 @@ def test_wait_says_when_no_journal_has_heard_of_it(api: Api, database: Database)
         gateway.wait(str(uuid7()), timeout_s=0.5)
     assert "the gateway's journal has not heard of it; is one running?" in str(caught.value)
     assert not caught.value.notification.is_heard_of
-    assert time.monotonic() - began_at < 8
+    assert time.monotonic() - began_at < 20
 
 
 async def test_wait_outlives_a_restart_of_the_api(

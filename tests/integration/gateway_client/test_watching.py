@@ -17,7 +17,14 @@ from tests.support.clients.streams import wake
 from tests.support.happenings import accepted, event
 from tests.support.polling import eventually
 from tests.support.proxy import Proxy
-from tests.support.stored import accepted_and_sent, facts_of, new_deliveries, position_of, store
+from tests.support.stored import (
+    FAR,
+    accepted_and_sent,
+    facts_of,
+    new_deliveries,
+    position_of,
+    store,
+)
 
 MANY = 300
 
@@ -67,7 +74,7 @@ async def test_cuts_cost_neither_gap_nor_repetition(
                 before = len(numbers)
                 await eventually(lambda before=before: len(numbers) > before)
                 proxy.cut()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 60)
     assert numbers == list(range(1, MANY + 1))
     assert len([fault for fault in faults if fault]) >= 3
 
@@ -87,7 +94,7 @@ async def test_killed_replica_costs_neither_gap_nor_repetition(
             proxy.lead_to(other.url)
             store(database, *facts_of(MANY - MANY // 2))
             wake(gateway_url)
-            await asyncio.wait_for(task, 30)
+            await asyncio.wait_for(task, 60)
     finally:
         await other.kill()
     assert numbers == list(range(1, MANY + 1))
@@ -97,7 +104,7 @@ async def told(
     api: Api, notification: str | None = None, **how: Any
 ) -> list[tuple[str, str | None]]:
     """Type and status of all that a watch tells, to its end."""
-    async with AsyncGateway(api.url) as gateway, asyncio.timeout(20):
+    async with AsyncGateway(api.url) as gateway, asyncio.timeout(60):
         return [
             (one.type, one.notification_status)
             async for one in gateway.watch(notification, **how)
@@ -155,12 +162,12 @@ def test_watch_ends_when_its_time_is_over(api: Api) -> None:
     began_at = time.monotonic()
     with Gateway(api.url) as gateway:
         assert list(gateway.watch(for_s=0.5)) == []
-    assert 0.4 < time.monotonic() - began_at < 5
+    assert 0.4 < time.monotonic() - began_at < 15
 
 
 async def test_what_nobody_knows_is_no_endless_wait(api: Api, database: Database) -> None:
     [one] = new_deliveries()
-    store(database, *facts_of(1), heard_at=utc_now().replace(year=2100))
+    store(database, *facts_of(1), heard_at=FAR)
     with pytest.raises(NotFound):
         await told(api, str(one.notification_id))
     with pytest.raises(Refused, match="is no id such as"):
@@ -205,7 +212,7 @@ async def test_slow_consumer_is_cut_off_and_goes_on_where_it_was(
             assert isinstance(one, Event)
             numbers.append(one.seq)
             if len(numbers) == 10:
-                await eventually(lambda: was_cut_off(api), 40)
+                await eventually(lambda: was_cut_off(api), 120)
             if len(numbers) == many_fat_facts:
                 break
     assert numbers == list(range(1, many_fat_facts + 1))
@@ -213,7 +220,7 @@ async def test_slow_consumer_is_cut_off_and_goes_on_where_it_was(
 
 async def was_cut_off(api: Api) -> bool:
     assert api.process.stderr is not None
-    line = await asyncio.wait_for(api.process.stderr.readline(), 30)
+    line = await asyncio.wait_for(api.process.stderr.readline(), 60)
     return b"slow client cut off" in line
 
 

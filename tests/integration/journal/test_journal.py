@@ -2,28 +2,29 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pika
 import pytest
+from sqlalchemy import text
 
 from broker_topology.facts import Fact
 from common.envelope import EventType, Progress, utc_now
 from common.facts import make_event
 from common.watching import metrics
-from deploy.local.node import Node
+from deploy.local.node import Node, free_port
 from journal import storing
 from journal.recording import record
 from store.database import Database
-from store.schema import upgrade
+from store.schema import SchemaError, upgrade
 from tests.support.journals import running_journal, sequence, stored_facts
 from tests.support.polling import eventually
-from tests.support.postgresql import Postgresql
+from tests.support.processes.postgresql import Postgresql
 from tests.support.queues import amqp_channel, count, make_delivery, put, take
 
 LASTING = pika.BasicProperties(delivery_mode=2)
@@ -134,9 +135,9 @@ async def test_what_cannot_go_aside_in_an_alarm_keeps_nothing_else_waiting(
     await asyncio.to_thread(broker.set_memory_alarm, True)
     try:
         async with running_journal(gateway_url, store_url):
-            await eventually(lambda: stored_facts(database) == {"sent": 1200}, timeout_s=30)
+            await eventually(lambda: stored_facts(database) == {"sent": 1200})
             await asyncio.to_thread(broker.set_memory_alarm, False)
-            await eventually(lambda: count(gateway_url, "journal.dead") > 0, timeout_s=30)
+            await eventually(lambda: count(gateway_url, "journal.dead") > 0)
             await eventually(lambda: count(gateway_url, "journal") == 0)
     finally:
         await asyncio.to_thread(broker.set_memory_alarm, False)
@@ -179,10 +180,10 @@ async def test_a_fault_of_ours_costs_only_the_fact_that_it_is_about(
     bodies = sent_events(40)
     poison = UUID(json.loads(bodies[17])["id"])
 
-    def failing(database: Database, facts: list[Fact], heard_at_ms: int) -> int:
+    def failing(database: Database, facts: list[Fact], *more: Any) -> int:
         if any(fact.id == poison for fact in facts):
             raise KeyError("a bug")
-        return record(database, facts, heard_at_ms)
+        return record(database, facts, *more)
 
     monkeypatch.setattr(storing, "record", failing)
     tell(gateway_url, *bodies)
@@ -271,18 +272,47 @@ def test_older_tables_are_one_sentence(gateway_url: str, tmp_path: Path) -> None
         env={"GATEWAY_AMQP_URL": gateway_url, "GATEWAY_DATABASE_URL": url, "PATH": "/usr/bin"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1
     assert "gateway db upgrade" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE events RENAME COLUMN host TO place",
+        "CREATE UNIQUE INDEX of_a_newer_version ON events (type)",
+    ],
+    ids=["every fact is refused", "some facts are refused"],
+)
+async def test_newer_tables_end_it_and_cost_no_fact(
+    gateway_url: str, store_url: str, database: Database, change: str
+) -> None:
+    tell(gateway_url, *sent_events(1))
+
+    async def run() -> None:
+        async with running_journal(gateway_url, store_url) as stopping:
+            await eventually(lambda: stored_facts(database) == {"sent": 1})
+            with database.writing() as connection:
+                connection.execute(text(change))
+                connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+            tell(gateway_url, *waiting)
+            await eventually(stopping.is_set)
+
+    waiting = sent_events(3)
+    with pytest.raises(SchemaError, match="newer version"):
+        await run()
+    await eventually(lambda: count(gateway_url, "journal") >= len(waiting))
+    assert set(waiting) <= {body for _, body in take(gateway_url, "journal")}
+    assert count(gateway_url, "journal.dead") == 0
+
+
 async def test_it_says_that_it_is_well_and_what_it_stored(
     gateway_url: str, store_url: str, database: Database
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     before = metrics.JOURNAL_FACTS._value.get()
     tell(gateway_url, *sent_events(4))
     async with (
@@ -290,10 +320,18 @@ async def test_it_says_that_it_is_well_and_what_it_stored(
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         await eventually(lambda: stored_facts(database)["sent"] == 4)
-        ready = await client.get("/readyz")
-        told = (await client.get("/metrics")).text
-    assert ready.json() == {"broker": "ok", "topology": "ok", "store": "ok"}
-    assert f"gateway_journal_facts_total {before + 4}" in told
+
+        async def is_well() -> bool:
+            said = (await client.get("/readyz")).json()
+            return bool(said == {"broker": "ok", "topology": "ok", "store": "ok"})
+
+        async def has_counted() -> bool:  # after the commit
+            return (
+                f"gateway_journal_facts_total {before + 4}" in (await client.get("/metrics")).text
+            )
+
+        await eventually(is_well)
+        await eventually(has_counted)
 
 
 async def test_message_ids_that_say_nothing_cost_nothing(

@@ -15,7 +15,7 @@ from store.position import read_position
 from store.schema import upgrade
 from store.upkeep.epoch import remember, set_new_epoch, settle_epoch
 from tests.support.happenings import accepted
-from tests.support.postgresql import Postgresql
+from tests.support.processes.postgresql import Postgresql
 from tests.support.queues import make_delivery
 
 

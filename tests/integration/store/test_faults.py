@@ -21,7 +21,7 @@ from store.position import read_position
 from store.schema import upgrade
 from tests.support.happenings import accepted, event
 from tests.support.polling import until
-from tests.support.postgresql import Postgresql
+from tests.support.processes.postgresql import Postgresql
 from tests.support.queues import make_delivery
 
 ADDRESS = "ada@example.com"
@@ -67,8 +67,8 @@ def row_count(database: Database) -> int:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores of this test wait for others, and read, for a moment only."""
-    monkeypatch.setattr(engines, "_BUSY_S", 0.3)
-    monkeypatch.setattr(engines, "_READ_S", 0.3)
+    monkeypatch.setattr(engines, "_BUSY_S", 1.0)
+    monkeypatch.setattr(engines, "_READ_S", 1.0)
 
 
 @pytest.fixture

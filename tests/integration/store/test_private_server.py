@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support import postgresql
 from tests.support.polling import until
-from tests.support.postgresql import NoPostgresql, Postgresql, find_programs
+from tests.support.processes import postgresql
+from tests.support.processes.postgresql import NoPostgresql, Postgresql, find_programs
 
 HOLD = """
 import sys, time
-from tests.support.postgresql import Postgresql
+from tests.support.processes.postgresql import Postgresql
 with Postgresql.running() as server:
     print(server.port, server.log_file.parent, flush=True)
     time.sleep(60)

@@ -1,21 +1,25 @@
 """Rows go when their time has come, oldest first, and a stream from before is told by it."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Table, func, select
+import pytest
+from sqlalchemy import Connection, Table, func, select
 
 from broker_topology.facts import Fact
 from common.envelope import EventType, epoch_ms
 from journal.recording import record
-from store import tables
+from store import facts, tables
 from store.database import Database
 from store.upkeep.retention import (
     delete_counts,
+    delete_endpoints,
     delete_events,
     delete_notifications,
     delete_processes,
     erase_due,
 )
+from tests.support.calling_back import URL, endpoints, of_owner, wishing
 from tests.support.happenings import accepted, event
 from tests.support.stored import new_deliveries, position_of
 
@@ -132,3 +136,38 @@ def test_zero_days_are_for_ever(database: Database) -> None:
     record(database, life(4000 * DAY), 0)
     assert erase_due(database, NOW_MS, content_days=0, history_days=0) == 0
     assert count(database, tables.contents) == 1
+
+
+def test_endpoint_goes_with_the_last_notification_that_asked_for_it(database: Database) -> None:
+    of_owner(database, "k_own", "https://kept.example.com/")
+    for age in (40 * DAY, 5 * DAY):
+        [one] = wishing(1, f"https://{age.days}.example.com/", accepted_at=NOW - age)
+        sent = event(one, EventType.SENT, at=NOW - age + timedelta(seconds=1))
+        record(database, [accepted(one), sent], 0)
+    while erase_due(database, NOW_MS, content_days=0, history_days=30):
+        pass
+    assert {one.url for one in endpoints(database)} == {
+        "https://kept.example.com/",
+        "https://5.example.com/",
+    }
+
+
+def test_endpoint_that_a_new_notification_asks_for_meanwhile_stays(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [old_one], [new_one] = wishing(accepted_at=NOW - 40 * DAY), wishing(accepted_at=NOW)
+    sent = event(old_one, EventType.SENT, at=NOW - 40 * DAY)
+    record(database, [accepted(old_one), sent], 0)
+    assert delete_notifications(database, old(30)) == 1
+    erasing = threading.Thread(target=delete_endpoints, args=(database, old(30)))
+    close_book = facts.close_book
+
+    def erase_before_commit(connection: Connection, book: facts.Book) -> None:
+        close_book(connection, book)
+        erasing.start()
+        erasing.join(0.5)  # where it waits for the commit, it waits for more than that
+
+    monkeypatch.setattr(facts, "close_book", erase_before_commit)
+    record(database, [accepted(new_one)], 0)
+    erasing.join()
+    assert [one.url for one in endpoints(database)] == [URL]

@@ -34,7 +34,7 @@ class Api:
     async def started(cls, amqp_url: str, store_url: str, **settings: str) -> "Api":
         process = await start(amqp_url, GATEWAY_DATABASE_URL=store_url, **settings)
         base_url = f"http://127.0.0.1:{await port_of(process)}"
-        return cls(process, httpx.AsyncClient(base_url=base_url, timeout=15))
+        return cls(process, httpx.AsyncClient(base_url=base_url, timeout=30))
 
     @property
     def url(self) -> str:

@@ -156,6 +156,8 @@ async def test_rows_that_arrive_meanwhile_move_no_page(
         ({"tag": "a\x00b"}, "/tag"),
         ({"code": ""}, "/code"),
         ({"accepted_after": "yesterday"}, "/accepted_after"),
+        ({"accepted_after": "0.5"}, "/accepted_after"),
+        ({"accepted_before": "1777638600"}, "/accepted_before"),
         ({"accepted_after": "2026-05-01T12:00:00"}, "/accepted_after"),
         ({"colour": "red"}, "/colour"),
     ],

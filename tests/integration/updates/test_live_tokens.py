@@ -117,13 +117,12 @@ def forged(**claims: Any) -> str:
     return jwt.encode(named | claims, "k" * 32, "HS256")
 
 
-@pytest.mark.parametrize(
-    "token", [forged(), jwt.encode({"tags": ["a"]}, "", "none"), "nonsense", "ey.ey.ey", ""]
-)
-async def test_forged_token_is_refused(keyed: Api, token: str) -> None:
-    answer = await keyed.client.get("/v1/events", params={"tag": "a", "token": token})
+async def test_forged_token_is_refused(keyed: Api) -> None:
+    unsigned = jwt.encode({"tags": ["a"]}, "", "none")
+    for token in (forged(), unsigned, "nonsense", "ey.ey.ey", ""):
+        answer = await keyed.client.get("/v1/events", params={"tag": "a", "token": token})
 
-    assert_problem(answer, "unauthorized")
+        assert_problem(answer, "unauthorized")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -42,19 +43,20 @@ async def test_stream_tells_each_fact_once_and_in_order(
     assert (second.data["notification_status"], second.data["tags"]) == ("sent", ["orders"])
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 async def test_lost_wake_up_costs_five_seconds_at_most(api: Api, database: Database) -> None:
     async with following(api.client, EVENTS) as stream:
         store(database, *facts_of(1))
         began_at = monotonic()
         assert await stream.seqs(1) == [1]
 
-    assert monotonic() - began_at < 7
+    assert monotonic() - began_at < 10  # a heartbeat would come after 15
 
 
 async def test_client_that_leaves_is_forgotten_at_once(api: Api) -> None:
     async with following(api.client, EVENTS):
         assert (await api.client.get("/v1/live")).json()["watchers"] == 1
-    await eventually(partial(_nobody_watches, api), timeout_s=5)
+    await eventually(partial(_nobody_watches, api), timeout_s=12)  # no heartbeat tells it
 
 
 async def _nobody_watches(api: Api) -> bool:
@@ -100,19 +102,18 @@ async def test_long_history_is_told_whole_while_new_facts_arrive(
         assert await stream.seqs(2590) == list(range(11, 2601))
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ({"types": "sent,failed"}, [3, 4]),
-        ({"types": "accepted"}, [1, 2]),
-        ({"tag": "orders"}, [1, 3]),
-        ({"channel": "vk"}, [2, 4]),
-        ({"channel": "vk", "types": "failed"}, [4]),
-        ({"channel": "vk", "tag": "orders"}, []),
-    ],
-)
+FILTERS: list[tuple[dict[str, str], list[int]]] = [
+    ({"types": "sent,failed"}, [3, 4]),
+    ({"types": "accepted"}, [1, 2]),
+    ({"tag": "orders"}, [1, 3]),
+    ({"channel": "vk"}, [2, 4]),
+    ({"channel": "vk", "types": "failed"}, [4]),
+    ({"channel": "vk", "tag": "orders"}, []),
+]
+
+
 async def test_filters_hold_for_what_was_and_for_what_comes(
-    api: Api, gateway_url: str, database: Database, query: dict[str, str], expected: list[int]
+    api: Api, gateway_url: str, database: Database
 ) -> None:
     def life() -> Sequence[Fact]:
         [mail] = new_deliveries(tags=["orders"])
@@ -124,11 +125,17 @@ async def test_filters_hold_for_what_was_and_for_what_comes(
         )
 
     store(database, *life())
-    async with following(api.client, EVENTS, after="0", **query) as stream:
-        assert await stream.seqs(len(expected)) == expected
+    async with AsyncExitStack() as stack:
+        streams = [
+            await stack.enter_async_context(following(api.client, EVENTS, after="0", **query))
+            for query, _ in FILTERS
+        ]
+        for stream, (query, expected) in zip(streams, FILTERS, strict=True):
+            assert await stream.seqs(len(expected)) == expected, query
         store(database, *life())
         wake(gateway_url)
-        assert await stream.seqs(len(expected)) == [seq + 4 for seq in expected]
+        for stream, (query, expected) in zip(streams, FILTERS, strict=True):
+            assert await stream.seqs(len(expected)) == [seq + 4 for seq in expected], query
 
 
 async def test_stream_of_one_notification_begins_with_its_first_fact(
@@ -144,30 +151,33 @@ async def test_stream_of_one_notification_begins_with_its_first_fact(
         assert await stream.seqs(1) == [4]
 
 
-@pytest.mark.parametrize(
-    ("last_id", "reason"),
-    [
-        ("0123456789abcdef0123456789abcdef-1", "another_store"),
-        ("{epoch}-7", "ahead"),
-        ("0", "pruned"),
-    ],
-)
 async def test_client_that_cannot_go_on_is_told_so_and_where_it_goes_on(
-    api: Api, gateway_url: str, database: Database, last_id: str, reason: str
+    api: Api, gateway_url: str, database: Database
 ) -> None:
     store(database, *facts_of(3))
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE store SET first_seq = 3")
     epoch = position_of(database).epoch
 
-    async with following(api.client, EVENTS, last_id.format(epoch=epoch)) as stream:
-        reset = await stream.next()
+    wrong = {
+        "0123456789abcdef0123456789abcdef-1": "another_store",
+        f"{epoch}-7": "ahead",
+        "0": "pruned",
+    }
+    async with AsyncExitStack() as stack:
+        streams = [
+            await stack.enter_async_context(following(api.client, EVENTS, last_id))
+            for last_id in wrong
+        ]
+        resets = [await stream.next() for stream in streams]
         store(database, *facts_of(1))
         wake(gateway_url)
-        assert await stream.seqs(1) == [4]
+        assert [await stream.seqs(1) for stream in streams] == [[4]] * 3
 
-    assert (reset.event, reset.id) == ("reset", f"{epoch}-3")
-    assert reset.data == {"reason": reason, "position": f"{epoch}-3"}
+    assert {(reset.event, reset.id) for reset in resets} == {("reset", f"{epoch}-3")}
+    assert [reset.data for reset in resets] == [
+        {"reason": reason, "position": f"{epoch}-3"} for reason in wrong.values()
+    ]
 
 
 async def test_those_who_follow_are_told_when_the_store_becomes_another_one(
@@ -194,14 +204,14 @@ async def test_those_who_follow_are_told_when_the_store_becomes_another_one(
         ("/v1/notifications/7/events", "/id"),
     ],
 )
-async def test_nonsense_is_refused(api: Api, path: str, where: str) -> None:
-    document = assert_problem(await api.client.get(path), "invalid_request")
+async def test_nonsense_is_refused(client: httpx.AsyncClient, path: str, where: str) -> None:
+    document = assert_problem(await client.get(path), "invalid_request")
 
     assert [fault["path"] for fault in document["errors"]] == [where]
 
 
-async def test_head_of_a_stream_has_an_end(api: Api) -> None:
-    answer = await api.client.head(EVENTS)
+async def test_head_of_a_stream_has_an_end(client: httpx.AsyncClient) -> None:
+    answer = await client.head(EVENTS)
 
     assert (answer.status_code, answer.headers["content-type"][:17]) == (200, "text/event-stream")
 
@@ -217,9 +227,10 @@ async def test_stop_ends_streams_with_a_word_and_in_time(api: Api, database: Dat
 
     assert (last.event, last.data) == ("end", {"reason": "stopping"})
     assert (code, "Traceback" in errors) == (0, False), errors
-    assert monotonic() - began_at < 10
+    assert monotonic() - began_at < 20
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 async def test_stream_outlives_an_outage_of_the_broker(
     api: Api, gateway_url: str, database: Database, broker: Node
 ) -> None:
@@ -266,6 +277,9 @@ async def follow_until(last: int, replicas: Sequence[Api], numbers: list[int]) -
         return
 
 
+@pytest.mark.parametrize(
+    "store_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
 async def test_slow_client_is_cut_off_and_holds_up_nobody(
     api: Api, gateway_url: str, database: Database
 ) -> None:
@@ -280,11 +294,11 @@ async def test_slow_client_is_cut_off_and_holds_up_nobody(
 
     async def is_cut_off() -> bool:
         assert api.process.stderr is not None
-        line = await asyncio.wait_for(api.process.stderr.readline(), 30)
+        line = await asyncio.wait_for(api.process.stderr.readline(), 60)
         return b"slow client cut off" in line
 
-    await eventually(is_cut_off, timeout_s=40)
-    told = await asyncio.wait_for(reader.read(-1), 20)
+    await eventually(is_cut_off, timeout_s=120)
+    told = await asyncio.wait_for(reader.read(-1), 60)
     writer.close()
     live = (await api.client.get("/v1/live")).json()
 

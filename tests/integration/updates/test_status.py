@@ -145,7 +145,7 @@ async def test_waiting_ends_after_its_time_with_what_there_is(
     )
 
     assert (answer.status_code, answer.json()["seq"]) == (200, 1)
-    assert 0.9 < took_s < 5
+    assert 0.9 < took_s < 10
 
 
 @pytest.mark.parametrize("after", [0, 5000])
@@ -200,15 +200,16 @@ async def test_notification_is_told_as_soon_as_the_journal_has_it(
 
 
 async def test_notification_that_the_store_would_know_is_not_found(
-    client: httpx.AsyncClient, database: Database
+    client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(status, "FRESH_WAIT_S", 30.0)
     _, facts = accepted_and_sent()
     store(database, *facts, heard_at=utc_now() + timedelta(minutes=1))
 
     answer, took_s = await timed(client.get(PATH + str(uuid7())))
 
     assert_problem(answer, "notification_not_found")
-    assert took_s < status.FRESH_WAIT_S
+    assert took_s < 10
 
 
 @pytest.mark.parametrize(
@@ -217,12 +218,16 @@ async def test_notification_that_the_store_would_know_is_not_found(
     ids=["without a time", "of the future"],
 )
 async def test_id_that_nobody_can_have_made_is_not_found_at_once(
-    client: httpx.AsyncClient, database: Database, nobodys: UUID
+    client: httpx.AsyncClient,
+    database: Database,
+    nobodys: UUID,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(status, "FRESH_WAIT_S", 30.0)
     answer, took_s = await timed(client.get(PATH + str(nobodys)))
 
     assert_problem(answer, "notification_not_found")
-    assert took_s < status.FRESH_WAIT_S
+    assert took_s < 10
 
 
 @pytest.mark.parametrize(
@@ -267,7 +272,9 @@ async def test_status_needs_the_key(settings: Settings, database: Database) -> N
     "url", ["sqlite:////nowhere/gateway.db", "postgresql://gateway@127.0.0.1:1/gateway"]
 )
 async def test_without_a_store_sending_goes_on_and_reading_is_refused(url: str) -> None:
-    async with api(Settings(database_url=SecretStr(url))) as client:
+    settings = Settings(database_url=SecretStr(url), api_key=SecretStr(KEY))
+    async with api(settings) as client:
+        client.headers["Authorization"] = f"Bearer {KEY}"
         unasked = await client.get("/readyz")
         sent = await client.post("/v1/notifications", json=NOTIFICATION)
         asked = [

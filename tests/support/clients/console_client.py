@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,11 +20,19 @@ PATH = "/v1/dead-letters"
 
 @asynccontextmanager
 async def console(
-    url: str, key: str | None = KEY, timeout_s: float = 4
+    url: str,
+    key: str | None = KEY,
+    timeout_s: float = 4,
+    store_url: str | None = None,
+    state_dir: Path | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a running application; key: what it calls with, None for none."""
     settings = Settings(
-        amqp_url=SecretStr(url), console_key=SecretStr(KEY), publish_timeout_s=timeout_s
+        amqp_url=SecretStr(url),
+        console_key=SecretStr(KEY),
+        publish_timeout_s=timeout_s,
+        database_url=SecretStr(store_url) if store_url else None,
+        state_dir=state_dir,
     )
     app = create_app(settings)
     transport = httpx.ASGITransport(app=app)

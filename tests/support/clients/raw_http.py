@@ -115,7 +115,7 @@ def serving(app: ASGIApp, limits: Limits = LIMITS) -> Iterator[int]:
         yield int(listener.getsockname()[1])
         until(lambda: door.is_empty)  # none is forgotten, however it ended
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

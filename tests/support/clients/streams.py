@@ -29,7 +29,7 @@ class Stream:
         self.last_id = ""
         self._lines = response.aiter_lines()
 
-    async def next(self, within_s: float = 15.0) -> Sent:
+    async def next(self, within_s: float = 60.0) -> Sent:
         """The next block. Raises StopAsyncIteration at the end, TimeoutError."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(within_s):
@@ -59,7 +59,7 @@ async def following(
 ) -> AsyncIterator[Stream]:
     """A stream whose head has come, and its first block, which has no fact."""
     headers = {} if last_id is None else {"Last-Event-ID": last_id}
-    timeout = httpx.Timeout(20)
+    timeout = httpx.Timeout(60)
     async with client.stream(
         "GET", path, params=query, headers=headers, timeout=timeout
     ) as response:

@@ -12,7 +12,8 @@ import httpx
 
 from deploy.local.node import free_port
 from tests.support.polling import until
-from tests.support.processes.running import answers
+from tests.support.processes.forked import Forked, forked_console
+from tests.support.processes.running import READY_S, answers
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
 
@@ -20,7 +21,7 @@ HERE = Path(__file__).parent  # a working directory without anybody's .env
 class Console:
     """A running console and a client of it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], client: httpx.Client) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked, client: httpx.Client) -> None:
         self.process = process
         self.client = client
 
@@ -49,19 +50,43 @@ class Console:
 
 
 @contextmanager
-def running_console(amqp_url: str, **settings: str) -> Iterator[Console]:
-    """`python -m console` on a port of loopback; killed at the end if the test has not ended it."""
+def running_console(
+    amqp_url: str, port: int = 0, module: str = "console", /, **settings: str
+) -> Iterator[Console]:
+    """`python -m console` on a port of loopback; killed at the end if the test has not ended it.
+
+    module: what is run in its place.
+    """
+    port = port or free_port()
+    environment = _environment(amqp_url, port, settings)
+    process = subprocess.Popen([sys.executable, "-m", module], cwd=HERE, env=environment)
+    with _answering(process, port) as console:
+        yield console
+
+
+@contextmanager
+def quick_console(amqp_url: str, **settings: str) -> Iterator[Console]:
+    """The same without the time to load its code, for tests that are not about its start."""
+    if not hasattr(os, "pidfd_open"):  # on what is no Linux
+        with running_console(amqp_url, **settings) as console:
+            yield console
+        return
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "console"],
-        cwd=HERE,
-        env=os.environ
-        | {"GATEWAY_AMQP_URL": amqp_url, "GATEWAY_CONSOLE_PORT": str(port)}
-        | settings,
-    )
+    process = forked_console(HERE, _environment(amqp_url, port, settings))
+    with _answering(process, port) as console:
+        yield console
+
+
+def _environment(amqp_url: str, port: int, settings: dict[str, str]) -> dict[str, str]:
+    known = {"GATEWAY_AMQP_URL": amqp_url, "GATEWAY_CONSOLE_PORT": str(port)}
+    return os.environ | known | settings
+
+
+@contextmanager
+def _answering(process: subprocess.Popen[bytes] | Forked, port: int) -> Iterator[Console]:
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            until(lambda: answers(client, "/readyz"))
+            until(lambda: answers(client, "/readyz"), READY_S)
             yield Console(process, client)
     finally:
         process.kill()

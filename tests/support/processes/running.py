@@ -16,15 +16,23 @@ from deploy.local.stack import Stack, gateway_services, sandbox_service, sandbox
 from store.schema import upgrade
 from tests.support.polling import until
 
+READY_S = 200.0  # a start takes two seconds alone, and forty beside twenty other things
+
 _numbers = itertools.count(1)
 
 
 class Client:
-    """What a user of the API can do, and a look at what the stand-in providers got."""
+    """What a user of the API can do, and a look at what the stand-in providers got.
 
-    def __init__(self, api: httpx.Client, sandbox: httpx.Client) -> None:
+    providers_url: where senders find these; if not given, where we do.
+    """
+
+    def __init__(
+        self, api: httpx.Client, sandbox: httpx.Client, providers_url: str | None = None
+    ) -> None:
         self.api = api
         self.sandbox = sandbox
+        self.providers_url = providers_url or str(sandbox.base_url).rstrip("/")
 
     def post(self, *to: str, **fields: Any) -> httpx.Response:
         """POST a notification with a subject (for emails) and a text, unless `fields` say other."""
@@ -76,8 +84,8 @@ class Gateway(Client):
         sandbox_url: str,
     ) -> None:
         super().__init__(
-            httpx.Client(base_url=api_url, timeout=10),
-            httpx.Client(base_url=sandbox_url, timeout=10),
+            httpx.Client(base_url=api_url, timeout=30),
+            httpx.Client(base_url=sandbox_url, timeout=30),
         )
         self.console = httpx.Client(base_url=console_url, timeout=60)
         self.stack = stack
@@ -118,9 +126,9 @@ def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> 
             f"http://127.0.0.1:{http_port}",
         )
         with gateway.api, gateway.console, gateway.sandbox:
-            until(lambda: answers(gateway.sandbox, "/inbox.json"))
-            until(lambda: answers(gateway.api, "/readyz"))
-            until(lambda: answers(gateway.console, "/readyz"))
+            until(lambda: answers(gateway.sandbox, "/inbox.json"), READY_S)
+            until(lambda: answers(gateway.api, "/readyz"), READY_S)
+            until(lambda: answers(gateway.console, "/readyz"), READY_S)
             yield gateway
     broker.delete_vhost(vhost)
 

@@ -18,7 +18,7 @@ from deploy.local.stack import Service, Stack, plain_environment
 from store.database import Database
 from store.schema import upgrade
 from tests.support.polling import until
-from tests.support.processes.running import answers
+from tests.support.processes.running import READY_S, answers
 
 KEY = "a-key-of-sixteen-letters-or-more"
 
@@ -68,11 +68,13 @@ class Telling:
 
 
 @contextmanager
-def telling(broker: Node, directory: Path, vhost: str) -> Iterator[Telling]:
-    """Run both; the store is SQLite in the directory."""
+def telling(
+    broker: Node, directory: Path, vhost: str, store_url: str | None = None
+) -> Iterator[Telling]:
+    """Run both; the store is a new one, SQLite in the directory if nothing else is said."""
     amqp_url, port = broker.add_vhost(vhost), free_port()
     apply(amqp_url)
-    store_url = f"sqlite:///{directory / 'gateway.db'}"
+    store_url = store_url or f"sqlite:///{directory / 'gateway.db'}"
     upgrade(store_url)
     settings = {
         "GATEWAY_AMQP_URL": amqp_url,
@@ -90,9 +92,9 @@ def telling(broker: Node, directory: Path, vhost: str) -> Iterator[Telling]:
     headers = {"Authorization": f"Bearer {KEY}"}
     with (
         Stack(directory, services) as stack,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as api,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as api,
     ):
-        until(lambda: answers(api, "/readyz"))
+        until(lambda: answers(api, "/readyz"), READY_S)
         yield Telling(settings, api, stack, database)
     database.close()
     broker.delete_vhost(vhost)

@@ -86,4 +86,4 @@ async def running_sender(
         yield stopping
     finally:
         stopping.set()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)

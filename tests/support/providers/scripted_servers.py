@@ -31,6 +31,7 @@ class Endless:
 
     beginning: bytes
     piece: bytes
+    every_s: float = 0.0
 
 
 Answer = str | bytes | Closing | Endless | Deed
@@ -112,7 +113,8 @@ class ScriptedServer(ABC):
         while True:  # ends with the connection, which raises
             writer.write(answer.piece)
             await writer.drain()
-            await asyncio.sleep(0)  # a client that reads fast would leave nobody else a turn
+            # At 0 too: a client that reads fast would leave nobody else a turn.
+            await asyncio.sleep(answer.every_s)
 
 
 SMTP_REPLIES = {

@@ -5,14 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from admin.doctor.broker import (
-    check_broker_disk,
-    check_greeting,
-    check_nodes,
-    check_quorum,
-    judge_rights,
-)
-from admin.doctor.finding import ClockReading, State
+from admin.doctor.providers import check_provider
 from admin.doctor.settings import (
     check_clock,
     check_disk,
@@ -23,11 +16,21 @@ from admin.doctor.settings import (
 )
 from admin.doctor.start import start_faults
 from admin.up.env_file import env_text
+from broker_topology.health.checks import (
+    check_broker_disk,
+    check_greeting,
+    check_nodes,
+    check_quorum,
+    judge_rights,
+)
 from broker_topology.rights import API
 from broker_topology.state import Greeting, ManagedState, NodeState, QueueMembers
-from common.channels import FACTS
+from common.channels import FACTS, Channel
 from common.settings import Settings, load_settings
+from common.watching.finding import ClockReading, State
 from deploy.local.stack import BACKOFF_S, checkout, restart_pause_s
+
+WHSEC = "whsec_" + "b3RoZXIh" * 5
 
 
 def settings(**given: str) -> Settings:
@@ -111,6 +114,37 @@ def test_only_the_chosen_processes_are_asked() -> None:
 def test_channel_is_configured_by_its_credentials() -> None:
     given = settings(vk_token="x", email_url="smtp://h", email_from="a@example.com")
     assert configured_channels(given) == ["email", "vk"]
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "says"),
+    [
+        ({}, State.SKIPPED, "GATEWAY_CALLBACK_SECRET is not set"),
+        ({"callback_secret": WHSEC}, State.OK, "1 secret signs; it may go to public addresses"),
+        (
+            {"callback_secret": f"{WHSEC},{WHSEC}", "callback_allow_networks": "10.20.0.0/16"},
+            State.OK,
+            "2 secrets sign; it may go to public addresses and 10.20.0.0/16",
+        ),
+        (
+            {"callback_secret": WHSEC, "callback_public": "no"},
+            State.WRONG,
+            "name networks in GATEWAY_CALLBACK_ALLOW_NETWORKS",
+        ),
+    ],
+)
+async def test_webhooks_are_told_with_where_they_may_go(
+    given: dict[str, str], state: State, says: str
+) -> None:
+    [finding] = (await check_provider(Channel.WEBHOOK, settings(**given))).findings
+    assert finding.state is state
+    assert says in finding.detail
+    assert WHSEC not in finding.detail
+
+
+def test_network_that_is_allowed_without_a_secret_is_told() -> None:
+    [found] = contradictions(settings(callback_allow_networks="10.20.0.0/16"))
+    assert "GATEWAY_CALLBACK_ALLOW_NETWORKS is set, but GATEWAY_CALLBACK_SECRET is not" in found
 
 
 @pytest.mark.parametrize(

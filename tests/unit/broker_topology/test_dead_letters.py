@@ -177,6 +177,13 @@ def test_reason_is_in_its_own_words_but_for_the_recipient_that_it_quotes() -> No
     assert specimen_json(specimen, content=True)["message"] == said
 
 
+def test_address_of_another_is_masked_in_a_reason_too() -> None:
+    said = "550 5.1.1 <ada@example.com> forwards to bob@example.org, who is full"
+    letter = read_letter("email.dead", DELIVERY.encode(), reason() | {"gw-fail-message": said})
+    told = str(letter_json(letter)["message"])
+    assert told.endswith(f"forwards to {mask_address('bob@example.org')}, who is full")
+
+
 def test_onward_headers_are_a_new_generation() -> None:
     now = utc_now()
     headers = reason() | {"gw-generation": 3, "gw-step": 1, "traceparent": "x", "x-death": []}

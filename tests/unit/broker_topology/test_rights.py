@@ -59,13 +59,13 @@ def test_api_may_have_a_queue_of_its_own_for_live_events() -> None:
     assert matching(user.configure, frozenset({LIVE})) == set(), "the exchange is not its own"
 
 
-def test_console_reads_and_locks_dead_letters_alone_and_puts_them_back() -> None:
+def test_console_reads_and_locks_dead_letters_alone_puts_them_back_and_replaces_them() -> None:
     user = BY_ROLE[CONSOLE]
     dead = {*(f"{channel}.dead" for channel in CHANNELS), "unrouted"}
     priorities = ("high", "normal", "bulk")
     queues = {f"{channel}.{name}" for channel in CHANNELS for name in priorities}
     assert matching(user.read, QUEUES) == dead
-    assert matching(user.write, EXCHANGES) == {"due", "events"}
+    assert matching(user.write, EXCHANGES) == {"due", "events", "notifications", "callbacks"}
     assert matching(user.write, QUEUES) == queues
     assert matching(user.configure) == set()
     locks = frozenset(f"lock.{name}" for name in dead)
@@ -85,13 +85,13 @@ def test_lookalikes_and_the_default_exchange_are_out(user: Rights) -> None:
     for pattern in (user.write, user.read, user.configure):
         # `^$` matches the empty name, which the broker never asks about: it says amq.default.
         assert matching(pattern, lookalikes) <= {""}
-    assert user.tags == ()
+    assert user.tags == (("monitoring",) if user.role == CONSOLE else ())
 
 
-def test_journal_reads_its_queue_and_puts_aside_and_can_send_nothing() -> None:
+def test_journal_reads_its_queue_and_puts_aside_and_can_send_nothing_but_webhooks() -> None:
     user = BY_ROLE[JOURNAL]
     assert matching(user.read) == {"journal"}
-    assert matching(user.write) == {"live", "aside", "events"}
+    assert matching(user.write) == {"live", "aside", "events", "callbacks"}
     assert matching(user.configure) == set()
 
 

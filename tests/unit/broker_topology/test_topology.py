@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_topology.topology import (
+    CALLBACKS,
     DEAD,
     DUE,
     EVENTS,
@@ -64,6 +65,7 @@ def test_names_and_keys() -> None:
 def test_exchanges() -> None:
     assert {(one.name, one.type, one.alternate) for one in build().exchanges} == {
         ("notifications", "topic", None),
+        ("callbacks", "topic", None),
         ("retry", "topic", None),
         ("due", "topic", "unrouted"),
         ("dead", "topic", "unrouted"),
@@ -145,12 +147,12 @@ def test_each_key_reaches_one_queue_and_what_tells_a_fact_the_journal_too(
         assert queues_reached(DUE, key) == own
 
 
-def test_webhook_joins_by_its_name_alone() -> None:
-    wider = build((*CHANNELS, "webhook"))
+def test_channel_joins_by_its_name_alone() -> None:
+    wider = build((*CHANNELS, "fax"))
     assert set(build().bindings) < set(wider.bindings)
-    assert queues_reached(NOTIFICATIONS, "webhook.high", wider) == ["journal", "webhook.high"]
-    assert queues_reached(DUE, "1h.webhook.high", wider) == ["webhook.high"]
-    assert queues_reached(DEAD, "webhook.high", wider) == ["journal", "webhook.dead"]
+    assert queues_reached(NOTIFICATIONS, "fax.high", wider) == ["fax.high", "journal"]
+    assert queues_reached(DUE, "1h.fax.high", wider) == ["fax.high"]
+    assert queues_reached(DEAD, "fax.high", wider) == ["fax.dead", "journal"]
 
 
 def test_tiers() -> None:
@@ -200,3 +202,12 @@ def test_hops_reach_any_delay_never_early_and_within_tolerance(delay_s: float) -
     while waited_s < delay_s:
         waited_s += choose_tier(delay_s - waited_s).delay_s
     assert delay_s <= waited_s <= delay_s * 1.1 + 1
+
+
+@pytest.mark.parametrize("priority", PRIORITIES)
+def test_callbacks_reach_webhooks_alone_and_no_copy_hides_that_a_queue_is_missing(
+    priority: str,
+) -> None:
+    for channel in CHANNELS:
+        reached = queues_reached(CALLBACKS, delivery_key(channel, priority))
+        assert reached == ([f"webhook.{priority}"] if channel == "webhook" else [])

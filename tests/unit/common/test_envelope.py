@@ -36,6 +36,8 @@ def test_older_reader_ignores_fields_of_a_newer_writer() -> None:
         ("email", {"from_name": "n" * 999, "cc": ["c@example.com"] * 60, "reply_to": "a\nb"}),
         ("email", {"headers": {f"X-{n}": "v" for n in range(30)}, "added_later": {}}),
         ("vk", {"keyboard": {"k": "v" * 50_000}, "added_later": 1}),
+        ("webhook", {"data": {"k": "v" * 70_000}, "added_later": 1}),
+        ("webhook", {"id": "a.b\n", "body": "no JSON", "secret_versions": [0, -1, 10**9]}),
     ],
 )
 def test_reader_has_none_of_the_doors_limits(channel: str, options: dict[str, Any]) -> None:

@@ -58,6 +58,28 @@ print("done")
 """
 
 
+REQUEST = """
+import logging
+
+from common.logs import configure_logs, get_logger
+from common.settings import Settings
+from common.watching.request_ids import begin_request
+
+configure_logs(Settings(log_format="json"), "test")
+begin_request([(b"x-request-id", b"shop-7")])
+get_logger("ours").warning("of a request")
+logging.getLogger("theirs").warning("of a request")
+"""
+
+
+def test_line_of_a_request_names_it_whoever_writes_it() -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-c", REQUEST], capture_output=True, text=True, timeout=60, check=True
+    )
+    lines = list(map(json.loads, outcome.stderr.splitlines()))
+    assert [line["request_id"] for line in lines] == ["shop-7", "shop-7"]
+
+
 def test_line_has_the_same_fields_whoever_writes_it() -> None:
     outcome = subprocess.run(
         [sys.executable, "-c", LINES], capture_output=True, text=True, timeout=60, check=True

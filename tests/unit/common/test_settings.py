@@ -79,6 +79,11 @@ def test_durations(text: str, seconds: float) -> None:
             "GATEWAY_AMQP_KEY_FILE is set but GATEWAY_AMQP_CERT_FILE is not",
         ),
         ({"GATEWAY_API_KEY": "short"}, "GATEWAY_API_KEY is shorter than 16"),
+        ({"GATEWAY_API_KEY": "ключ" * 4}, "GATEWAY_API_KEY has characters that no HTTP header"),
+        (
+            {"GATEWAY_CONSOLE_KEY": "k\u00e9y" * 6},
+            "GATEWAY_CONSOLE_KEY has characters that no HTTP",
+        ),
         ({"GATEWAY_EMAIL_URL": "smtp://h"}, "but GATEWAY_EMAIL_FROM"),
         ({"GATEWAY_OTLP_ENDPOINT": "http://[::1"}, "GATEWAY_OTLP_ENDPOINT must be an address"),
         ({"GATEWAY_OTLP_ENDPOINT": "http://h:port"}, "GATEWAY_OTLP_ENDPOINT must be an address"),
@@ -189,10 +194,10 @@ def test_store_is_a_file_beside_other_state_unless_it_is_said() -> None:
         load_settings({"GATEWAY_STATE_DIR": "/srv/a b"}).store_url
         == "sqlite:////srv/a b/gateway.db"
     )
-    url = "postgresql://gateway:secret@db.example.com/gateway"
+    url = "postgresql://gateway:s3cr3t@db.example.com/gateway"
     settings = load_settings({"GATEWAY_DATABASE_URL": url})
     assert settings.store_url == url
-    assert "secret" not in repr(settings)
+    assert "s3cr3t" not in repr(settings)
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "postgresql://host", "/file.db"])
@@ -200,3 +205,34 @@ def test_address_of_no_store_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(SettingsError, match="GATEWAY_DATABASE_URL is no address such as") as error:
         load_settings({"GATEWAY_DATABASE_URL": url})
     assert url not in str(error.value)
+
+
+OWN = "whsec_" + "b3RoZXIh" * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("SECRET", "s3cr3t", "GATEWAY_CALLBACK_SECRET cannot sign: a secret begins with whsec_;"),
+        ("SECRET", f"{OWN},", "GATEWAY_CALLBACK_SECRET cannot sign: a secret begins with whsec_;"),
+        ("SECRET", "whsec_s3cr3t!", "GATEWAY_CALLBACK_SECRET cannot sign: what follows whsec_ is"),
+        ("SECRET", "whsec_czNjcjN0", "GATEWAY_CALLBACK_SECRET cannot sign: a secret has 24 to 64"),
+        ("ROOT_SECRET", "s3cr3t", "GATEWAY_CALLBACK_ROOT_SECRET is shorter than 32 characters;"),
+        ("ALLOW_NETWORKS", "10.0.0.1/8", "GATEWAY_CALLBACK_ALLOW_NETWORKS: '10.0.0.1/8' is not a"),
+    ],
+)
+def test_callback_setting_that_cannot_work_is_told(name: str, text: str, says: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({f"GATEWAY_CALLBACK_{name}": text})
+    assert str(refused.value).startswith(says)
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_callback_settings_are_kept_out_of_sight() -> None:
+    settings = load_settings(
+        {"GATEWAY_CALLBACK_SECRET": f"{OWN}, {OWN}", "GATEWAY_CALLBACK_ROOT_SECRET": "s3cr3t" * 6}
+    )
+    assert "s3cr3t" not in repr(settings)
+    assert OWN not in repr(settings)
+    assert settings.callback_public
+    assert not load_settings({"GATEWAY_CALLBACK_PUBLIC": "no"}).callback_public

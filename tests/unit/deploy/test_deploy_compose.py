@@ -53,7 +53,10 @@ def test_networks_keep_apart_what_has_no_business_with_each_other() -> None:
     for name in ("edge", "console"):
         options = document["networks"][name]["driver_opts"]
         assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
-    assert networks("api") == {"edge", "inner"}
+    assert networks("api") == {"edge", "inner", "rates"}
+    assert document["networks"]["rates"]["internal"] is True
+    assert {name for name in document["services"] if "rates" in networks(name)} == {"api", "rates"}
+    assert networks("rates") == {"rates"}
     assert networks("broker") == networks("console") == {"inner", "console"}
     assert networks("topology") == networks("schema") == networks("journal") == {"inner"}
     for sender in SENDERS:
@@ -75,9 +78,9 @@ def test_container_has_no_rights_it_does_not_need(name: str) -> None:
 def test_processes_start_when_what_they_need_is_there() -> None:
     services = compose()["services"]
     is_done = {"condition": "service_completed_successfully"}
-    for name in SENDERS | {"console", "schema"}:
+    for name in SENDERS | {"schema"}:
         assert services[name]["depends_on"] == {"topology": is_done}
-    for name in ("api", "journal"):
+    for name in ("api", "console", "journal"):
         assert services[name]["depends_on"] == {"topology": is_done, "schema": is_done}
     assert services["topology"]["depends_on"] == {"broker": {"condition": "service_healthy"}}
     assert services["topology"]["restart"] == services["schema"]["restart"] == "no"
@@ -88,10 +91,19 @@ def test_store_is_in_a_volume_of_those_who_need_it_alone() -> None:
     services = compose()["services"]
     place = "store:/var/lib/message-gateway"
     holders = {name for name, service in services.items() if place in service.get("volumes", [])}
-    assert holders == {"api", "journal", "schema"}
+    assert holders == {"api", "console", "journal", "schema"}
     for name in holders:
         url = services[name]["environment"]["GATEWAY_DATABASE_URL"]
         assert url == "sqlite:////var/lib/message-gateway/gateway.db"
+
+
+def test_console_sends_by_the_api_and_keeps_what_it_discards() -> None:
+    services = compose()["services"]
+    given = services["console"]["environment"]
+    assert given["GATEWAY_API_HOST"] in services
+    assert "inner" in services["console"]["networks"]
+    assert "inner" in services["api"]["networks"]
+    assert f"store:{given['GATEWAY_STATE_DIR']}" in services["console"]["volumes"]
 
 
 def test_image_is_built_once_by_the_process_that_all_wait_for() -> None:

@@ -144,6 +144,7 @@ def test_senders_differ_in_their_channel_alone() -> None:
     def form(channel: Channel) -> str:
         text = (KUBERNETES / f"sender-{channel}.yaml").read_text()
         for own, word in (
+            *((rf".*{name.upper()}_FILE.*\n", "") for name in FACTS[channel].also_secret),
             (rf"(?i){FACTS[channel].credential}", "SECRET"),
             (str(channel), "CHANNEL"),
             (r"provider: \w+", "provider: PROVIDER"),
@@ -187,6 +188,16 @@ def is_broker(peer: dict[str, Any]) -> bool:
     return bool(peer.get("podSelector", {}).get("matchLabels") == labels)
 
 
+def is_api(peer: dict[str, Any]) -> bool:
+    labels = {"app.kubernetes.io/name": "gateway-api"}
+    return bool(peer.get("podSelector", {}).get("matchLabels") == labels)
+
+
+def is_redis(peer: dict[str, Any]) -> bool:
+    labels = {"app.kubernetes.io/name": "redis"}
+    return bool(peer.get("podSelector", {}).get("matchLabels") == labels)
+
+
 def is_store(peer: dict[str, Any]) -> bool:
     labels = {"app.kubernetes.io/name": "database"}
     return bool(peer.get("podSelector", {}).get("matchLabels") == labels)
@@ -200,14 +211,28 @@ def test_everything_is_denied_unless_allowed() -> None:
 @pytest.mark.parametrize("name", sorted(pods()))
 def test_network_policies_draw_the_dmz(name: str) -> None:
     labels = pods()[name]["metadata"]["labels"]
-    outside = {"email": {465, 587}, "telegram": {443}, "vk": {443}}
-    assert ports_to(labels, is_broker) == (set() if name == "gateway-schema" else {5672})
-    of_store = {"gateway-api", "gateway-journal", "gateway-schema"}
+    outside = {"email": {465, 587}, "telegram": {443}, "vk": {443}, "webhook": {443}}
+    of_broker = {"gateway-schema": set(), "gateway-console": {5672, 15672}}
+    assert ports_to(labels, is_broker) == of_broker.get(name, {5672})
+    assert ports_to(labels, is_api) == ({8080} if name == "gateway-console" else set())
+    of_store = {"gateway-api", "gateway-console", "gateway-journal", "gateway-schema"}
     assert ports_to(labels, is_store) == ({5432} if name in of_store else set())
+    assert ports_to(labels, is_redis) == ({6379} if name == "gateway-api" else set())
     assert ports_to(labels, is_internet) == outside.get(name.rpartition("-")[2], set())
     from_anywhere = [rule["ports"] for rule in rules(labels, "ingress") if "from" not in rule]
     is_door = name == "gateway-api"
     assert from_anywhere == ([[{"protocol": "TCP", "port": "http"}]] if is_door else [])
+
+
+def test_redis_is_reached_by_the_api_alone_and_calls_nobody() -> None:
+    redis = {"app.kubernetes.io/name": "redis"}
+    [rule] = rules(redis, "ingress")
+    assert rule == {
+        "from": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "gateway-api"}}}],
+        "ports": [{"protocol": "TCP", "port": 6379}],
+    }
+    assert ports_to(redis, is_broker) == ports_to(redis, is_store) == set()
+    assert ports_to(redis, is_internet) == set()
 
 
 def test_broker_is_reached_by_the_gateway_and_its_keepers_alone() -> None:
@@ -216,6 +241,7 @@ def test_broker_is_reached_by_the_gateway_and_its_keepers_alone() -> None:
     peers = [peer for rule in rules(broker, "ingress") for peer in rule["from"]]
     assert {str(peer) for peer in peers} == {
         str({"podSelector": {"matchLabels": {"gateway/uses-broker": "true"}}}),
+        str({"podSelector": {"matchLabels": {"app.kubernetes.io/name": "gateway-console"}}}),
         str({"podSelector": {"matchLabels": broker}}),
         str({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}),
         str({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}),

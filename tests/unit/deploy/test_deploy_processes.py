@@ -83,9 +83,12 @@ def test_it_gets_its_own_credentials_and_no_others(process: Process) -> None:
         "topology": {"AMQP_URL"},
         "schema": {"DATABASE_URL"},
         "api": {"AMQP_URL", "API_KEY", "DATABASE_URL"},
-        "console": {"AMQP_URL", "CONSOLE_KEY"},
+        "console": {"AMQP_URL", "CONSOLE_KEY", "DATABASE_URL"},
         "journal": {"AMQP_URL", "DATABASE_URL"},
-        **{sender(one): {"AMQP_URL", facts.credential.upper()} for one, facts in FACTS.items()},
+        **{
+            sender(one): {"AMQP_URL", *(name.upper() for name in facts.secrets)}
+            for one, facts in FACTS.items()
+        },
     }[process.name]
     if process.file == "compose.yaml":
         wanted -= {"DATABASE_URL"}  # a file in a volume, and no secret

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from common.envelope import Origin
 from common.settings import Settings
+from gateway_api.access.caller import Caller
 from gateway_api.notifications.acceptance import Acceptance
 from gateway_api.topology_watch import TopologyWatch
 from tests.support.clients.api_client import FakeBroker, FakePublisher
@@ -20,7 +21,7 @@ async def test_who_accepts_again_under_the_same_id_gives_every_delivery_its_id_a
     origin = Origin(kind="schedule", id="daily")
     for _ in range(2):
         accepted = await acceptance.accept(
-            BODY, {}, notification_id=ITS_ID, owner="shop", origin=origin
+            BODY, {}, notification_id=ITS_ID, caller=Caller("shop"), origin=origin
         )
         assert [one.id for one in accepted] == [f"{ITS_ID}-1", f"{ITS_ID}-2"]
     published = [one.delivery for one in broker.published]

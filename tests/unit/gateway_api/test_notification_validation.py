@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from common.channels import EXAMPLES, Channel, Priority
-from common.envelope import CopyOf, Delivery, WireVk, utc_now
+from common.envelope import CopyOf, Delivery, WireCallback, WireVk, WireWebhook, utc_now
 from common.http.problems import Problem
 from common.recipients import parse_recipient
 from gateway_api.notifications.deliveries import build_deliveries
@@ -21,6 +21,8 @@ from gateway_api.notifications.validation import ValidNotification, validate_not
 EMAIL = {"to": "email:ada@example.com", "subject": "Hello", "text": "world"}
 TELEGRAM = {"to": "telegram:42", "text": "world"}
 VK = {"to": "vk:123", "text": "world"}
+HOOK = "webhook:https://shop.example.com"
+WEBHOOK = {"to": HOOK, "text": "world"}
 
 
 def validate(document: Any) -> ValidNotification:
@@ -35,7 +37,7 @@ def faults_of(document: Any) -> dict[str, str]:
     return {fault.path: fault.message for fault in caught.value.faults}
 
 
-@pytest.mark.parametrize("document", [EMAIL, TELEGRAM, VK])
+@pytest.mark.parametrize("document", [EMAIL, TELEGRAM, VK, WEBHOOK])
 def test_minimal_requests_are_valid(document: dict[str, Any]) -> None:
     assert validate(document).recipients
 
@@ -60,6 +62,8 @@ def test_minimal_requests_are_valid(document: dict[str, Any]) -> None:
         ("vk:2000000001", "vk:2000000001"),
         ("vk:-42", "vk:-42"),
         (f"vk:{-(2**63)}", f"vk:{-(2**63)}"),
+        ("webhook:HTTPS://Shop.Example.com:443", "webhook:https://shop.example.com/"),
+        ("webhook:http://10.20.0.1:8080/A?b=C", "webhook:http://10.20.0.1:8080/A?b=C"),
     ],
 )
 def test_recipient_is_read_and_normalised(written: str, normalised: str) -> None:
@@ -74,7 +78,14 @@ def test_recipient_is_read_and_normalised(written: str, normalised: str) -> None
         "email",
         "email:",
         "Email:ada@example.com",
-        "webhook:https://example.com",
+        "webhook:",
+        "webhook:shop.example.com/hooks",
+        "webhook:https://user:word@shop.example.com/",
+        "webhook:https://2130706433/",
+        "webhook:https://shop.example.com/#a",
+        "webhook:https://shop.example.com/я",
+        "webhook:https://shop.example.com/" + "a" * 1_000_000,
+        "fax:42",
         "email:ada",
         "email:ada@localhost",
         "email:ada@x.invalid",
@@ -163,6 +174,12 @@ HEADERS = "/email/headers"
         (EMAIL | {"metadata": {"a": float("inf")}}, "/metadata/a", "finite"),
         # recipients
         (TELEGRAM | {"to": ["telegram:42", "telegram:42"]}, "/to/1", "twice"),
+        (
+            WEBHOOK | {"to": [f"{HOOK}/a", "webhook:ftp://shop.example.com"]},
+            "/to/1",
+            "must begin with https",
+        ),
+        (WEBHOOK | {"to": [f"{HOOK}/a", f"{HOOK}:443/a"]}, "/to/1", "twice"),
         (TELEGRAM | {"to": ["telegram:@News1", "telegram:@news1"]}, "/to/1", "twice"),
         (EMAIL | {"to": ["email:a@X.org", "email:A@x.org"]}, "/to/1", "twice"),
         # email
@@ -264,6 +281,15 @@ HEADERS = "/email/headers"
         (VK | {"vk": {"dont_parse_links": "true"}}, "/vk/dont_parse_links", "true or false"),
         (VK | {"vk": {"keyboard": {"a": "x" * 32768}}}, "/vk/keyboard", "32768 bytes"),
         (VK | {"vk": {"keyboard": {"a": [{"b": "\x00"}]}}}, "/vk/keyboard/a/0/b", "control"),
+        # webhook
+        ({"to": HOOK}, "/text", "needs text, html, a subject or webhook.data"),
+        ({"to": HOOK, "text": " ", "webhook": {}}, "/text", "needs text, html"),
+        (WEBHOOK | {"to": "webhook:https://u:p@h/"}, "/to", "user and password"),
+        (WEBHOOK | {"webhook": {"data": {"a": "x" * 65_536}}}, "/webhook/data", "65536 bytes"),
+        (WEBHOOK | {"webhook": {"data": {"a": ["\x00"]}}}, "/webhook/data/a/0", "control"),
+        (WEBHOOK | {"webhook": {"body": "{}"}}, "/webhook/body", "known field"),
+        (WEBHOOK | {"webhook": {"id": "evt_1"}}, "/webhook/id", "known field"),
+        (EMAIL | {"webhook": {"data": {}}}, "/webhook", "no webhook recipient"),
     ],
 )
 def test_fault_is_named_with_its_path(document: Any, path: str, word: str) -> None:
@@ -431,6 +457,21 @@ def test_each_delivery_carries_only_what_its_channel_sends() -> None:
     assert {one.priority for one in (telegram, vk, email)} == {Priority.HIGH}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [{"text": "t"}, {"html": "h"}, {"subject": "s"}, {"webhook": {"data": {}}}],
+)
+def test_webhook_needs_one_content_of_any_kind(content: dict[str, Any]) -> None:
+    [delivery] = build_deliveries(validate({"to": HOOK} | content), uuid7(), utc_now(), 60)
+    assert delivery.address == "https://shop.example.com/"
+    assert (delivery.webhook or WireWebhook()).id is None
+
+
+def test_path_of_a_webhook_tells_two_apart_by_its_letters() -> None:
+    found = validate(WEBHOOK | {"to": [f"{HOOK}/a", f"{HOOK}/A"]})
+    assert len(found.recipients) == 2
+
+
 def test_copies_are_deliveries_of_their_own_and_bcc_is_in_no_body() -> None:
     email = {"cc": ["bob@EXAMPLE.com"], "bcc": ["eve@example.com"]}
     document = EMAIL | {"to": ["telegram:42", "email:ada@example.com"], "email": email}
@@ -467,6 +508,7 @@ DOCUMENTS = st.fixed_dictionaries(
         ),
         "telegram": JSON,
         "vk": st.fixed_dictionaries({"keyboard": JSON}),
+        "webhook": st.fixed_dictionaries({"data": JSON}),
         "metadata": JSON,
         "tags": st.lists(st.text()),
     },
@@ -503,3 +545,46 @@ def test_every_channel_can_be_a_recipient() -> None:
     read = [parse_recipient(example) for example in EXAMPLES]
 
     assert [recipient.channel for recipient in read] == list(Channel)
+
+
+def test_callback_travels_with_each_delivery_in_the_one_form_of_its_url() -> None:
+    asked = {"callback_url": "HTTPS://Shop.Example.com:443/hooks", "callback_events": ["*"]}
+    wanted = WireCallback(url="https://shop.example.com/hooks", events=["*"])
+    two = {"to": ["telegram:42", "vk:123"], "text": "world"}
+    found = build_deliveries(validate(two | asked), uuid7(), utc_now(), 60)
+    assert [one.callback for one in found] == [wanted, wanted]
+    [plain] = build_deliveries(validate(VK), uuid7(), utc_now(), 60)
+    assert plain.callback is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ({"callback_url": "https://user:word@shop.example.com/"}, "/callback_url"),
+        ({"callback_url": "https://0x7f000001/"}, "/callback_url"),
+        ({"callback_url": 7}, "/callback_url"),
+        ({"callback_events": ["*"]}, "/callback_events"),
+        ({"callback_url": HOOK[8:], "callback_events": []}, "/callback_events"),
+        ({"callback_url": HOOK[8:], "callback_events": ["*", "sent"]}, "/callback_events/1"),
+    ],
+)
+def test_callback_that_cannot_be_made_is_refused(asked: dict[str, Any], path: str) -> None:
+    assert set(faults_of(VK | asked)) == {path}
+
+
+@pytest.mark.parametrize(("versions", "travels"), [([1], None), ([3, 2], [3, 2])])
+def test_webhook_says_which_secrets_sign_it(versions: list[int], travels: list[int] | None) -> None:
+    [one] = build_deliveries(
+        validate(WEBHOOK), uuid7(), utc_now(), 60, owner="k_own", secret_versions=versions
+    )
+    assert (one.webhook and one.webhook.secret_versions) == travels
+
+
+def test_plain_http_is_refused_where_no_network_may_be_called_so() -> None:
+    asked = {"to": [HOOK, "webhook:http://10.20.0.1/"], "text": "t", "callback_url": "http://a.b/"}
+    body = json.dumps(asked).encode()
+    with pytest.raises(Problem) as caught:
+        validate_notification(body, may_be_plain=False)
+    assert {fault.path for fault in caught.value.faults} == {"/to/1", "/callback_url"}
+    assert "GATEWAY_CALLBACK_ALLOW_NETWORKS" in caught.value.faults[0].message
+    assert validate_notification(body).recipients

@@ -27,6 +27,7 @@ from gateway_api.updates.tokens import TokenRequest
 from tests.support.clients.api_client import KEY, api
 
 REFERENCE = "#/components/schemas/"
+WITHOUT_BODY = ("304",)
 Read = Callable[[bytes], object]
 
 
@@ -55,8 +56,9 @@ class Described:
     def contents_of_answers(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Media type, and schema with examples."""
         for operation in self.operations():
-            for answer in operation["responses"].values():
-                yield from answer["content"].items()
+            for status, answer in operation["responses"].items():
+                assert "content" in answer or status in WITHOUT_BODY
+                yield from answer.get("content", {}).items()
 
     def named_in(self, part: Any) -> set[str]:
         """Models that a part of the document refers to, by themselves or by others."""
@@ -92,7 +94,10 @@ CONSOLE = Described(
     console.app.create_app(Settings()),
     console.documentation.models,
     console.documentation.examples.PROBLEMS,
-    {one.__name__: reads(one) for one in (ArchiveRequest, DiscardRequest, RequeueRequest)},
+    {
+        **{one.__name__: reads(one) for one in (ArchiveRequest, DiscardRequest, RequeueRequest)},
+        "Draft": validate_notification,
+    },
 )
 each_app = pytest.mark.parametrize("one", [API, CONSOLE], ids=lambda one: one.process)
 
@@ -107,7 +112,22 @@ async def test_openapi_document_holds_together() -> None:
     assert named <= set(document["components"]["schemas"])
     post = document["paths"]["/v1/notifications"]["post"]
     assert set(post["responses"]) == {
-        *("202", "400", "401", "403", "408", "413", "415", "421", "422", "431", "500", "503")
+        *(
+            "202",
+            "400",
+            "401",
+            "403",
+            "408",
+            "409",
+            "413",
+            "415",
+            "421",
+            "422",
+            "429",
+            "431",
+            "500",
+        ),
+        "503",
     }
     assert post["security"] == [{"bearer": []}]
     assert "bearer" in document["components"]["securitySchemes"]
@@ -135,7 +155,7 @@ def test_every_answer_has_a_schema_and_examples(one: Described) -> None:
             *("application/json", "application/problem+json", "text/plain"),
             *("application/x-ndjson", "text/event-stream"),
         )
-        assert content["schema"]
+        assert content.get("schema") or content["itemSchema"]
         assert content.get("examples") or content.get("example")
 
 
@@ -185,6 +205,12 @@ def test_metrics_are_text(one: Described) -> None:
     answer = one.document["paths"]["/metrics"]["get"]["responses"]["200"]
 
     assert list(answer["content"]) == ["text/plain"]
+
+
+def test_example_of_a_stream_tells_a_fact_as_its_model_says() -> None:
+    content = dict(API.contents_of_answers())["text/event-stream"]
+    told = content["example"].partition("data: ")[2]
+    gateway_api.documentation.models.Fact.model_validate_json(told, extra="forbid")
 
 
 async def test_documentation_page_names_no_other_host() -> None:

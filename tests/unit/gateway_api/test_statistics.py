@@ -2,8 +2,7 @@
 
 import pytest
 
-from gateway_api.updates.statistics import percentiles, success_rate
-from store.statistics import LATENCY_STEP, Latencies, latency_bucket
+from store.statistics import LATENCY_STEP, Latencies, latency_bucket, percentiles, success_rate
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from common.http.problems import Problem
+from gateway_api.access.caller import CALLER, EVERYBODY
 from gateway_api.updates import websocket
 from gateway_api.updates.feed import Feed
 from gateway_api.updates.reading import Reading
@@ -57,7 +58,8 @@ class Client:
 async def talking(feed: Feed) -> AsyncIterator[Client]:
     client = Client()
     client.said.put_nowait({"type": "websocket.connect"})
-    scope = {"type": "websocket", "path": "/", "headers": [], "extensions": {}}
+    scope: dict[str, Any] = {"type": "websocket", "path": "/", "headers": [], "extensions": {}}
+    scope[CALLER] = EVERYBODY
     serving = asyncio.create_task(
         WebSockets(feed).serve(WebSocket(scope, client.said.get, client.take))
     )

@@ -137,11 +137,29 @@ def test_key_is_not_left_out_after_a_try_that_may_have_arrived() -> None:
     assert len(script.requests) == 2
 
 
+def test_gateway_whose_store_is_away_is_asked_without_for_this_once() -> None:
+    script = Script(problem(503, "store_unavailable", "5"), *ONCE, *ONCE)
+    client = gateway(script)
+    client.send("vk:1", text="hi")
+    client.send("vk:1", text="hi")
+    assert [bool(key) for key in script.keys] == [True, False, True]
+
+
+def test_store_that_is_away_after_a_try_that_may_have_arrived_is_waited_for() -> None:
+    script = Script(httpx.ReadTimeout("late"), problem(503, "store_unavailable", QUICK), *ONCE)
+    gateway(script).send("vk:1", text="hi")
+    assert script.keys[0]
+    assert len(set(script.keys)) == 1
+
+
 def test_callers_own_key_is_never_left_out() -> None:
     script = Script(ok(UNKNOWN_KEY, 422))
     with pytest.raises(InvalidRequest):
         gateway(script).send("vk:1", text="hi", idempotency_key="mine")
     assert script.keys == ["mine"]
+    script = Script(problem(503, "store_unavailable", QUICK), *ONCE)
+    gateway(script).send("vk:1", text="hi", idempotency_key="mine")
+    assert script.keys == ["mine", "mine"]
 
 
 def test_repetition_of_what_was_accepted_is_recognised() -> None:
@@ -432,3 +450,12 @@ def test_watch_comes_back_before_a_wait_of_years_is_over() -> None:
 
     assert isinstance(pause, Pause)
     assert pause.seconds == 300
+
+
+@pytest.mark.parametrize("kind", [Gateway, AsyncGateway])
+def test_key_that_no_header_carries_is_refused_unrepeated(
+    kind: type[Gateway | AsyncGateway],
+) -> None:
+    with pytest.raises(ValueError, match="copy it anew") as caught:
+        kind("http://gateway.example", "мой-ключ")
+    assert "мой-ключ" not in str(caught.value)

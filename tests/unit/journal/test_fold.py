@@ -1,7 +1,7 @@
 """Where a delivery is never depends on the order in which its facts arrive, nor on repetitions."""
 
+from dataclasses import replace
 from datetime import timedelta
-from functools import reduce
 from uuid import UUID
 
 import pytest
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_topology.facts import Accepted, Fact
-from common.envelope import EventType, Status
-from journal.fold import folded, overall, place_of
+from common.envelope import EventType, Status, epoch_ms
+from journal.fold import fold, overall, place_of
 from store.rows import DeliveryRow, NotificationRow, Overall
 from tests.support.happenings import BEGAN, accepted, event
 from tests.support.queues import make_delivery
@@ -31,7 +31,10 @@ HISTORIES = st.lists(st.one_of(EVENTS, st.just(accepted(DELIVERY))), min_size=1,
 
 
 def after(*facts: Fact) -> DeliveryRow:
-    return reduce(folded, facts, NO_ROW)
+    row = replace(NO_ROW)
+    for fact in facts:
+        fold(row, fact, epoch_ms(fact.at))
+    return row
 
 
 def with_own_ids(facts: list[Fact]) -> list[Fact]:

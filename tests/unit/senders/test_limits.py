@@ -7,7 +7,7 @@ import pytest
 from common.settings import Rate
 from senders.limits.limiter import Claim, Limiter
 from senders.limits.table import MemoryTable, Pace
-from senders.outcome import Scope, Sent, Throttled
+from senders.outcome import Scope, Sent, Throttled, Transient, Unknown
 from senders.provider import Limits
 
 HOUR_S = 3600.0
@@ -87,6 +87,28 @@ def test_domain_pause_holds_that_domain_only(limiter: Limiter) -> None:
     throttle(limiter, domain(after_s=30))
     assert limiter.claim(SLOW, "b@slow.example", 2).wait_s >= 30
     assert waits(limiter, OTHER, "a@other.example", patience_s=2) == [0]
+
+
+@pytest.mark.parametrize("kind", [Transient, Unknown])
+def test_domain_that_did_not_answer_rests_longer_each_time_until_it_does(
+    limiter: Limiter, clock: Clock, kind: type[Transient | Unknown]
+) -> None:
+    rests = []
+    for _ in range(3):
+        limiter.learn(Claim(0), kind("timeout", paused=Scope.DOMAIN), SLOW, "a", HOUR_S)
+        rests.append(limiter.wait_s(SLOW, "a"))
+        clock.now_s += rests[-1]
+    assert rests == pytest.approx([10, 20, 40])
+    assert waits(limiter, OTHER, "b") == [0]
+    limiter.learn(Claim(0), Sent(), SLOW, "a", HOUR_S)
+    limiter.learn(Claim(0), kind("timeout", paused=Scope.DOMAIN), SLOW, "a", HOUR_S)
+    assert limiter.wait_s(SLOW, "a") < 20
+
+
+def test_failure_that_rests_nothing_holds_nothing(limiter: Limiter) -> None:
+    limiter.learn(Claim(0), Unknown("timeout"), SLOW, "a", HOUR_S)
+    limiter.learn(Claim(0), Unknown("timeout", paused=Scope.DOMAIN), ANY, "a", HOUR_S)
+    assert waits(limiter, SLOW, "a") + waits(limiter, ANY, "a") == [0, 0]
 
 
 def test_throttle_of_a_domain_without_domains_holds_the_recipient(limiter: Limiter) -> None:

@@ -115,7 +115,7 @@ def test_narrow_terminal_gets_lines_that_nothing_written_can_move(
     notification_id = keep(gateway, tag, subject=HOSTILE[:900])
     command = gateway.command("list", "--tag", tag)
     with at_terminal(command, gateway.environment, tmp_path, 60) as terminal:
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(60) == 0
         until(lambda: "queued, accepted" in terminal.text)
     assert terminal.text.splitlines()[0] == notification_id
     assert all(line.isprintable() for line in terminal.text.split("\n"))

@@ -40,12 +40,13 @@ def test_json_is_what_the_api_tells(gateway: Telling) -> None:
     told = json.loads(gateway.run("stats", "--channel", "vk", "--json").stdout)
     assert told["channels"].keys() == {"vk"}
     assert told["channels"]["vk"]["success_rate"] == 0.75
-    assert [one["channels"]["vk"]["sent"] for one in told["buckets"]] == [3]
+    buckets = [one["channels"]["vk"] for one in told["buckets"]]
+    assert sum(one.get("sent", 0) for one in buckets) == 3  # the hour may have ended in between
     assert "email" in json.loads(gateway.run("stats", "--json").stdout)["channels"]
 
 
 def test_quiet_time_is_said_to_be_one(gateway: Telling) -> None:
-    done = gateway.run("stats", "--channel", "telegram", "--since", "1m")
+    done = gateway.run("stats", "--channel", "webhook", "--since", "1m")
     assert done.stdout == ""
     assert done.stderr.startswith("Nothing happened between ")
 
@@ -54,14 +55,15 @@ def test_quiet_time_is_said_to_be_one(gateway: Telling) -> None:
 def test_plot_fits_a_terminal_of_60_columns(gateway: Telling, tmp_path: Path, since: str) -> None:
     command = gateway.command("stats", "--channel", "vk", "--since", since)
     with at_terminal(command, gateway.environment, tmp_path, 60) as terminal:
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(60) == 0
         until(lambda: "█" in terminal.text)
     assert max(map(len, terminal.text.splitlines())) <= 60
     assert len(terminal.text.splitlines()) < 45 or since == "300d"
 
 
-@pytest.mark.parametrize("since", ["500d", "soon", "", f"{utc_now() + timedelta(days=1):%F}"])
+@pytest.mark.parametrize("since", ["500d", "soon", "", "in two days"])
 def test_window_that_makes_no_sense_is_refused(gateway: Telling, since: str) -> None:
-    done = gateway.run("stats", "--since", since)
+    to_come = f"{utc_now() + timedelta(days=2):%F}"
+    done = gateway.run("stats", "--since", to_come if since == "in two days" else since)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith("gateway: ")

@@ -134,14 +134,14 @@ def test_pipe_gets_a_line_for_each_change_until_all_have_ended(gateway: Telling)
         assert process.stdout.readline().endswith("  sent\n")
         tell(gateway, notification_id, EventType.SENT)
         assert process.stdout.readline().endswith("  sent\n")
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_watch_as_json_is_a_document_a_line(gateway: Telling) -> None:
     notification_id = post(gateway, "telegram:4000123")
     with watching(gateway, notification_id, "--json") as process:
         tell(gateway, notification_id, EventType.SENT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
     documents = [json.loads(line) for line in out.splitlines()]
     assert documents[-1]["status"] == "sent"
     assert [one["seq"] for one in documents] == sorted({one["seq"] for one in documents})
@@ -174,7 +174,7 @@ def test_terminal_is_repainted_and_keeps_the_end(gateway: Telling, tmp_path: Pat
     with at_terminal(command, gateway.environment, tmp_path, 60) as terminal:
         until(lambda: "queued" in terminal.text)
         tell(gateway, notification_id, EventType.SENT)
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(60) == 0
         until(lambda: f"{notification_id}  sent, accepted" in " ".join(terminal.text.split("\n")))
     assert "\x1b[2K" in terminal.raw
     assert max(len(line) for line in terminal.text.splitlines()) <= 60

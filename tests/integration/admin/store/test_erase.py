@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,17 +12,23 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
+from broker_topology.topology import EVENTS
+from common.broker.connection import Broker
+from common.broker.publisher import Publisher
 from common.channels import Channel
 from common.envelope import Delivery, EventType, utc_now
+from common.facts import HEARTBEAT_KEY
+from common.watching.heartbeat import Heart
 from deploy.local.node import Node
 from store import tables
 from store.database import Database
+from tests.support.calling_back import URL, said, taken, wishing
 from tests.support.dead_letters import bury, ids_in, reason
 from tests.support.happenings import event
 from tests.support.polling import until
 from tests.support.processes.telling import Telling, telling
 from tests.support.processes.terminal import at_terminal
-from tests.support.queues import amqp_channel, count, put
+from tests.support.queues import amqp_channel, count, put, take
 from tests.support.stored import new_deliveries
 
 
@@ -37,6 +44,24 @@ def person() -> str:
     return f"a{uuid4().hex}@example.com"
 
 
+@pytest.fixture
+def busy(gateway: Telling) -> Iterator[None]:
+    """Something is told all the time: else a journal is known to be up to date each 10 s."""
+    stopping, url = threading.Event(), gateway.amqp_url
+    heart = Heart(Publisher(Broker(url, name="none")), EVENTS, "busy")
+
+    def tell() -> None:
+        with amqp_channel(url) as channel:
+            while not stopping.wait(0.2):
+                channel.basic_publish("events", HEARTBEAT_KEY, heart.at(utc_now()).encode())
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    yield
+    stopping.set()
+    thread.join()
+
+
 def accept(gateway: Telling, address: str, **changes: Any) -> Delivery:
     """A delivery in its queue, which the journal has stored."""
     [one] = new_deliveries(channel=Channel.EMAIL, address=address, text="secret plan", **changes)
@@ -50,6 +75,13 @@ def fail(gateway: Telling, one: Delivery, **headers: Any) -> None:
     said = {"gw-fail-message": f"no {one.address} here"}
     bury(gateway.amqp_url, one, reason() | said | headers)
     until(lambda: f"no {one.address} here" in everything(gateway.database))
+
+
+def tell_sent(gateway: Telling, one: Delivery) -> None:
+    """As a sender does."""
+    sent = event(one, EventType.SENT, at=utc_now())
+    with amqp_channel(gateway.amqp_url) as channel:
+        channel.basic_publish("events", sent.routing_key, sent.encode())
 
 
 def everything(database: Database) -> str:
@@ -81,6 +113,7 @@ def test_all_of_one_person_goes_and_the_rest_stays(gateway: Telling, person: str
     assert gateway.run("status", kept, "--whole").stdout.count(other) > 0
 
 
+@pytest.mark.usefixtures("busy")
 def test_erased_letter_is_told_as_discarded(gateway: Telling, person: str) -> None:
     one = accept(gateway, person)
     fail(gateway, one)
@@ -94,6 +127,7 @@ def _discarded(gateway: Telling, one: Delivery) -> str:
     return shown if "discarded" in shown else ""
 
 
+@pytest.mark.usefixtures("busy")
 def test_letter_that_was_redirected_is_both_recipients(gateway: Telling, person: str) -> None:
     for to_erase in (person, f"new-{person}"):
         one = accept(gateway, person)
@@ -101,6 +135,24 @@ def test_letter_that_was_redirected_is_both_recipients(gateway: Telling, person:
         told = gateway.run("erase", "--recipient", f"email:{to_erase}", "--yes", "--json").stdout
         assert json.loads(told)["dead_letters"] == 1
     assert dead(gateway) == 0
+
+
+@pytest.mark.usefixtures("busy")
+def test_callback_that_tells_of_them_goes_too(gateway: Telling, person: str) -> None:
+    other = f"other-{person}"
+    for address in (person, other):
+        [one] = wishing(1, URL, "delivery.sent", address=address)
+        put(gateway.amqp_url, one)
+        tell_sent(gateway, one)
+    until(lambda: count(gateway.amqp_url, "webhook.normal") == 2)
+    for made in taken(gateway.amqp_url):
+        bury(gateway.amqp_url, made)
+    words = ("erase", "--recipient", f"email:{person}", "--json")
+    asked = json.loads(gateway.run(*words, "--dry-run").stdout)
+    assert asked["queues"] == {"webhook.dead": 1}
+    assert json.loads(gateway.run(*words, "--yes").stdout)["dead_letters"] == 1
+    [(_, left)] = take(gateway.amqp_url, "webhook.dead")
+    assert said(Delivery.decode(left))["data"]["delivery"]["to"] == f"email:{other}"
 
 
 def test_star_in_an_address_is_an_ordinary_letter(gateway: Telling, person: str) -> None:
@@ -111,19 +163,19 @@ def test_star_in_an_address_is_an_ordinary_letter(gateway: Telling, person: str)
     assert ids_in(gateway.amqp_url, "email.dead") == [one.id]
 
 
+@pytest.mark.usefixtures("busy")
 def test_what_is_still_to_be_sent_keeps_what_it_needs(gateway: Telling, person: str) -> None:
     one = accept(gateway, person)
     done = gateway.run("erase", "--recipient", f"email:{person}", "--yes")
     assert "1 delivery not ended yet, not erased" in done.stdout
     assert person in everything(gateway.database)
-    sent = event(one, EventType.SENT, at=utc_now())
-    with amqp_channel(gateway.amqp_url) as channel:
-        channel.basic_publish("events", sent.routing_key, sent.encode())
+    tell_sent(gateway, one)
     done = gateway.run("erase", "--recipient", f"email:{person}", "--yes")
     assert "what 1 delivery had" in done.stdout
     assert person not in everything(gateway.database)
 
 
+@pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 1)])
 def test_it_asks_before_it_erases(
     gateway: Telling, person: str, tmp_path: Path, answer: str, code: int

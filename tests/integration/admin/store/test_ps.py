@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,10 +68,10 @@ def test_stopped_and_long_silent_ones_are_shown_when_asked_for(gateway: Telling)
 def test_narrow_terminal_gets_lines_that_no_host_can_move(gateway: Telling, tmp_path: Path) -> None:
     keep(gateway, "a", "sender-vk", 31, lanes=4, busy=2, account="refused")
     with at_terminal(gateway.command("ps"), gateway.environment, tmp_path, 60) as terminal:
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(60) == 0
         until(lambda: "2 of 4 lanes busy, account refused" in terminal.text)
     assert all(line.isprintable() for line in terminal.text.split("\n"))
-    assert "sender-vk: silent, seen 3" in terminal.text
+    assert re.search(r"sender-vk: silent, seen \d", terminal.text)
 
 
 def test_store_that_is_not_there_is_a_sentence(gateway: Telling) -> None:
@@ -80,11 +81,12 @@ def test_store_that_is_not_there_is_a_sentence(gateway: Telling) -> None:
 
 
 def test_missing_journal_is_told(gateway: Telling) -> None:
-    os.kill(gateway.stack.pid("journal"), signal.SIGSTOP)
+    journal = gateway.stack.pid("journal")
     try:
-        with gateway.database.writing() as connection:
+        with gateway.database.writing() as connection:  # so that it is stopped in no writing of its
+            os.kill(journal, signal.SIGSTOP)
             connection.exec_driver_sql("UPDATE processes SET seen_at_ms = seen_at_ms - 60000")
         done = gateway.run("ps")
     finally:
-        os.kill(gateway.stack.pid("journal"), signal.SIGCONT)
+        os.kill(journal, signal.SIGCONT)
     assert "no journal was heard of for 30 s" in done.stderr

@@ -1,13 +1,10 @@
 """Who is let in, and when the API refuses to listen."""
 
-from typing import Any
-
 import pytest
 from pydantic import SecretStr
-from starlette.types import Receive, Scope, Send
 
 from common.errors import SettingsError
-from common.http.keys import BearerKey, check_exposure
+from common.http.keys import check_exposure
 from common.settings import Settings
 from tests.support.clients.api_client import KEY, NOTIFICATION, api, assert_problem
 
@@ -45,35 +42,6 @@ async def test_only_health_and_documentation_are_open() -> None:
             assert (await client.get(path)).status_code == 200
         for path in ("/v1/notifications", "/nothing", "/docs/", "//docs", "/docsx"):
             assert (await client.get(f"http://localhost{path}")).status_code == 401
-
-
-async def test_what_is_no_http_request_needs_the_key_too() -> None:
-    reached: list[str] = []
-    sent: list[Any] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        reached.append(scope["type"])
-
-    async def receive() -> Any:
-        raise AssertionError("nothing is to be read")
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    door = BearerKey(app, KEY)
-    key = [(b"authorization", f"Bearer {KEY}".encode())]
-    for scope in (
-        {"type": "websocket", "path": "/v1/events/ws", "headers": []},
-        {"type": "websocket", "path": "/healthz", "headers": [(b"authorization", b"Bearer x")]},
-        {"type": "something new"},
-    ):
-        await door(scope, receive, send)
-    assert reached == []
-    assert [message["type"] for message in sent] == ["websocket.close", "websocket.close"]
-
-    await door({"type": "websocket", "path": "/", "headers": key}, receive, send)
-    await door({"type": "lifespan"}, receive, send)
-    assert reached == ["websocket", "lifespan"]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def test_any_display_name_is_shown_as_it_was_written(text: str) -> None:
 @example(text="a\n.\n..\nFrom b\n")
 @example(text=f"{'x' * 77} \n \t\n=\n")
 @example(text="é" * 200)
+@example(text=f"é{'x' * 1000}\n{'0' * 74} \n{'0' * 74}\t\n")
 def test_any_text_of_a_body_arrives_whole(text: str) -> None:
     mail = read_mail(b"MIME-Version: 1.0\r\n" + body.write_body(text, None, "=_b"))
     # of CR, LF and CRLF none can be told from the others on the wire

@@ -1,0 +1,1 @@
+"""`gateway callbacks`: webhooks, as whoever receives them sees them."""

@@ -1,0 +1,1 @@
+"""How the broker fares: judged in sentences, and every queue in numbers."""

@@ -1,0 +1,1 @@
+"""What every answer carries, whoever gives it."""

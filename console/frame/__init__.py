@@ -1,0 +1,1 @@
+"""What stands around every page: the frame, its look, and how NiceGUI runs in this process."""

@@ -1,0 +1,1 @@
+"""Dead letters: why deliveries failed for good, and what is done about it."""

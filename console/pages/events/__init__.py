@@ -1,0 +1,1 @@
+"""Events: stored facts as they come, and back in time."""

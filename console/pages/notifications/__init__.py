@@ -1,0 +1,1 @@
+"""Notifications: found by what somebody knows of them, and each with what became of it."""

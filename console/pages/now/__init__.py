@@ -1,0 +1,1 @@
+"""Now: what goes on, how well, and what needs a person."""

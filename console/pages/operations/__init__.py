@@ -1,0 +1,1 @@
+"""The pages of Operations: keys, callbacks, users, settings, checks, topology, audit log."""

@@ -1,0 +1,1 @@
+"""Send: a form per channel, what it would look like, and what became of it."""

@@ -1,0 +1,1 @@
+"""Who uses the console: users, roles, sessions, and signing in."""

@@ -1,0 +1,1 @@
+"""People of another directory, by OpenID Connect."""

@@ -1,0 +1,1 @@
+"""What pages share, made once a process and handed to them."""

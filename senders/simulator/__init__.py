@@ -1,0 +1,1 @@
+"""What takes the place of the provider for what test keys send."""

@@ -1,0 +1,1 @@
+"""Who is called back, of what, and how far that has come."""

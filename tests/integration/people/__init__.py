@@ -1,0 +1,1 @@
+"""Signing in at the console: real stores, a real browser, a real OpenID Connect provider."""

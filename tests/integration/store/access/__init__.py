@@ -1,0 +1,1 @@
+"""Keys, users, and repeated requests as the store keeps them."""

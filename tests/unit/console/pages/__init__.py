@@ -1,0 +1,1 @@
+"""What pages make of what they are given."""
