@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -20,11 +21,13 @@ from admin.here import EnvFile, settings_here
 from admin.live.screen import counted
 from admin.option_groups import grouped
 from admin.store.opened import opened
+from broker_topology.dead_letters.queue import Patience, alone
 from broker_topology.dead_letters.requeue import resend
 from common.envelope import Progress, utc_now
 from common.errors import ArgumentError
+from common.settings import Settings
 from store.access.audit import Action
-from store.access.noting import noting
+from store.access.noting import Done, noting
 from store.database import Database
 from store.facts import Place
 from store.stalled import Stalled, count_stalled, list_stalled
@@ -35,10 +38,12 @@ app = typer.Typer(
     help="Deliveries of which nothing is heard any more: GATEWAY_STALLED_AFTER_S.",
 )
 
+_STALLED: Final = "stalled deliveries"  # for the audit log, and the lock
 _AT_ONCE: Final = 1000
 _MOST_NAMED: Final = 20  # in the audit log
 _STORED_S: Final = 15.0
 _LOOK_S: Final = 0.2
+_PATIENCE: Final = Patience(operator_s=2 * _STORED_S)
 
 
 @app.command("list", short_help="Which there are.")
@@ -87,8 +92,9 @@ def resend_command(
     """Send stalled deliveries again, as they were accepted, with their full time.
 
     One that is still in a queue, behind many others, arrives twice: see first that senders run and
-    queues are short. Asks. JSON: {resent, erased, missing: list of ids}; exit code 1 when an id was
-    not sent again. With --dry-run {would_resend, erased, missing}.
+    queues are short. Of two such commands at once the second waits, or says so. Asks.
+    JSON: {resent, erased, missing: list of ids}; exit code 1 when an id was not sent again. With
+    --dry-run {would_resend, erased, missing}.
     """
     if bool(ids) == everything:
         raise ArgumentError("Say which: ids, or --all for every stalled delivery.")
@@ -107,20 +113,17 @@ def resend_command(
             raise typer.Exit
         if whole and not manner.yes:
             confirm(f"Send {_deliveries(len(whole))} again?")
-        told = {"ids": [one.id for one in whole[:_MOST_NAMED]]}
-        with (
-            progress("resent", len(whole), as_json=manner.as_json) as advance,
-            noting(
-                *(target.settings, operator(), Action.RESENT, "stalled deliveries", told),
-                on_fault=say_unwritten,
-            ) as noted,
-        ):
-            sent = resend(
-                target.url,
-                [_as_it_was(one) for one in whole],
-                on_progress=noted.told_to(advance),
-            )
-        is_stored = _await_stored(database, whole)
+        with alone(target.url, _STALLED, _PATIENCE) as connection:
+            # Another such command, which was waited for, may have sent some.
+            again, _ = _read(database, limit, places)
+            still = {_place_of(one) for one in again}
+            whole = [one for one in whole if _place_of(one) in still]
+            with (
+                progress("resent", len(whole), as_json=manner.as_json) as advance,
+                _noting(target.settings, whole) as noted,
+            ):
+                sent = resend(connection, map(_as_it_was, whole), noted.told_to(advance))
+            is_stored = _await_stored(database, whole)
     sentence = f"{_deliveries(sent)} sent again."
     say(manner.as_json, {"resent": sent, **document}, sentence)
     _say_left(document)
@@ -128,6 +131,11 @@ def resend_command(
         _say("the journal has not stored that yet: do not send them again while it is behind")
     if document["missing"] or (ids and document["erased"]):
         raise typer.Exit(1)
+
+
+def _noting(settings: Settings, chosen: Sequence[Stalled]) -> AbstractContextManager[Done]:
+    told = {"ids": [one.id for one in chosen[:_MOST_NAMED]]}
+    return noting(settings, operator(), Action.RESENT, _STALLED, told, say_unwritten)
 
 
 def _place(text: str) -> Place:

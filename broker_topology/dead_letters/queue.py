@@ -154,9 +154,8 @@ def opened(url: str, name: str, patience: Patience = PATIENT) -> Iterator[DeadQu
     Raises QueueBusyError, QueueRefusedError, and TopologyError when the broker cannot be reached,
     is lost, or does not answer.
     """
-    with connected(url, patience.broker_s) as connection:
+    with alone(url, name, patience) as connection:
         try:
-            _lock(connection, name, patience)
             yield DeadQueue(connection, name, patience.check)
         except ChannelClosedByBroker as error:
             raise _refusal(error, name) from error
@@ -164,6 +163,20 @@ def opened(url: str, name: str, patience: Patience = PATIENT) -> Iterator[DeadQu
             raise QueueRefusedError(
                 f"The broker closed the channel to {name}; try again."
             ) from error
+
+
+@contextmanager
+def alone(url: str, name: str, patience: Patience = PATIENT) -> Iterator[BlockingConnection]:
+    """A connection while which nobody else is at work on what has this name.
+
+    Raises QueueBusyError, QueueRefusedError, TopologyError.
+    """
+    with connected(url, patience.broker_s) as connection:
+        try:
+            _lock(connection, name, patience)
+        except ChannelClosedByBroker as error:
+            raise _refusal(error, name) from error
+        yield connection
 
 
 def _lock(connection: BlockingConnection, name: str, patience: Patience) -> None:

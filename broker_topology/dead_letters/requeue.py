@@ -97,21 +97,20 @@ def requeue(
 
 
 def resend(
-    url: str,
+    connection: BlockingConnection,
     deliveries: Iterable[tuple[bytes, Progress]],
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> int:
     """Put what got lost on its way into its channel's queue again, and tell each; how many.
 
     Each is its body as it was accepted, and how far it had come. Should the first one be somewhere
-    all the same, the recipient gets it twice. Raises DeadLetterError, TopologyError.
+    all the same, the recipient gets it twice. Raises DeadLetterError.
     """
     number = 0
-    with connected(url) as connection:
-        publisher, teller = Publisher(connection), Teller(connection)
-        for number, (body, progress) in enumerate(deliveries, 1):
-            teller.tell(publisher.put_back(body, dict(progress.to_headers()), None))
-            on_progress(number)
+    publisher, teller = Publisher(connection), Teller(connection)
+    for number, (body, progress) in enumerate(deliveries, 1):
+        teller.tell(publisher.put_back(body, dict(progress.to_headers()), None))
+        on_progress(number)
     return number
 
 

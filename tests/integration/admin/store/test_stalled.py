@@ -1,8 +1,10 @@
 """`gateway stalled`: what nothing is heard of is listed, and sent again as it was accepted."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
+from subprocess import PIPE
 from typing import Any
 from uuid import uuid4
 
@@ -64,6 +66,16 @@ def test_resent_one_is_in_its_queue_again_and_stalled_no_more(
     assert resend(gateway, "--all", "--yes").stdout == "0 stalled deliveries sent again.\n"
     told = json.loads(gateway.run("status", stalled.id, "--json").stdout)["deliveries"][0]
     assert (told["status"], told["generation"]) == ("queued", 1)
+
+
+def test_two_at_once_send_it_once(gateway: Telling, stalled: Delivery) -> None:
+    words = gateway.command("stalled", "resend", stalled.id, "--yes")
+    both = [
+        subprocess.Popen(words, env=gateway.environment, stdout=PIPE, text=True) for _ in range(2)
+    ]
+    told = [one.communicate()[0] for one in both]
+    assert "1 stalled delivery sent again.\n" in told
+    assert len(take(gateway.amqp_url, "vk.normal")) == 1
 
 
 def test_nothing_is_sent_without_a_yes_or_a_choice(gateway: Telling, stalled: Delivery) -> None:
