@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,12 @@ class Process:
 
 
 def manifests(*, applied: bool = True) -> list[dict[str, Any]]:
-    """The Kubernetes objects that are applied, or the example secrets."""
+    """The Kubernetes objects that are applied, or the example secrets; the caller's own."""
+    return deepcopy(_read(applied))
+
+
+@cache  # reading them takes longer than any test of them
+def _read(applied: bool) -> list[dict[str, Any]]:
     files = kustomization()["resources"] if applied else ["secrets.example.yaml"]
     texts = [(KUBERNETES / file).read_text() for file in files]
     return [document for text in texts for document in yaml.safe_load_all(text)]

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,13 +89,16 @@ COMPOSING = ("senders/process.py",)  # gives each lane its pipeline
 FOUND_BY_NAME = {"senders/email/provider.py"}  # there, of the channel it is told
 
 
-def imports(file: Path) -> Iterator[str]:
+@cache
+def imports(file: Path) -> Sequence[str]:
     """Every module that a file imports, by its full name."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (f"{node.module}.{alias.name}" for alias in node.names)
+    return found
 
 
 def files(package: str) -> list[Path]:
