@@ -81,6 +81,8 @@ class Sights:
 
     def tell(self) -> None:
         """Wake who waits: there is more, or no more will come."""
+        if self._now is not None and self._now.is_whole:
+            self._before = None  # it tells no more than this one
         self._news.set()
         self._news = asyncio.Event()
 
