@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from common.envelope import EventType
 from store import tables
@@ -87,9 +87,39 @@ def read_latencies(
     return _read_buckets(connection, first, end, LATENCY, ~calls, *whose.conditions())
 
 
-def read_calls(connection: Connection, first: int, end: int) -> list[Latencies]:
-    """How long calls of providers took, of those that ended in these minutes."""
-    return _read_buckets(connection, first, end, CALL)
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """Some minutes at once: facts by spans, latencies of what was sent, and of providers' calls."""
+
+    counts: list[Count]
+    latencies: list[Latencies]
+    calls: list[Latencies]
+
+
+def read_minutes(
+    connection: Connection, first: int, end: int, width: int, whose: Whose = EVERYBODY
+) -> Minutes:
+    """What `read_counts` and `read_latencies` tell, and how long calls took, by one query."""
+    counts = tables.counts.c
+    is_latency = counts.kind.startswith(LATENCY)
+    span = case((is_latency, 0), else_=(counts.minute - first) // width).label("span")
+    query = (
+        select(span, counts.channel, counts.kind, func.sum(counts.number))
+        .where(counts.minute >= first, counts.minute < end, *whose.conditions())
+        .group_by(span, counts.channel, counts.kind)
+        .order_by(span)
+    )
+    facts: list[Count] = []
+    calls: list[Latencies] = []
+    latencies: list[Latencies] = []
+    for of_span, channel, kind, number in connection.execute(query):
+        if kind.startswith(CALL):
+            calls.append(_bucket(channel, kind.removeprefix(CALL), int(number)))
+        elif kind.startswith(LATENCY):
+            latencies.append(_bucket(channel, kind.removeprefix(LATENCY), int(number)))
+        else:
+            facts.append(Count(of_span, channel, kind, int(number)))
+    return Minutes(facts, latencies, calls)
 
 
 def success_rate(facts: Mapping[str, int]) -> float | None:
@@ -126,7 +156,11 @@ def _read_buckets(
         .group_by(counts.channel, counts.kind)
     )
     found = [
-        Latencies(channel, LATENCY_STEP ** (int(kind.removeprefix(prefix)) + 1), int(number))
+        _bucket(channel, kind.removeprefix(prefix), int(number))
         for channel, kind, number in connection.execute(query)
     ]
     return sorted(found, key=lambda one: one.below_ms)
+
+
+def _bucket(channel: str, name: str, number: int) -> Latencies:
+    return Latencies(channel, LATENCY_STEP ** (int(name) + 1), number)

@@ -4,14 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from broker_topology.dead_letters.letter import DeadLetter
 from broker_topology.topology import UNROUTED, dead_queue
 from common.channels import CHANNELS
 from common.settings import parse_duration_s
 
 _MOST_IDS: Final = 20
+
+
+class Described(Protocol):
+    """What filters ask of a letter: a DeadLetter has it, and what is kept of one for a list."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def channel(self) -> str | None: ...
+    @property
+    def address(self) -> str | None: ...
+    @property
+    def failed_as(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def failed_at(self) -> datetime | None: ...
+    @property
+    def tags(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +65,7 @@ class Selection:
             return (dead_queue(self.channel), UNROUTED)
         return (*(dead_queue(name) for name in CHANNELS), UNROUTED)
 
-    def matches(self, letter: DeadLetter) -> bool:
+    def matches(self, letter: Described) -> bool:
         """Whether a letter is meant."""
         return (
             (not self.ids or letter.id in self.ids)
@@ -59,14 +77,14 @@ class Selection:
             and self._failed_in_time(letter)
         )
 
-    def _is_to(self, letter: DeadLetter) -> bool:
+    def _is_to(self, letter: Described) -> bool:
         if letter.address is None:
             return False
         pattern = (self.to or "").casefold()
         address = letter.address.casefold()
         return any(fits(pattern, text) for text in (address, f"{letter.channel}:{address}"))
 
-    def _failed_in_time(self, letter: DeadLetter) -> bool:
+    def _failed_in_time(self, letter: Described) -> bool:
         if self.dead_by and letter.failed_at and letter.failed_at > self.dead_by:
             return False
         if self.since is None and self.until is None:

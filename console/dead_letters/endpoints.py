@@ -122,6 +122,7 @@ class DeadLetters:
         body = await self._read(request)
         sending = partial(self._replacing.send, letter_id, body, actor_of(request))
         new = await self._walks.look(request, sending)
+        self._counts.begin_anew()
         shown = {"id": str(new.notification_id), "replaces": letter_id}
         return Response(to_json(shown), 202, None, "application/json")
 

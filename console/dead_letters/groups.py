@@ -1,7 +1,8 @@
-"""Dead letters by reason: counted in the queues, which are the truth; by the store until then.
+"""Dead letters by reason and in lists: seen in the queues, which are the truth; until then the
+store counts them.
 
-One walk counts for all pages, and what it came to is shown for some seconds. It looks at every
-letter, so it gives way to whoever needs the same queues. Only counts are kept of it.
+One walk sees for all pages, and what it came to is shown for some seconds. It looks at every
+letter, so it gives way to whoever needs the same queues. A list need not wait for its end.
 """
 
 import asyncio
@@ -22,8 +23,10 @@ from broker_topology.topology import UNROUTED, dead_queue
 from common.envelope import epoch_ms, utc_now
 from common.http.problems import Problem
 from common.settings import Settings
+from console.dead_letters.seeing.seen import Kind, Seen, SeenLetter
+from console.dead_letters.seeing.sights import SOON_S, Asked, Found, Sights
 from console.jobs.jobs import Jobs
-from console.walks import Walk, Walks, problem_of
+from console.walks import Walk, Walks, busy, problem_of
 from store.access.noting import has_store
 from store.database import Database, StoreUnavailable
 from store.dead_letters.groups import HOUR_MS, FailedCount, count_failed
@@ -35,10 +38,6 @@ HOURS: Final = 48
 """Of the trend: the last is the one under way."""
 
 MOST_GROUPS: Final = 1000
-_SOON_S: Final = 0.4  # in which a walk through few letters is over
-
-Key = tuple[str, str | None, str, str]
-"""Queue, channel, class and code."""
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ class Groups:
 
 
 class GroupCounts:
-    """Counts them for all who ask; made once for the process."""
+    """Sees them for all who ask; made once for the process."""
 
     def __init__(self, settings: Settings, walks: Walks, jobs: Jobs) -> None:
         self._settings, self._walks, self._jobs = settings, walks, jobs
@@ -101,9 +100,10 @@ class GroupCounts:
         self._walk = Walk()
         self._latest: Groups | None = None
         self._good_until = 0.0
-        self._fault: str | None = None
+        self._fault: Problem | None = None
         self._database: Database | None = None
-        jobs.before_start(self._begin_anew)
+        self._sights = Sights()
+        jobs.before_start(self.begin_anew)
         walks.before_look(self.give_way)
 
     async def read(self) -> Groups:
@@ -111,63 +111,101 @@ class GroupCounts:
 
         Where nobody can tell anything the source is `none`, and the fault says why.
         """
-        if self._latest and time.monotonic() < self._good_until:
+        if self._latest and self._is_fresh:
             return self._latest
         self._begin()
         if self._walking:
-            await asyncio.wait([self._walking], timeout=_SOON_S)
-        is_counting = self._walking is not None and not self._walking.done()
+            await asyncio.wait([self._walking], timeout=SOON_S)
+        is_counting = self._is_walking
         if self._latest and not is_counting and self._fault is None:
             return self._latest
         told = await self._by_store() or self._latest or Groups([], "none", utc_now())
-        return Groups(
-            told.groups, told.source, told.counted_at, is_counting, self._fault, told.more
-        )
+        fault = self._fault.kind.code if self._fault else None
+        return Groups(told.groups, told.source, told.counted_at, is_counting, fault, told.more)
+
+    async def search(self, selection: Selection, passed: int = 0, most: int | None = None) -> Found:
+        """The letters behind `passed` of those that are meant, as soon as a walk has met them.
+
+        most: None is all of them, for which a walk must come to its end. What a walk saw lately is
+        told without another. Raises Problem while the queues cannot be looked at.
+        """
+        asked = Asked(selection, passed, most)
+        if not self._is_fresh or self._sights.is_empty:
+            self._begin()
+        found = await self._sights.find(asked, lambda: self._is_walking)
+        if found is None:
+            raise self._no_walk()
+        return found
+
+    @property
+    def seen(self) -> int:
+        """How many letters the walk under way has met."""
+        return self._sights.met if self._is_walking else 0
 
     def give_way(self) -> None:
         """End the walk: somebody needs the queues."""
         self._walk.end()
 
-    def _begin_anew(self) -> None:
-        """The same for a job, after which what was counted is not true any more."""
+    def begin_anew(self) -> None:
+        """The same for who takes letters away: what was seen is not true any more."""
         self._walk.end()
         self._good_until = 0.0
+        self._sights.forget()
 
     async def close(self) -> None:
         """End the walk, and what reads the store."""
         self._walk.end()
         if self._walking:
             await asyncio.wait([self._walking], timeout=1)
+        self._sights.forget()
         if self._database:
             self._database.close()
 
+    @property
+    def _is_fresh(self) -> bool:
+        return time.monotonic() < self._good_until
+
+    @property
+    def _is_walking(self) -> bool:
+        return self._walking is not None and not self._walking.done()
+
+    def _no_walk(self) -> Problem:
+        """Why there is none, made anew for each who is told."""
+        if self._fault is None:  # it ended, or what it saw was forgotten, as soon as it was asked
+            return busy("the walk through the letters was broken off")
+        return Problem(self._fault.kind.code, self._fault.detail, headers=self._fault.headers)
+
     def _begin(self) -> None:
-        if self._walking and not self._walking.done():
+        if self._is_walking:
             return
         if self._jobs.are_running:
-            self._fault = "dead_letters_busy"
+            self._fault = busy("jobs are at work on dead letters")
             return
         self._walk = Walk()
-        self._walking = asyncio.create_task(self._count(self._walk), name="groups")
+        seen = self._sights.begin()
+        self._walking = asyncio.create_task(self._count(self._walk, seen), name="groups")
+        self._walking.add_done_callback(lambda _: self._sights.tell())
 
-    async def _count(self, walk: Walk) -> None:
+    async def _count(self, walk: Walk, seen: Seen) -> None:
         began = time.monotonic()
 
         def work(patience: Patience, _: Walk) -> Groups:
             patient = Patience(1.0, patience.broker_s, check=patience.check)
             with closing(letters.iterate(self._walks.url, Selection(), patience=patient)) as found:
-                return count_letters(found)
+                return count_letters(seen.noting(found))
 
         try:
             self._latest = await self._walks.work(work, walk)
-            took_s = time.monotonic() - began
-            self._fault, self._good_until = None, time.monotonic() + max(FRESH_S, 3 * took_s)
+            self._fault = None
+            if self._sights.is_now(seen):  # else somebody took letters away meanwhile
+                now = time.monotonic()
+                self._good_until = now + max(FRESH_S, 3 * (now - began))
         except WorkCancelledError:
-            self._fault = "dead_letters_busy"
+            self._fault = busy("the walk gave way to others at work on dead letters")
         except Problem as problem:
-            self._fault = problem.kind.code
+            self._fault = problem
         except (DeadLetterError, TopologyError) as error:
-            self._fault = problem_of(error).kind.code
+            self._fault = problem_of(error)
 
     async def _by_store(self) -> Groups | None:
         if not has_store(self._settings):
@@ -180,9 +218,9 @@ class GroupCounts:
             return None
 
 
-def count_letters(found: Iterable[DeadLetter]) -> Groups:
+def count_letters(found: Iterable[DeadLetter | SeenLetter]) -> Groups:
     """Count letters by queue and reason; of any number of them only the counts are kept."""
-    groups: dict[Key, LetterGroup] = {}
+    groups: dict[Kind, LetterGroup] = {}
     since_hour = _hour(utc_now()) - HOURS + 1
     more = 0
     for letter in found:
@@ -205,7 +243,7 @@ def count_letters(found: Iterable[DeadLetter]) -> Groups:
 def _read_store(database: Database) -> Groups:
     with database.reading() as connection:
         counts = count_failed(connection, _hour(utc_now()) - HOURS + 1)
-    groups: dict[Key, LetterGroup] = {}
+    groups: dict[Kind, LetterGroup] = {}
     for one in counts:
         failed_as = one.fail_class or "unknown"
         queue = UNROUTED if failed_as == UNROUTED else dead_queue(one.channel)

@@ -54,7 +54,8 @@ class Page:
     path: may have parts, `/notifications/{id}`; title: a name of the catalogue; icon:
     a name of Material Icons; least: who may see it; is_listed: it stands in the navigation; files:
     what is downloaded from it, each at a path of its own, by whoever may see the page; has_range:
-    it is about a time range, which is chosen above it.
+    it is about a time range, which is chosen above it; has_all_times: about no range unless the URL
+    names one.
     """
 
     path: str
@@ -64,4 +65,5 @@ class Page:
     draw: Callable[[View], Awaitable[None]]
     is_listed: bool = True
     has_range: bool = True
+    has_all_times: bool = False
     files: tuple[tuple[str, Callable[[View], Awaitable[Response]]], ...] = ()

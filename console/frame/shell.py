@@ -55,7 +55,7 @@ async def draw_page(page: Page, request: Request, pages: Sequence[Page]) -> None
             with tag("div", "", "title"):
                 tag("h1", text(page.title))
                 if page.has_range:
-                    _draw_ranges(view)
+                    _draw_ranges(view, page)
             await _draw_inside(view, page)
 
     async def refresh() -> None:
@@ -205,12 +205,16 @@ def _show_count(badge: Tag | None, view: View, overview: Overview) -> None:
     badge.set(aria_label=view.text("frame.dead", n=dead) if dead else None)
 
 
-def _draw_ranges(view: View) -> None:
+def _draw_ranges(view: View, page: Page) -> None:
+    is_all = page.has_all_times and view.query.get("range") not in RANGES
     with tag("div", "", "ranges", role="group", aria_label=view.text("frame.range")):
         for one in RANGES.values():
-            current = "true" if one is view.range else None
+            current = "true" if one is view.range and not is_all else None
             href = view.here(range=one.name)
             link(view.text(f"frame.range.{one.name}"), href, aria_current=current)
+        if page.has_all_times:
+            current = "true" if is_all else None
+            link(view.text("frame.range.all"), view.here(range=None), aria_current=current)
 
 
 def _draw_person(view: View) -> None:

@@ -8,6 +8,13 @@ TEXTS: Final = {
     "dead.letter": ("Dead letter", "Недоставленное"),
     "dead.back": ("All reasons", "Все причины"),
     "dead.looking": ("Looking into the queues…", "Смотрим в очереди…"),
+    "dead.looked": (
+        "Looking into the queues… {n} letter seen so far.|"
+        "Looking into the queues… {n} letters seen so far.",
+        "Смотрим в очереди… просмотрено {n} письмо.|Смотрим в очереди… просмотрено {n} письма.|"
+        "Смотрим в очереди… просмотрено {n} писем.",
+    ),
+    "dead.seen": ("As the queues were", "Как было в очередях:"),
     "dead.counting": ("The letters are being counted.", "Письма пересчитываются."),
     "dead.busy": (
         "Others are at work on these letters; this page looks again by itself.",

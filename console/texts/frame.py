@@ -12,6 +12,7 @@ TEXTS: Final = {
     "frame.range.hour": ("Hour", "Час"),
     "frame.range.day": ("Day", "Сутки"),
     "frame.range.week": ("Week", "Неделя"),
+    "frame.range.all": ("All", "Всё"),
     "frame.language": ("Language", "Язык"),
     "frame.theme": ("Theme", "Вид"),
     "frame.theme.auto": ("As the system", "Как в системе"),

@@ -62,6 +62,7 @@ async def replace(
     except Problem as problem:
         tell(problem)
     else:
+        services.counts.begin_anew()
         tell(str(new.notification_id))
 
 

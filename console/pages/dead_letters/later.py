@@ -12,24 +12,31 @@ from console.frame.page import View
 Found = TypeVar("Found")
 
 _AGAIN_S: Final = 2.0
+_SAY_S: Final = 1.0
 _BUSY: Final = "dead_letters_busy"
 _AWAY: Final = "broker_unreachable"
 
 
 class Later(Generic[Found]):
-    """Reads when the page is open, and again while others are at work or the broker is away."""
+    """Reads when the page is open, and again while others are at work or the broker is away.
+
+    so_far: what is said meanwhile, asked each second; else that it is looked for.
+    """
 
     def __init__(
         self,
         view: View,
         read: Callable[[], Awaitable[Found]],
         draw: Callable[[Found], object],
+        so_far: Callable[[], str] | None = None,
     ) -> None:
         self._view, self._read, self._draw = view, read, draw
         self._said = ""
         self._place = tag("div", "", "later", aria_busy="true")
         with self._place:
-            tag("p", view.text("dead.looking"), "soft")
+            waiting = tag("p", view.text("dead.looking"), "soft")
+            if so_far is not None:  # it goes with the word
+                ui.timer(_SAY_S, lambda: waiting.say(so_far()))
         self._timer = ui.timer(_AGAIN_S, self._load)
 
     async def _load(self) -> None:

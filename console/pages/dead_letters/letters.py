@@ -7,6 +7,7 @@ from nicegui.events import GenericEventArguments
 
 from broker_topology.dead_letters.letter import DeadLetter
 from console.dead_letters.reasons import reason_of
+from console.dead_letters.seeing.seen import SeenLetter
 from console.frame.markup import link, tag
 from console.frame.notices import nothing_here
 from console.frame.page import View
@@ -33,11 +34,21 @@ def draw_letters(view: View, wanted: Wanted) -> None:
         view,
         partial(read_letters, view.services, wanted, passed),
         lambda found: _draw(view, wanted, found),
+        partial(_so_far, view),
     )
     command(view, wanted.command("list"))
 
 
+def _so_far(view: View) -> str:
+    """What is said until there is a page: how far the walk has come."""
+    met = view.services.counts.seen
+    return view.text("dead.looked", n=met) if met else view.text("dead.looking")
+
+
 def _draw(view: View, wanted: Wanted, found: Letters) -> None:
+    with tag("p", "", "soft"):
+        tag("span", f"{view.text('dead.seen')} ")
+        moment(view, found.at)
     if not found.letters:
         nothing_here(view, "dead.none.such")
         return
@@ -85,7 +96,7 @@ def _draw_table(
 def _draw_row(
     view: View,
     pick: Callable[[str, GenericEventArguments], None] | None,
-    letter: DeadLetter,
+    letter: DeadLetter | SeenLetter,
 ) -> None:
     text = view.text
     with tag("td", "", "nowrap"):
@@ -109,7 +120,7 @@ def _draw_row(
     tag("td", text.number(letter.attempts), "number")
 
 
-def letter_href(letter: DeadLetter, page: str = "letter") -> str:
+def letter_href(letter: DeadLetter | SeenLetter, page: str = "letter") -> str:
     """The address of a page about this one letter."""
     query = {"id": letter.id} | ({"channel": letter.channel} if letter.channel else {})
     return Wanted().href(page, **query)

@@ -1,24 +1,24 @@
 """What the pages read of dead letters: counts by reason, pages of letters, and one in full."""
 
 import re
-from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Final
 
 from broker_topology.dead_letters import walk as letters
-from broker_topology.dead_letters.letter import DeadLetter
 from broker_topology.dead_letters.queue import Patience
 from broker_topology.dead_letters.selection import Selection, by_ids
 from broker_topology.dead_letters.walk import NoSuchLetterError, Specimen
 from console.dead_letters.groups import Groups, LetterGroup, count_letters
 from console.dead_letters.reasons import Language, Reason
+from console.dead_letters.seeing.seen import SeenLetter
 from console.dead_letters.trial import Trial, try_requeue
 from console.jobs.order import Order
 from console.pages.dead_letters.wanted import Wanted
 from console.services.services import Services
+from console.services.threads import in_thread
 from console.walks import Walk
 
 PAGE: Final = 50
@@ -32,17 +32,21 @@ GroupKey = tuple[str, str | None, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """A page of them, the oldest first in each queue; after: where the next one begins."""
+    """A page of them, the oldest first in each queue; after: where the next one begins.
 
-    letters: tuple[DeadLetter, ...]
+    at: when the queues were looked at.
+    """
+
+    letters: tuple[SeenLetter, ...]
     after: int | None
+    at: datetime
 
 
 async def read_groups(services: Services, wanted: Wanted) -> Groups:
     """Those that are wanted, the largest first; asked for once for all who look. Raises Problem."""
     if wanted.needs_look:
-        counting = partial(_count, services.walks.url, wanted.selection())
-        return await services.walks.look(None, counting)
+        found = await services.counts.search(wanted.selection())
+        return await in_thread(partial(count_letters, found.letters))
     known = await services.shared("dead.groups", services.counts.read, _EVERY_S).get()
     if wanted.is_everything:
         return known
@@ -51,8 +55,10 @@ async def read_groups(services: Services, wanted: Wanted) -> Groups:
 
 async def read_letters(services: Services, wanted: Wanted, passed: int) -> Letters:
     """The page behind so many letters. Raises Problem."""
-    url, selection = services.walks.url, wanted.selection()
-    return await services.walks.look(None, partial(_page, url, selection, passed))
+    found = await services.counts.search(wanted.selection(), passed, PAGE + 1)
+    letters = tuple(found.letters)
+    after = passed + PAGE if len(letters) > PAGE else None
+    return Letters(letters[:PAGE], after, found.at)
 
 
 async def read_letter(services: Services, letter_id: str, channel: str | None) -> Specimen:
@@ -91,18 +97,6 @@ def passed_of(written: str | None) -> int:
 def group_key(group: LetterGroup) -> GroupKey:
     """What tells it from the others."""
     return group.queue, group.channel, group.failed_as, group.code
-
-
-def _count(url: str, selection: Selection, patience: Patience, walk: Walk) -> Groups:
-    with closing(letters.iterate(url, selection, patience=patience)) as found:
-        return count_letters(found)
-
-
-def _page(url: str, selection: Selection, passed: int, patience: Patience, walk: Walk) -> Letters:
-    found: Generator[DeadLetter, None, None]
-    with closing(letters.iterate(url, selection, patience=patience)) as found:
-        page = tuple(islice(found, passed, passed + PAGE + 1))
-    return Letters(page[:PAGE], passed + PAGE if len(page) > PAGE else None)
 
 
 def _find(url: str, selection: Selection, patience: Patience, walk: Walk) -> Specimen:

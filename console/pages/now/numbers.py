@@ -14,10 +14,9 @@ from console.services.reading import Silent, StoreReader
 from store.statistics import (
     Count,
     Latencies,
+    Minutes,
     percentiles,
-    read_calls,
-    read_counts,
-    read_latencies,
+    read_minutes,
     success_rate,
 )
 
@@ -56,8 +55,8 @@ async def read_numbers(store: StoreReader, span: Range) -> Numbers | Silent:
     found = await store(partial(_query, now_ms=now_ms, span=span))
     if isinstance(found, Silent):
         return found
-    counts, latencies, calls = found
-    return replace(shape(counts, latencies, now_ms, span), call_ms=percentiles(calls))
+    numbers = shape(found.counts, found.latencies, now_ms, span)
+    return replace(numbers, call_ms=percentiles(found.calls))
 
 
 def shape(
@@ -73,12 +72,9 @@ def shape(
     return Numbers(plots, success_rate(facts), percentiles(latencies))
 
 
-def _query(
-    connection: Any, now_ms: int, span: Range
-) -> tuple[list[Count], list[Latencies], list[Latencies]]:
+def _query(connection: Any, now_ms: int, span: Range) -> Minutes:
     first, end = _begin(now_ms, span), now_ms // _MINUTE_MS + 1
-    counts = read_counts(connection, first, end, span.bucket)
-    return counts, read_latencies(connection, first, end), read_calls(connection, first, end)
+    return read_minutes(connection, first, end, span.bucket)
 
 
 def _begin(now_ms: int, span: Range) -> int:

@@ -8,6 +8,7 @@ from common.envelope import epoch_ms, utc_now
 from console.frame.markup import tag
 from console.frame.notices import nothing_here, store_silent
 from console.frame.page import View
+from console.frame.times import RANGES
 from console.frame.widgets import command
 from console.pages.operations.forms import choice, field
 from console.pages.operations.parts import table, when
@@ -42,7 +43,7 @@ async def draw(view: View) -> None:
 def wanted_of(view: View) -> Wanted:
     """What the URL asks for; the time range counts where it names one."""
     action = view.query.get("action", "")
-    since_ms = epoch_ms(utc_now() - view.range.span) if "range" in view.query else 0
+    since_ms = epoch_ms(utc_now() - view.range.span) if view.query.get("range") in RANGES else 0
     return Wanted(
         view.query.get("actor", "")[:200],
         Action(action) if action in [*Action] else None,

@@ -25,8 +25,17 @@ _ICON: Final = "tune"
 
 def _page(place: Place, draw: Callable[[View], Awaitable[None]], part: str = "") -> Page:
     path = f"{place.path}/{{{part}}}" if part else place.path
-    has_range = place is places.AUDIT
-    return Page(path, place.title, _ICON, place.least, draw, is_listed=False, has_range=has_range)
+    is_audit = place is places.AUDIT
+    return Page(
+        path,
+        place.title,
+        _ICON,
+        place.least,
+        draw,
+        is_listed=False,
+        has_range=is_audit,
+        has_all_times=is_audit,
+    )
 
 
 OPERATIONS: Final = (

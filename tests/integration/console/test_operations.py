@@ -225,6 +225,11 @@ async def test_audit_log_is_filtered_and_walked_by_its_address(
             write_entry(connection, entry)
     async with looking.page("/operations/audit") as page:
         assert await page.locator("tbody tr").count() == 50
+        assert await page.inner_text(".ranges [aria-current]") == "All"
+        await page.click(".ranges >> text=Day")  # they are of 1970
+        await page.wait_for_selector(".empty")
+        assert await page.inner_text(".ranges [aria-current]") == "Day"
+        await page.click(".ranges >> text=All")
         await page.click("a[rel=next]")
         await page.wait_for_selector("td:text-is('key k_0')")
         assert await page.locator("tbody tr").count() == 10

@@ -1,6 +1,8 @@
 """The WebSockets of pages, spoken to by hand: whose they are, and what they are told."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -16,6 +18,8 @@ from tests.support.processes.consoles import Console, running_console
 from tests.support.stored import new_deliveries, store
 
 ROLES_KNOWN_S = 5.0
+REFRESH_S = 5.0
+DEAF, MOST_KB = 60, 2_000
 NONSENSE = (
     "4",
     "42",
@@ -146,3 +150,24 @@ async def _sign_out(visitor: Visitor) -> None:
     token = page.split('name="csrf" value="')[1][:64]
     answer = await visitor.http.post("/sign-out", data={"csrf": token})
     assert answer.status_code == 200
+
+
+async def test_sockets_that_never_read_cost_little_and_nobody_else_anything(
+    console: Console, viewer: Visitor
+) -> None:
+    before_kb = console.memory_kb
+    async with AsyncExitStack() as stack:
+        for _ in range(DEAF):
+            page = await viewer.open("/")
+            socket = await stack.enter_async_context(viewer.socket(page.query))
+            await socket.connection.send("40")
+            socket.connection.transport.pause_reading()
+        opened_kb = console.memory_kb
+        assert opened_kb - before_kb < DEAF * MOST_KB
+        # Long enough for the numbers on each page to be sent some times to nobody.
+        async with viewer.socket((await viewer.open("/")).query) as other:
+            assert await other.hello()
+            await other.hear(3 * REFRESH_S)
+        async with asyncio.timeout(5):
+            await viewer.open("/")
+        assert console.memory_kb - opened_kb < 8_000
