@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from broker_topology.topology import (
     ASIDE,
     CALLBACKS,
+    CANCELS,
     DEAD,
     DUE,
     EVENTS,
@@ -68,7 +69,7 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         "gateway api",
         # Its own exclusive queue, by which it follows events.
         configure=rf"^{live}\.",
-        write=rf"^({NOTIFICATIONS}|{EVENTS}|{queues}|{live}\..*)$",
+        write=rf"^({NOTIFICATIONS}|{EVENTS}|{CANCELS}|{queues}|{live}\..*)$",
         read=rf"^{live}",
     )
     dead = "|".join(map(re.escape, (*(dead_queue(channel) for channel in channels), UNROUTED)))
@@ -115,5 +116,5 @@ def _sender(channel: str) -> Rights:
         f"gateway sender {channel}",
         configure=NOTHING,
         write=f"^({'|'.join(names)})$",
-        read=f"^({_queues(channel)})$",
+        read=f"^({_queues(channel)}|{CANCELS})$",
     )
