@@ -80,7 +80,7 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         configure=rf"^lock\.({dead})$",
         # What is sent in a dead letter's place is a notification like any other.
         # Callbacks are tried, and made again.
-        write=rf"^({DUE}|{EVENTS}|{NOTIFICATIONS}|{CALLBACKS}|{queues})$",
+        write=rf"^({DUE}|{EVENTS}|{NOTIFICATIONS}|{CALLBACKS}|{CANCELS}|{queues})$",
         read=f"^({dead})$",
         # It draws every queue in numbers, and says what a node lacks.
         tags=("monitoring",),
