@@ -113,6 +113,11 @@ class Api:
         with self._in_own_words():
             return self._gateway.get(path, query)
 
+    def cancel(self, notification_id: str) -> gateway_client.Notification:
+        """How a notification stands, when the rest of it shall end. Raises as `get` does."""
+        with self._in_own_words():
+            return self._gateway.cancel(notification_id)
+
     def list(self, filters: Mapping[str, Any]) -> Iterator[Any]:
         """The document of each notification that is looked for. Raises as `get` does."""
         with self._in_own_words():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from broker_topology.topology import (
     ASIDE,
     CALLBACKS,
+    CANCELS,
     DEAD,
     DUE,
     EVENTS,
@@ -68,7 +69,7 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         "gateway api",
         # Its own exclusive queue, by which it follows events.
         configure=rf"^{live}\.",
-        write=rf"^({NOTIFICATIONS}|{EVENTS}|{queues}|{live}\..*)$",
+        write=rf"^({NOTIFICATIONS}|{EVENTS}|{CANCELS}|{queues}|{live}\..*)$",
         read=rf"^{live}",
     )
     dead = "|".join(map(re.escape, (*(dead_queue(channel) for channel in channels), UNROUTED)))
@@ -79,7 +80,7 @@ def rights(channels: Iterable[str] = CHANNELS) -> tuple[Rights, ...]:
         configure=rf"^lock\.({dead})$",
         # What is sent in a dead letter's place is a notification like any other.
         # Callbacks are tried, and made again.
-        write=rf"^({DUE}|{EVENTS}|{NOTIFICATIONS}|{CALLBACKS}|{queues})$",
+        write=rf"^({DUE}|{EVENTS}|{NOTIFICATIONS}|{CALLBACKS}|{CANCELS}|{queues})$",
         read=f"^({dead})$",
         # It draws every queue in numbers, and says what a node lacks.
         tags=("monitoring",),
@@ -115,5 +116,5 @@ def _sender(channel: str) -> Rights:
         f"gateway sender {channel}",
         configure=NOTHING,
         write=f"^({'|'.join(names)})$",
-        read=f"^({_queues(channel)})$",
+        read=f"^({_queues(channel)}|{CANCELS})$",
     )

@@ -1,7 +1,8 @@
 """The broker's exchanges, queues and bindings as pure data, and the choice of a retry tier.
 
-Everything is durable; every queue is a quorum queue with all its settings as queue arguments
-rather than policies, because a policy that is missing would silently drop expired messages.
+Everything is durable; every queue is a quorum queue, but for one stream, with all its settings as
+queue arguments rather than policies, because a policy that is missing would silently drop expired
+messages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from common.channels import CHANNELS, PRIORITIES, Channel
+from common.envelope import EventType
 
 NOTIFICATIONS = "notifications"
 CALLBACKS = "callbacks"
@@ -22,6 +24,9 @@ UNROUTED = "unrouted"
 
 JOURNAL_QUEUE = "journal"
 JOURNAL_DEAD = "journal.dead"
+
+CANCELS = "cancels"
+"""The stream that every sender reads all of; and the key on `retry` by which one finds its end."""
 
 TIERS: Mapping[str, int] = MappingProxyType(
     {
@@ -44,6 +49,10 @@ DELIVERY_LIMIT = 20
 # RabbitMQ 4 drops after 20 returns by default, a look at a dead letter included; -1 (none) is
 # unsafe on 3.10.
 NEVER_DROP_LIMIT = 1_000_000
+CANCELS_DAYS = 31  # longer than any delivery lives
+CANCELS_BYTES = 512 * 1024 * 1024
+# Only whole segments are forgotten.
+_CANCELS_SEGMENT_BYTES = 8 * 1024 * 1024
 
 Argument = str | int
 
@@ -162,6 +171,7 @@ def build(channels: Iterable[str] = CHANNELS) -> Topology:
     queues.append(_keeping_queue(JOURNAL_QUEUE, "every fact, until a journal has stored it"))
     queues.append(_keeping_queue(JOURNAL_DEAD, "what a journal could not store, and why"))
     queues.append(_keeping_queue(UNROUTED, "what no queue wanted: the topology is incomplete"))
+    queues.append(_cancels())
     return Topology(_exchanges(), tuple(queues), _bindings(names))
 
 
@@ -210,6 +220,16 @@ def _keeping_queue(name: str, purpose: str) -> Queue:
     return Queue(name, arguments, purpose)
 
 
+def _cancels() -> Queue:
+    arguments: dict[str, Argument] = {
+        "x-queue-type": "stream",
+        "x-max-age": f"{CANCELS_DAYS}D",
+        "x-max-length-bytes": CANCELS_BYTES,
+        "x-stream-max-segment-size-bytes": _CANCELS_SEGMENT_BYTES,
+    }
+    return Queue(CANCELS, arguments, "what was taken back: every sender reads all of it")
+
+
 def _dead_lettering_to(exchange: str) -> dict[str, Argument]:
     # Without reject-publish, at-least-once silently becomes at-most-once.
     return {
@@ -232,6 +252,8 @@ def _bindings(channels: tuple[str, ...]) -> tuple[Binding, ...]:
         # What the broker kills it tells on `dead` alone. The journal's copy counts as a route: who
         # publishes here must know by himself that the delivery's own queue is there.
         *(Binding(exchange, JOURNAL_QUEUE, "#") for exchange in (NOTIFICATIONS, EVENTS, DEAD)),
+        Binding(EVENTS, CANCELS, f"*.{EventType.CANCELLING}"),
+        Binding(RETRY, CANCELS, CANCELS),
         Binding(ASIDE, JOURNAL_DEAD, ""),
         Binding(UNROUTED, UNROUTED, ""),
     )

@@ -207,7 +207,8 @@ class Delivery(WireModel):
 class EventType(StrEnum):
     """What can become true of a delivery on its way (the last word of an event's routing key).
 
-    The last four are operators' work on dead letters.
+    Cancelling says only that somebody wants it to end: it leaves the delivery where it is. The last
+    four are operators' work on dead letters.
     """
 
     SENT = "sent"
@@ -215,6 +216,8 @@ class EventType(StrEnum):
     DELAYED = "delayed"
     FAILED = "failed"
     EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
     REQUEUED = "requeued"
     REDIRECTED = "redirected"
     DISCARDED = "discarded"
@@ -222,7 +225,7 @@ class EventType(StrEnum):
 
     @property
     def status(self) -> Status:
-        """Where it leaves the delivery."""
+        """Where it leaves the delivery, if nothing else was heard of it."""
         return _LEAVES[self]
 
     @property
@@ -237,6 +240,8 @@ _LEAVES: Final = {
     EventType.DELAYED: Status.RETRYING,
     EventType.FAILED: Status.FAILED,
     EventType.EXPIRED: Status.EXPIRED,
+    EventType.CANCELLING: Status.QUEUED,
+    EventType.CANCELLED: Status.CANCELLED,
     EventType.REQUEUED: Status.QUEUED,
     EventType.REDIRECTED: Status.QUEUED,
     EventType.DISCARDED: Status.DISCARDED,

@@ -37,12 +37,14 @@ ASIDE_REASON: Final = "gw-aside-reason"
 it comes back, and why it could not be stored."""
 
 _RANKS: Final[Mapping[str, int]] = {
+    EventType.CANCELLING: 0,  # whatever else is known of the generation says more
     EventType.REQUEUED: 1,
     EventType.REDIRECTED: 1,
     EventType.RETRYING: 2,
     EventType.DELAYED: 2,
     EventType.FAILED: 3,
     EventType.EXPIRED: 3,
+    EventType.CANCELLED: 3,
     EventType.DISCARDED: 4,
     EventType.IMPORTED: 4,
     EventType.SENT: 5,
@@ -82,6 +84,19 @@ class Unreadable:
     owner: None = None
     origin: None = None
     request_id: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A delivery as it is known without its body."""
+
+    id: str
+    notification_id: UUID
+    channel: Channel
+    priority: Priority
+    owner: str | None = None
+    request_id: str | None = None
+    origin: None = None
 
 
 class Placed(Protocol):
@@ -150,6 +165,14 @@ def make_event(
         next_at=next_at,
         host=host,
     )
+
+
+def cancelling(subject: Subject, generation: int, at: datetime) -> Event:
+    """Somebody wants this delivery to end, as long as no operator puts it back anew.
+
+    Whoever asks again, and at whichever attempt, tells the same fact.
+    """
+    return make_event(EventType.CANCELLING, subject, Progress(generation=generation), at=at)
 
 
 def failed(subject: Subject, progress: Progress, failure: Failure, at: datetime) -> Event:

@@ -22,8 +22,10 @@ from common.watching.heartbeat import Heart, beating
 from gateway_api.access.door import Door
 from gateway_api.access.keys import Keys
 from gateway_api.access.rates import Rates
+from gateway_api.cancelling.endpoint import Cancelling
 from gateway_api.direct import Direct, Fork
 from gateway_api.documentation import operations
+from gateway_api.documentation import updates as documented
 from gateway_api.health import Health
 from gateway_api.metrics import keep_shared, observe_api
 from gateway_api.notifications.acceptance import Acceptance
@@ -78,6 +80,13 @@ def create_app(
     sending = Direct(Notifications(acceptance, rates, repetitions, settings.max_body_bytes))
     _document_sending(app, sending)
     updates.add_routes(app)
+    cancelling = Cancelling(updates.status, broker, publisher, settings.publish_timeout_s)
+    app.add_api_route(
+        "/v1/notifications/{id}",
+        cancelling.cancel,
+        methods=["DELETE"],
+        **documented.CANCEL_NOTIFICATION,
+    )
     app.state.stop = updates.stop
     ready = Health(broker, topology, updates.reading).ready
     add_shared_routes(app, API, ready, operations.SHARED, operations.CHECK_READINESS)

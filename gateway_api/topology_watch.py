@@ -34,6 +34,8 @@ class TopologyWatch:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._wanted = topology.build()
+        # Without it nothing can be cancelled; that stops no message.
+        self._queues = [one.name for one in self._wanted.queues if one.name != topology.CANCELS]
         self._needed = [
             one.queue for one in self._wanted.bindings if one.exchange == topology.NOTIFICATIONS
         ]
@@ -65,7 +67,7 @@ class TopologyWatch:
         self._is_in_doubt = True
         found = await self._ask(
             exchanges=[exchange.name for exchange in self._wanted.exchanges],
-            queues=[queue.name for queue in self._wanted.queues],
+            queues=self._queues,
         )
         if found is None:
             return  # the last answer stands

@@ -77,6 +77,10 @@ class AsyncGateway:
         """What became of a notification so far. Raises GatewayError."""
         return await self._have(calls.status(notification_id, self._patience))
 
+    async def cancel(self, notification_id: str) -> Notification:
+        """Stop what of it was not tried to its end yet; as Gateway.cancel has it."""
+        return await self._have(calls.cancel(notification_id, self._patience))
+
     async def wait(self, notification_id: str, timeout_s: float = 60.0) -> Notification:
         """The same when it is complete. Raises NotCompleteYet after timeout_s, and GatewayError."""
         return await self._have(calls.wait(notification_id, timeout_s, self._patience))

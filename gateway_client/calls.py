@@ -103,6 +103,12 @@ def status(notification_id: str, patience: Patience) -> Conversation[Notificatio
     return Notification.read((yield from get(path_of(notification_id), {}, patience)))
 
 
+def cancel(notification_id: str, patience: Patience) -> Conversation[Notification]:
+    """DELETE a notification; asked twice it is the same as once."""
+    call = Call("DELETE", path_of(notification_id))
+    return Notification.read((yield from ask(call, patience, is_repeatable=True)).document())
+
+
 def wait(notification_id: str, timeout_s: float, patience: Patience) -> Conversation[Notification]:
     """The same when it is complete. Raises NotCompleteYet."""
     until = time.monotonic() + timeout_s

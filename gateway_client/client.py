@@ -89,6 +89,15 @@ class Gateway:
         """What became of a notification so far. Raises GatewayError."""
         return self._have(calls.status(notification_id, self._patience))
 
+    def cancel(self, notification_id: str) -> Notification:
+        """Stop what of it was not tried to its end yet; how it stands then.
+
+        Each such delivery ends as `cancelled` before its next try; one that is tried at this moment
+        goes on. Repeating it is harmless. Raises GatewayError: Refused with the code
+        `already_final` when nothing is left to cancel.
+        """
+        return self._have(calls.cancel(notification_id, self._patience))
+
     def wait(self, notification_id: str, timeout_s: float = 60.0) -> Notification:
         """The same when it is complete. Raises NotCompleteYet after timeout_s, and GatewayError."""
         return self._have(calls.wait(notification_id, timeout_s, self._patience))

@@ -165,6 +165,7 @@ class Delivery(Value):
 
     READERS: ClassVar = {
         "next_at": _moment,
+        "cancel_asked_at": _moment,
         "dead_letter": lambda one: DeadLetter.read(_of_kind((Mapping,), one)),
         "attempts": lambda listed: read_all(Attempt, listed),
     }
@@ -177,6 +178,7 @@ class Delivery(Value):
     next_at: datetime | None = None
     held: str | None = None
     contradicted: bool = False
+    cancel_asked_at: datetime | None = None
     dead_letter: DeadLetter | None = None
     attempts: Sequence[Attempt] = ()
 

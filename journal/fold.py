@@ -21,6 +21,9 @@ def fold(row: DeliveryRow, fact: Fact, at_ms: int) -> None:
         _accept(row, fact, moment)
     else:
         _hear(row, fact)
+        if fact.type is EventType.CANCELLING:
+            _ask(row, fact, at_ms)
+            return
     if moment > (row.generation, row.rank, row.attempt, row.at_ms, row.fact_id.int):
         _move(row, fact, moment)
     row.stalled_at_ms = None  # what is heard of does not stand still
@@ -61,6 +64,14 @@ def _hear(row: DeliveryRow, fact: Event) -> None:
     row.was_tried = row.was_tried or fact.attempt > 0
     if fact.type is EventType.FAILED:
         row.failed_generation = max(row.failed_generation, fact.generation)
+
+
+def _ask(row: DeliveryRow, fact: Event, at_ms: int) -> None:
+    """Somebody wants it to end: of a generation the first says since when."""
+    if fact.generation > row.cancel_generation:
+        row.cancel_generation, row.cancel_asked_at_ms = fact.generation, at_ms
+    elif fact.generation == row.cancel_generation and row.cancel_asked_at_ms is not None:
+        row.cancel_asked_at_ms = min(row.cancel_asked_at_ms, at_ms)
 
 
 def _move(row: DeliveryRow, fact: Fact, moment: Moment) -> None:

@@ -16,6 +16,7 @@ from common.channels import Channel, Priority
 from common.envelope import Delivery, Progress
 from common.watching import metrics, tracing
 from common.watching.status_server import OK
+from senders.cancelling.cancels import Cancels
 from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Limiter, Pause
 from senders.limits.table import Shut
@@ -77,6 +78,7 @@ def observe_sender(
     channel: Channel,
     lanes: Sequence[tuple[str, Lane]],
     limiter: Limiter,
+    cancels: Cancels,
     connections: Sequence[Broker],
 ) -> None:
     """Show the state of this process from now on, and every counter of its channel at zero.
@@ -89,7 +91,8 @@ def observe_sender(
     metrics.announce(metrics.DEAD_LETTERS, [channel], FailClass)
     metrics.announce(metrics.TIME_IN_QUEUE, [channel], priorities)
     metrics.announce(metrics.PUBLISH_FAILURES, _publish_failures())
-    for metric in (metrics.RETRIES, metrics.EXPIRED, metrics.PROVIDER_CALL):
+    counted = (metrics.RETRIES, metrics.EXPIRED, metrics.CANCELLED, metrics.PROVIDER_CALL)
+    for metric in counted:
         metrics.announce(metric, [channel])
     for priority in Priority:
         own = [lane for queue, lane in lanes if queue == queue_name(channel, priority)]
@@ -99,6 +102,7 @@ def observe_sender(
         metrics.PAUSES.labels(channel, scope).set_function(_pauses(limiter, scope))
         metrics.PAUSE_ENDS.labels(channel, scope).set_function(_pause_end(limiter, scope))
     metrics.ACCOUNT_REFUSED.labels(channel).set_function(lambda: float(_is_refused(limiter)))
+    metrics.CANCELS_UNREAD.labels(channel).set_function(lambda: float(cancels.fault is not None))
     metrics.BROKER_CONNECTED.set_function(
         lambda: float(all(one.is_connected for one in connections))
     )
@@ -109,11 +113,13 @@ def readiness(
     publisher: Publisher,
     events: Events,
     dead_queue: DeadQueue,
+    cancels: Cancels,
     connections: Sequence[Broker],
 ) -> dict[str, Any]:
     """Whether deliveries can be sent now: each part `ok`, or what is wrong and what to do.
 
-    `pauses` has those in force, with their reasons and ends; it takes no part in the verdict.
+    `pauses` has those in force, with their reasons and ends, `cancels` why what was cancelled may
+    be sent: they take no part in the verdict.
     """
     broker = OK
     if not all(one.is_connected for one in connections):
@@ -127,6 +133,7 @@ def readiness(
         "events": events.fault or OK,
         "account": _account(limiter),
         "pauses": pauses_of(limiter),
+        "cancels": [cancels.fault] if cancels.fault else [],
     }
 
 

@@ -16,6 +16,7 @@ from common.tls import check_tls_files
 from common.watching.heartbeat import Heart, beating
 from common.watching.status_server import StatusServer
 from senders.alarm import AlarmGate
+from senders.cancelling.cancels import Cancels
 from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
@@ -70,10 +71,11 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
         publisher = Publisher(publishing)
         alarm = AlarmGate(publishing, publisher)
         # Asked over the connection that consumes: in an alarm nothing is read from the other one.
-        shared = _shared(provider, settings, publisher, DeadQueue(broker, name))
+        cancels = Cancels(broker, publisher)
+        shared = _shared(provider, settings, publisher, DeadQueue(broker, name), cancels)
         turnstile = Turnstile(provider.rate)
         settleable = AllOpen(publisher, alarm, shared.dead_queue)
-        gate = AllOpen(shared.limiter, settleable)
+        gate = AllOpen(shared.limiter, settleable, cancels)
         pipelines, lanes = [], []
         for priority, count in settings.lanes(name).items():
             queue = queue_name(name, priority)
@@ -83,16 +85,16 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
                 lanes.append((queue, Lane(broker, queue, pipelines[-1].handle, gate)))
         connections = (broker, publishing)
         own = [lane for _, lane in lanes]
-        observe_sender(name, lanes, shared.limiter, connections)
+        observe_sender(name, lanes, shared.limiter, cancels, connections)
         heart = Heart(publisher, EVENTS, f"sender-{name}", partial(state_of, own, shared.limiter))
         status = StatusServer(
             settings.metrics_host,
             settings.metrics_port,
             lambda: readiness(
-                shared.limiter, publisher, shared.events, shared.dead_queue, connections
+                shared.limiter, publisher, shared.events, shared.dead_queue, cancels, connections
             ),
         )
-        asking = [asyncio.create_task(one.run()) for one in (alarm, shared.dead_queue)]
+        asking = [asyncio.create_task(one.run()) for one in (alarm, shared.dead_queue, cancels)]
         try:
             async with status, beating(heart):
                 await _run_lanes(own, turnstile, stopping, settings.stop_timeout_s)
@@ -105,7 +107,11 @@ async def run_sender(provider: Provider, settings: Settings, stopping: asyncio.E
 
 
 def _shared(
-    provider: Provider, settings: Settings, publisher: Publisher, dead_queue: DeadQueue
+    provider: Provider,
+    settings: Settings,
+    publisher: Publisher,
+    dead_queue: DeadQueue,
+    cancels: Cancels,
 ) -> Shared:
     return Shared(
         publisher=publisher,
@@ -117,6 +123,7 @@ def _shared(
         dead_queue=dead_queue,
         limiter=Limiter(settings.probe_interval_s),
         simulator=Simulator(provider.name),
+        marks=cancels.marks,
     )
 
 

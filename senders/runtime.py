@@ -1,6 +1,7 @@
 """The pipeline of one lane: from a received message to what becomes of it.
 
-decode → already settled or sent? → expired? → due? → limits → provider → decide → settle.
+decode → already settled or sent? → cancelled? → expired? → due? → limits → provider → decide →
+settle.
 What is decided is carried out, confirmed and acked in `settlement.py`.
 """
 
@@ -19,6 +20,7 @@ from common.envelope import Delivery, Progress, epoch_ms, target, utc_now
 from common.errors import UndecodableError
 from common.logs import get_logger
 from common.watching.request_ids import enter_request
+from senders.cancelling.marks import Marks
 from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Limiter
 from senders.limits.turns import Turns
@@ -57,6 +59,7 @@ LAST_ANSWER_CHARS = 300
 # How long one waits that came back unfinished too often, before each attempt under watch. A healthy
 # one that was in hand each time another crashed the process is then not in hand with it again.
 TRIAL_DELAYS_S = (1.0, 30.0, 300.0)
+CANCELLED_AFTER_S = 1.0  # in a tier, once an attempt was under way that did not succeed
 HELD_UP = (Throttled, Misconfigured)
 
 
@@ -73,6 +76,7 @@ class Shared:
     dead_queue: DeadQueue
     limiter: Limiter
     simulator: Transmitter
+    marks: Marks
     now: Callable[[], datetime] = utc_now
     jitter: Callable[[], float] = lambda: random.uniform(-1, 1)
 
@@ -131,6 +135,8 @@ class Pipeline:
         elif sent := memory.find_sent(delivery, progress):
             log.info("redelivery of a sent one, not sent again", delivery=delivery.id)
             await self._settlement.sent(case, *sent)
+        elif self._is_cancelled(case):
+            await self._settlement.cancel(case)
         elif now_ms >= progress.expiry_ms(delivery):
             await self._settlement.expire(case)
         elif self._repeat_left_s(progress, now_ms) <= 0:
@@ -143,6 +149,9 @@ class Pipeline:
             await self._try_under_watch(case, trial)
         else:
             await self._send(case)
+
+    def _is_cancelled(self, case: Case) -> bool:
+        return self._shared.marks.has(case.delivery.id, case.progress.generation)
 
     def _next_trial(self, case: Case) -> int:
         """The number of the trial that the delivery has to begin, 0 when it need not.
@@ -173,6 +182,10 @@ class Pipeline:
         delivery, progress = case.delivery, case.progress
         limits = self._shared.provider.limits(delivery)
         claim = await self._turns.take(case, limits, delivery.address)
+        if self._is_cancelled(case):  # while it waited for its turn
+            self._shared.limiter.cancel(claim)
+            await self._settlement.cancel(case)
+            return
         if claim.wait_s:
             await self._hold(case, progress, claim.wait_s)
             return
@@ -198,6 +211,9 @@ class Pipeline:
         """The same for what no provider gets: it neither waits for the account's turn nor has a
         say in it."""
         await self._turns.until_settleable(case)
+        if self._is_cancelled(case):
+            await self._settlement.cancel(case)
+            return
         attempt, delivery = await self._attempt_in_time(case, case.delivery)
         if attempt is None:
             await self._settlement.expire(case)
@@ -274,6 +290,8 @@ class Pipeline:
         match decision:
             case Park():
                 now_at = tried if decision.counted else _uncounted(tried, progress)
+                if self._is_cancelled(case):  # while it was tried: it comes back to its end
+                    decision = replace(decision, delay_s=min(decision.delay_s, CANCELLED_AFTER_S))
                 await self._settlement.park(case, now_at, decision, attempt)
             case GiveUp():
                 if decision.note:

@@ -17,7 +17,7 @@ from common.broker.errors import ChannelLost, Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.envelope import Delivery, EventType, Progress
 from common.errors import UndecodableError
-from common.facts import failed, read_subject
+from common.facts import failed, make_event, read_subject
 from common.logs import get_logger
 from common.watching import metrics
 from senders import publications as publish
@@ -44,7 +44,7 @@ class Case:
 
 
 class Settlement:
-    """Parks, dead-letters, expires and concludes the messages of one queue.
+    """Parks, dead-letters, expires, cancels and concludes the messages of one queue.
 
     Every method ends with the ack, and raises ChannelLost when the message comes back instead.
     """
@@ -165,6 +165,14 @@ class Settlement:
         )
         metrics.EXPIRED.labels(case.delivery.channel).inc()
         await self._events.tell(fact)  # all that is left of it: untold it comes back
+        await case.received.ack()
+
+    async def cancel(self, case: Case) -> None:
+        """Somebody asked for its end."""
+        log.info("delivery cancelled", delivery=case.delivery.id)
+        fact = make_event(EventType.CANCELLED, case.delivery, case.progress, at=self._now())
+        metrics.CANCELLED.labels(case.delivery.channel).inc()
+        await self._events.tell(publish.fact(fact))  # all that is left of it: untold it comes back
         await case.received.ack()
 
     async def _into_tier(

@@ -2,11 +2,15 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, or_, select
 
+from common.channels import Channel, Priority
+from common.envelope import FINAL, Event
+from common.facts import Known, cancelling
 from store import tables
 from store.events import StoredEvent, read_attempts
 from store.facts import load_notifications
@@ -61,6 +65,15 @@ def read_notification(
     return Notification(rows[notification_id], deliveries, attempts)
 
 
+def unfinished(found: Notification, at: datetime) -> list[tuple[DeliveryRow, Event]]:
+    """Its deliveries that are not final, each with the fact that somebody wants that to end."""
+    return [
+        (row, cancelling(_known(found.row, row), max(row.generation, 0), at))
+        for row in found.deliveries
+        if row.status not in FINAL
+    ]
+
+
 def read_page(
     connection: Connection,
     search: Search,
@@ -95,6 +108,17 @@ def read_body(connection: Connection, notification_id: UUID, number: int) -> byt
     )
     body = connection.scalar(query)
     return None if body is None else bytes(body)
+
+
+def _known(notification: NotificationRow, row: DeliveryRow) -> Known:
+    return Known(
+        row.id,
+        row.notification_id,
+        Channel(row.channel),
+        Priority(row.priority),
+        row.owner,
+        notification.request_id,
+    )
 
 
 def _deliveries(connection: Connection, ids: Collection[UUID]) -> list[DeliveryRow]:

@@ -53,11 +53,19 @@ class DeliveryRow:
     held: str | None = None
     seq: int = 0
     stalled_at_ms: int | None = None
+    cancel_generation: int = -1
+    cancel_asked_at_ms: int | None = None
 
     @property
     def id(self) -> str:
         """As it is called on its way."""
         return f"{self.notification_id}-{self.number}"
+
+    @property
+    def asked_to_end_at_ms(self) -> int | None:
+        """When somebody asked that it be cancelled; None too when it was put back since."""
+        is_meant = self.cancel_generation >= max(self.generation, 0)
+        return self.cancel_asked_at_ms if is_meant else None
 
     @property
     def contradicted(self) -> bool:

@@ -136,6 +136,8 @@ deliveries: Final = Table(
     Column("held", Text, comment="why it waits without an attempt that counts"),
     Column("seq", BigInteger, nullable=False),
     Column("stalled_at_ms", BigInteger, comment="when the sweeper missed it"),
+    Column("cancel_generation", BigInteger, nullable=False, comment="-1: nobody asked for its end"),
+    Column("cancel_asked_at_ms", BigInteger, comment="when its end was asked for"),
     Index(None, "channel", "accepted_at_ms", "notification_id"),
     Index(None, "code", "accepted_at_ms", "notification_id"),
     Index(None, "status", "at_ms"),

@@ -26,7 +26,7 @@ from admin.shown import escaped, json_text
 from common.envelope import utc_now
 from common.errors import ArgumentError
 
-_ID: Final = re.compile(r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:-[0-9]+)?")
+ID: Final = re.compile(r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:-[0-9]+)?")
 _WAIT_S: Final = 30
 _AGAIN_AFTER_S: Final = 1.0
 
@@ -57,7 +57,7 @@ def status(
     JSON: as GET /v1/notifications/ID answers (docs/api.md); with --watch a document a line at each
     change.
     """
-    found = _ID.fullmatch(wanted)
+    found = ID.fullmatch(wanted)
     if not found:
         raise ArgumentError(
             f"{wanted!r} is no id such as 0198f3a4-5b6c-7d8e-9fa0-b1c2d3e4f5a6, or that of a "

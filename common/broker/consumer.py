@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from common.broker import frames
@@ -15,6 +16,8 @@ from common.broker.wire import WireChannel
 
 START_TIMEOUT_S = 10.0
 ACK_TIMEOUT_S = 10.0
+
+_NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
 
 # Headers the broker adds. With x-death copied on a republish, 3.10 sees a cycle and drops it.
 BROKER_HEADERS = frozenset({"CC", "BCC", "x-death", "x-delivery-count", "x-acquired-count"})
@@ -103,8 +106,15 @@ class ConsumingChannel(DirectChannel):
 class Consumer:
     """The messages of one queue, one after another; made by `consume`."""
 
-    def __init__(self, channel: WireChannel, queue: str, prefetch: int) -> None:
+    def __init__(
+        self,
+        channel: WireChannel,
+        queue: str,
+        prefetch: int,
+        arguments: Mapping[str, Any] = _NO_ARGUMENTS,
+    ) -> None:
         self._channel = channel
+        self._arguments = dict(arguments)
         self._queue = queue
         self._prefetch = prefetch
         self._tag: str | None = None
@@ -119,7 +129,7 @@ class Consumer:
                 underlay.on_consumer_cancel_callbacks.add(self._on_cancel)
                 await self._channel.set_qos(prefetch_count=self._prefetch)
                 queue = await self._channel.get_queue(self._queue, ensure=False)
-                self._tag = await queue.consume(_never)
+                self._tag = await queue.consume(_never, arguments=self._arguments)
 
     async def next(self) -> Received | None:
         """Wait for the next message; None after `wake`. Raises ChannelLost."""
@@ -151,14 +161,20 @@ class Consumer:
 
 
 @contextlib.asynccontextmanager
-async def consume(broker: Broker, queue: str, prefetch: int = 1) -> AsyncIterator[Consumer]:
+async def consume(
+    broker: Broker,
+    queue: str,
+    prefetch: int = 1,
+    arguments: Mapping[str, Any] = _NO_ARGUMENTS,
+) -> AsyncIterator[Consumer]:
     """Consume a queue with manual acks on a channel of its own.
 
-    prefetch: most messages in hand. Leaving returns those not acked to the queue. Raises
-    NotConnected, and ChannelLost when the queue is missing or the user may not read it.
+    prefetch: most messages in hand; arguments: of the consumer, such as where in a stream it
+    begins. Leaving returns those not acked to the queue. Raises NotConnected, and ChannelLost when
+    the queue is missing or the user may not read it.
     """
     async with broker.channel() as channel:
-        consumer = Consumer(channel, queue, prefetch)
+        consumer = Consumer(channel, queue, prefetch, arguments)
         await consumer.start()
         yield consumer
 

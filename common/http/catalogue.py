@@ -141,6 +141,13 @@ _KINDS = (
         CONSOLE,
     ),
     Kind(
+        "already_final",
+        409,
+        "Nothing of the notification is left to cancel",
+        "Nothing: it came to its end, as detail says. Dead letters are discarded, not cancelled.",
+        API,
+    ),
+    Kind(
         "idempotency_in_flight",
         409,
         "A request with this Idempotency-Key is not answered yet",
@@ -277,6 +284,13 @@ _KINDS = (
         503,
         "The store cannot be read now",
         "Ask again after Retry-After. Sending goes on without it.",
+        API,
+    ),
+    Kind(
+        "store_behind",
+        503,
+        "The notification is not stored whole yet",
+        "Ask again after Retry-After. Does a journal run? Its /readyz says how far it is.",
         API,
     ),
     Kind(

@@ -133,6 +133,14 @@ DEAD_LETTERS: Final = _counter(
 EXPIRED: Final = _counter(
     "gateway_deliveries_expired", "deliveries whose time was over before an attempt", "channel"
 )
+CANCELLED: Final = _counter(
+    "gateway_deliveries_cancelled", "deliveries that ended because that was asked for", "channel"
+)
+CANCELS_UNREAD: Final = _gauge(
+    "gateway_cancels_unread",
+    "1 while the sender cannot read what was cancelled, and sends it, else 0",
+    "channel",
+)
 LANES: Final = _gauge("gateway_lanes", "lanes that the process runs", "channel", "priority")
 LANES_BUSY: Final = _gauge(
     "gateway_lanes_busy", "lanes with a delivery in hand", "channel", "priority"

@@ -20,6 +20,7 @@ NAMED: Final[Mapping[str, str]] = MappingProxyType(
         EventType.FAILED: "delivery.failed",
         EventType.IMPORTED: "delivery.failed",
         EventType.EXPIRED: "delivery.expired",
+        EventType.CANCELLED: "delivery.cancelled",
         EventType.RETRYING: "delivery.retrying",
         EventType.REQUEUED: "delivery.requeued",
         EventType.REDIRECTED: "delivery.requeued",

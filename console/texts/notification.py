@@ -97,6 +97,7 @@ TEXTS: Final = {
     "notification.fact.requeued": ("sent again", "отправлено заново"),
     "notification.fact.redirected": ("sent again to another address", "отправлено на другой адрес"),
     "notification.fact.discarded": ("discarded", "выброшено"),
+    "notification.fact.cancelling": ("its end was asked for", "запрошена отмена"),
     "notification.fact.imported": ("put back from a file", "возвращено из файла"),
     "notification.attempt": ("attempt {number}", "попытка {number}"),
     "notification.again.n": ("generation {number}", "поколение {number}"),
@@ -143,6 +144,20 @@ TEXTS: Final = {
     "notification.terminal": ("The same in a terminal", "То же в терминале"),
     "notification.curl.status": ("Copy as curl", "Скопировать как curl"),
     "notification.curl.send": ("Copy the request as curl", "Скопировать запрос как curl"),
+    "notification.cancel": ("Cancel", "Отменить"),
+    "notification.cancel.command": ("Copy the cancelling command", "Скопировать команду отмены"),
+    "notification.ask.cancel": (
+        "Cancel what is not sent yet, {n} deliveries? What is being sent just now goes on.",
+        "Отменить неотправленное, доставок: {n}? Что отправляется сейчас, не прервётся.",
+    ),
+    "notification.done.cancel": (
+        "It was asked for: each delivery ends before its next attempt",
+        "Отмена принята: каждая доставка завершится до следующей попытки",
+    ),
+    "notification.done.final": (
+        "Nothing is left to cancel: all of it is final",
+        "Отменять нечего: всё уже завершено",
+    ),
     "notification.do": ("Send again", "Отправить снова"),
     "notification.ask.requeue": (
         "Send the dead letter {id} again? Its attempts begin anew.",

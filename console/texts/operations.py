@@ -303,6 +303,7 @@ TEXTS: Final = {
     "audit.discarded": ("discarded", "выброс"),
     "audit.imported": ("imported", "возврат"),
     "audit.erased": ("erased", "стирание"),
+    "audit.cancelled": ("cancelled", "отменено"),
     "audit.resent": ("resent", "отправлено заново"),
     "audit.changed": ("changed", "изменение"),
     "audit.enabled": ("enabled", "включение"),

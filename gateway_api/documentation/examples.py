@@ -78,6 +78,8 @@ PROBLEMS: Final = problems_by_code(
     Problem("not_granted", "the token is for other notifications or tags"),
     Problem("upgrade_required", "this path speaks WebSocket only"),
     Problem("notification_not_found", f"there is no notification {_ID}"),
+    Problem("already_final", f"nothing of {_ID} is left to cancel: it is sent"),
+    Problem("store_behind", f"not all of {_ID} is stored yet"),
     Problem("idempotency_in_flight", "a request with this Idempotency-Key is being worked on"),
     Problem("idempotency_key_reused", "another body came with this Idempotency-Key before"),
     Problem("scope_missing", "this needs a key with the scope send; this key has read"),

@@ -99,6 +99,9 @@ class ListedDelivery(Answer):
     contradicted: bool
     """Sent, and a dead letter too: the recipient has it."""
 
+    cancel_asked_at: str | None
+    """When somebody asked that it be cancelled; it ends before its next attempt."""
+
     dead_letter: DeadLetter | None
 
 

@@ -1,5 +1,6 @@
 """Examples of what is told of notifications, made by the code that tells it."""
 
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -69,6 +70,10 @@ _ROW: Final = NotificationRow(
 )
 _FOUND: Final = Notification(_ROW, [_DELIVERY], [_RETRIED])
 
+_ASKED: Final = replace(_DELIVERY, cancel_generation=0, cancel_asked_at_ms=_AT_MS + 900)
+CANCELLED: Final[Examples] = {
+    "it waits for its next try": notification_document(Notification(_ROW, [_ASKED], [_RETRIED]))
+}
 STATUS: Final[Examples] = {
     "it is tried again": notification_document(_FOUND),
     "accepted a moment ago": unheard_document(_ID, _AT_MS),

@@ -40,6 +40,26 @@ SHOW_NOTIFICATION: Final = operation(
         StatusQuery, _ID, header_parameter("If-None-Match", "the ETag of an earlier answer")
     ),
 )
+CANCEL_NOTIFICATION: Final = operation(
+    "cancelNotification",
+    "Cancel a notification",
+    "updates",
+    answer(
+        models.NotificationStatus,
+        description="what is not final yet shall end; what is tried just now goes on",
+        shown=update_examples.CANCELLED,
+        status=202,
+    )
+    | PROBLEMS.of(
+        *_READING,
+        "notification_not_found",
+        "already_final",
+        "store_behind",
+        *("broker_unreachable", "broker_blocked", "broker_refused", "broker_unconfirmed"),
+        *("topology_incomplete", "topology_broken"),
+    ),
+    _ID | {"security": [{"bearer": []}]},
+) | {"status_code": 202}
 LIST_NOTIFICATIONS: Final = operation(
     "listNotifications",
     "Look for notifications",

@@ -20,7 +20,7 @@ from common.envelope import Delivery
 from common.http.problems import Problem
 
 # From what the client most needs to know.
-_CODES: dict[type[PublishError], str] = {
+PROBLEM_OF: dict[type[PublishError], str] = {
     Unconfirmed: "broker_unconfirmed",
     Returned: "topology_broken",
     Forbidden: "topology_broken",
@@ -81,7 +81,7 @@ def publish_problem(deliveries: Sequence[Delivery], results: Sequence[Result]) -
         return Problem("partly_accepted", detail, members=members)
     errors = [result for result in results if result is not None]
     worst = min(errors, key=_rank)
-    return Problem(_CODES[type(worst)], _own_words(worst), members=members)
+    return Problem(PROBLEM_OF[type(worst)], _own_words(worst), members=members)
 
 
 def _own_words(error: PublishError) -> str:
@@ -91,7 +91,7 @@ def _own_words(error: PublishError) -> str:
 
 def _rank(error: PublishError) -> tuple[bool, int]:
     """The first is the code of the answer: a doubt outweighs what is certain."""
-    return not error.may_have_arrived, list(_CODES).index(type(error))
+    return not error.may_have_arrived, list(PROBLEM_OF).index(type(error))
 
 
 def _accepted(delivery: Delivery, href: str) -> dict[str, Any]:
@@ -110,6 +110,6 @@ def _not_accepted(delivery: Delivery, error: PublishError) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "to": f"{delivery.channel.value}:{delivery.address}",
-        "code": _CODES[type(error)],
+        "code": PROBLEM_OF[type(error)],
         "unknown": error.may_have_arrived,
     }

@@ -92,6 +92,7 @@ def _delivery(row: DeliveryRow, attempts: list[Document] | None) -> Document:
         "next_at": iso(row.next_at_ms),
         "held": row.held,
         "contradicted": row.contradicted,
+        "cancel_asked_at": iso(row.asked_to_end_at_ms),
         "dead_letter": _dead_letter(row) if is_dead else None,
     }
     return document if attempts is None else document | {"attempts": attempts}

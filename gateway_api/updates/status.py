@@ -26,6 +26,7 @@ from store.position import Position, read_position
 
 MOST_WAIT_S: Final = 60
 FRESH_WAIT_S: Final = 2.0  # for the journal to hear of a notification that was accepted just now
+_WHOLE: Final = -2  # a threshold that asks for all the deliveries
 _FUTURE_MS: Final = 60_000  # how far the clock that made an id may be ahead of ours
 
 
@@ -68,6 +69,20 @@ class Status:
         if tag in (one.strip().removeprefix("W/") for one in seen.split(",")):
             return Response(None, 304, headers)
         return Response(content, 200, headers, "application/json")
+
+    async def find_whole(self, notification_id: UUID, owner: str | None) -> Notification:
+        """The notification with every one of its deliveries, for whom the journal is waited for.
+
+        Raises Problem: there is none, or not all of it is stored yet.
+        """
+        said = await self._read(notification_id, owner)
+        known = _Known(notification_id, owner, self._late_ms, said)
+        if not known.is_whole:
+            known.document()  # or there never will be one
+            known = await self._wait(known, _WHOLE, FRESH_WAIT_S)
+        if known.found is None or not known.is_whole:
+            raise Problem("store_behind", f"not all of {notification_id} is stored yet")
+        return known.found
 
     async def _read(
         self, notification_id: UUID, owner: str | None
@@ -115,8 +130,19 @@ class _Known:
         """The newest fact's place."""
         return Mark(self.position.epoch, self.seq)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all its deliveries are known, as far as they ever will be."""
+        if self.found is None:
+            return False
+        row = self.found.row
+        is_late = self.position.heard_at_ms > row.accepted_at_ms + self._late_ms
+        return is_late or (row.is_accepted and row.known >= (row.expected or 1))
+
     def answers(self, threshold: int) -> bool:
         """Whether it is worth telling. A number that this store never gave is of another one."""
+        if threshold == _WHOLE:
+            return self.is_whole
         return self.seq > threshold or (threshold > self.position.last_seq)
 
     def document(self) -> dict[str, Any]:

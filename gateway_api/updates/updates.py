@@ -42,13 +42,13 @@ class Updates:
         self._websockets = WebSockets(self.feed)
         self._streams = Streams(self.feed)
         self._statistics = Statistics(self.reading)
-        self._status = Status(self.reading, self.feed, late_ms)
+        self.status = Status(self.reading, self.feed, late_ms)
 
     def add_routes(self, app: FastAPI) -> None:
         """Add every path that tells."""
         app.add_api_route("/v1/notifications", self._listing.show, **documented.LIST_NOTIFICATIONS)
         app.add_api_route(
-            "/v1/notifications/{id}", self._status.show, **documented.SHOW_NOTIFICATION
+            "/v1/notifications/{id}", self.status.show, **documented.SHOW_NOTIFICATION
         )
 
         app.add_api_route(

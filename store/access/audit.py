@@ -38,6 +38,7 @@ class Action(StrEnum):
     SIGNED_OUT = "signed out"
     REPLACED = "replaced"
     SENT = "sent"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

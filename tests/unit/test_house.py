@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "console": {
         "common",
         "broker_topology.topology",
+        "broker_topology.cancelling",
         "broker_topology.check",
         "broker_topology.connect",
         "broker_topology.dead_letters",

@@ -108,6 +108,13 @@ def upgrade() -> None:
         sa.Column("held", sa.Text(), comment="why it waits without an attempt that counts"),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("stalled_at_ms", sa.BigInteger(), comment="when the sweeper missed it"),
+        sa.Column(
+            "cancel_generation",
+            sa.BigInteger(),
+            nullable=False,
+            comment="-1: nobody asked for its end",
+        ),
+        sa.Column("cancel_asked_at_ms", sa.BigInteger(), comment="when its end was asked for"),
         sa.PrimaryKeyConstraint("notification_id", "number", name="pk_deliveries"),
         comment="One row for each delivery: the fold over its facts",
     )

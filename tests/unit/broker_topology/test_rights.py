@@ -5,7 +5,7 @@ import re
 import pytest
 
 from broker_topology.rights import API, CONSOLE, JOURNAL, OPERATOR, Rights, rights, sender
-from broker_topology.topology import LIVE, build
+from broker_topology.topology import CANCELS, LIVE, build
 from common.channels import CHANNELS
 
 QUEUES = frozenset(queue.name for queue in build().queues)
@@ -32,7 +32,8 @@ def test_there_is_one_user_per_process_and_an_operator() -> None:
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_sender_reads_its_own_channel_and_writes_what_replaces_a_message(channel: str) -> None:
     user = BY_ROLE[sender(channel)]
-    assert matching(user.read) == {f"{channel}.{name}" for name in ("high", "normal", "bulk")}
+    own = {f"{channel}.{name}" for name in ("high", "normal", "bulk")}
+    assert matching(user.read) == own | {CANCELS}
     assert matching(user.write, EXCHANGES) == {"retry", "dead", "events", "notifications"}
     assert matching(user.write, QUEUES) == {f"{channel}.dead"}, "it asks whether it is there"
     assert matching(user.configure) == set()
@@ -48,7 +49,7 @@ def test_api_writes_notifications_and_events_and_reads_and_binds_no_queue() -> N
 def test_api_may_ask_for_the_queues_of_every_channel() -> None:
     priorities = ("high", "normal", "bulk")
     wanted = {f"{channel}.{name}" for channel in CHANNELS for name in priorities}
-    assert matching(BY_ROLE[API].write, QUEUES) == wanted
+    assert matching(BY_ROLE[API].write, QUEUES) == wanted | {CANCELS}
 
 
 def test_api_may_have_a_queue_of_its_own_for_live_events() -> None:
@@ -66,7 +67,7 @@ def test_console_reads_and_locks_dead_letters_alone_puts_them_back_and_replaces_
     queues = {f"{channel}.{name}" for channel in CHANNELS for name in priorities}
     assert matching(user.read, QUEUES) == dead
     assert matching(user.write, EXCHANGES) == {"due", "events", "notifications", "callbacks"}
-    assert matching(user.write, QUEUES) == queues
+    assert matching(user.write, QUEUES) == queues | {CANCELS}
     assert matching(user.configure) == set()
     locks = frozenset(f"lock.{name}" for name in dead)
     assert matching(user.configure, locks) == locks

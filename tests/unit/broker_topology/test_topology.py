@@ -85,6 +85,7 @@ def test_queues() -> None:
         "journal",
         "journal.dead",
         "unrouted",
+        "cancels",
     }
 
 
@@ -117,6 +118,15 @@ def test_queues() -> None:
         ("journal", {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
         ("journal.dead", {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
         ("unrouted", {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}),
+        (
+            "cancels",
+            {
+                "x-queue-type": "stream",
+                "x-max-age": "31D",
+                "x-max-length-bytes": 536_870_912,
+                "x-stream-max-segment-size-bytes": 8_388_608,
+            },
+        ),
     ],
 )
 def test_queue_arguments(name: str, arguments: dict[str, Any]) -> None:

@@ -120,7 +120,7 @@ def test_queue_patterns_match_the_declared_queues() -> None:
     names = {queue.name for queue in build().queues}
     sent_from = {name for name in names if re.fullmatch("[a-z]+[.](high|normal|bulk)", name)}
     assert sent_from == names - {
-        name for name in names if re.match("retry|unrouted|journal|.*dead", name)
+        name for name in names if re.match("retry|unrouted|journal|cancels|.*dead", name)
     }
     assert "unrouted" in names
 

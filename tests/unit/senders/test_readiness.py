@@ -7,6 +7,7 @@ import pytest
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.watching.status_server import OK
+from senders.cancelling.cancels import Cancels
 from senders.dead_queue import DeadQueue
 from senders.limits.limiter import Claim, Limiter
 from senders.metrics import readiness
@@ -34,6 +35,7 @@ class Sender:
         self.publisher = Publisher(self.broker)
         self.events = Events(self.publisher)
         self.dead_queue = DeadQueue(self.broker, "email")
+        self.cancels = Cancels(self.broker, self.publisher)
         self.limiter = Limiter(clock=Clock())
 
     def meets(self, outcome: Outcome, address: str = "ada@example.com") -> None:
@@ -41,7 +43,14 @@ class Sender:
         self.limiter.learn(Claim(0), outcome, limits, address, HOUR_S)
 
     def says(self) -> dict[str, Any]:
-        return readiness(self.limiter, self.publisher, self.events, self.dead_queue, [self.broker])
+        return readiness(
+            self.limiter,
+            self.publisher,
+            self.events,
+            self.dead_queue,
+            self.cancels,
+            [self.broker],
+        )
 
 
 @pytest.fixture
@@ -52,6 +61,7 @@ def sender() -> Sender:
 def test_all_is_well(sender: Sender) -> None:
     words = sender.says()
     assert words.pop("pauses") == []
+    assert words.pop("cancels") == []
     assert set(words.values()) == {OK}
 
 

@@ -15,6 +15,7 @@ from console.frame.times import at_ms
 from console.frame.widgets import copy_button, moment, short_id, state_badge
 from console.pages.notifications.asked import Place, read_place
 from console.pages.notifications.commands import send_call, status_call
+from console.pages.notifications.one.cancelling import draw_cancel
 from console.pages.notifications.one.content import again_of, read_content
 from console.pages.notifications.one.lives import draw_lives
 from console.pages.notifications.one.showing import draw_content
@@ -136,6 +137,7 @@ def _draw_head(shown: Shown) -> None:
         with tag("div", "", "deeds"):
             call = status_call(view.services.settings, str(row.id))
             copy_button(view, call, text("notification.curl.status"))
+            draw_cancel(view, row)
 
 
 def _draw_pairs(view: View, story: Story) -> None:

@@ -34,4 +34,4 @@ def test_choice_says_which_are_told(choice: list[str], chosen: set[str]) -> None
 
 
 def test_every_fact_that_an_attempt_or_an_operator_makes_has_a_name() -> None:
-    assert set(EventType) - set(NAMED) == {EventType.DELAYED}
+    assert set(EventType) - set(NAMED) == {EventType.DELAYED, EventType.CANCELLING}

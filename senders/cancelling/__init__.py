@@ -1,0 +1,1 @@
+"""What was taken back after it was accepted, as a sender knows it."""

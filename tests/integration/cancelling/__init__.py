@@ -1,0 +1,1 @@
+"""Taking back what was accepted: at the sender, by the API, the client, the command line."""
