@@ -72,6 +72,7 @@ ONLY_MANAGEMENT_SEES = [
     Difference("missing", "binding", "dead --email.*--> email.dead"),
     Difference("missing", "binding", "dead --vk.*--> vk.dead"),
     Difference("missing", "binding", "events --#--> journal"),
+    Difference("missing", "binding", "events --*.cancelling--> cancels"),
     Difference("missing", "binding", "due --*.email.high--> email.high"),
     Difference("missing", "binding", "unrouted ----> unrouted"),
     Difference("extra", "binding", "notifications --#--> orders"),

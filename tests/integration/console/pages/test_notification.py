@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page
 from common.envelope import Delivery, EventType, utc_now
 from console.people.person import Role
 from store.access.audit import read_entries
+from store.access.users import change_role, load_users
 from store.database import Database
 from store.stalled import mark_stalled
 from tests.support.browsing.axe import serious_findings
@@ -18,9 +19,9 @@ from tests.support.browsing.pages import DESK, PHONE, Looking, looking_at, width
 from tests.support.clients.browsers import PASSWORD, made_user
 from tests.support.dead_letters import bury, reason
 from tests.support.happenings import accepted, event
-from tests.support.polling import until
+from tests.support.polling import eventually, until
 from tests.support.processes.consoles import Console, quick_console
-from tests.support.queues import count, take
+from tests.support.queues import EventLog, count, take
 from tests.support.stored import new_deliveries, store
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -191,6 +192,28 @@ async def test_sent_one_is_sent_anew_and_names_the_one_before(
     assert (entry.action, entry.details["delivery"]) == ("resent", one.id)
 
 
+async def test_what_is_not_final_is_cancelled(
+    looking: Looking, gateway_url: str, database: Database
+) -> None:
+    log = EventLog(gateway_url)
+    one, sent = new_deliveries(2)
+    store(database, accepted(one), accepted(sent), event(sent, EventType.SENT, at=utc_now()))
+    async with looking.page(f"/notifications/{one.notification_id}") as page:
+        await page.click(".cancel")
+        assert "1 deliveries" in await page.inner_text("dialog[open]")
+        await page.click("dialog[open] button.grave")
+        await page.wait_for_selector("text=It was asked for")
+        await eventually(lambda: [each.delivery_id for each in log.read()] == [one.id])
+        store(database, *log.read(), event(one, EventType.CANCELLED, 0, at=utc_now()))
+        await page.wait_for_selector(".cancel", state="detached")
+        assert "cancelled" in await page.inner_text(".main")
+    with database.reading() as connection:
+        [entry] = read_entries(connection)
+    assert (entry.actor, entry.action) == ("console demo", "cancelled")
+    assert entry.subject == f"notification {one.notification_id}"
+    looking.faults.clear()
+
+
 @pytest.fixture
 def guarded(gateway_url: str, store_url: str, database: Database) -> Iterator[Console]:
     """A console on which people sign in."""
@@ -211,6 +234,29 @@ async def signed_in(page: Page, name: str) -> None:
     await page.fill("#password", PASSWORD)
     await page.click("form button")
     await page.wait_for_selector(".main")
+
+
+async def test_viewer_is_offered_no_cancelling_nor_is_who_became_one(
+    at_the_door: Looking, gateway_url: str, database: Database
+) -> None:
+    log = EventLog(gateway_url)
+    [one] = new_deliveries()
+    store(database, accepted(one))
+    path = f"/notifications/{one.notification_id}"
+    async with at_the_door.page(f"/sign-in?next={path}") as page:
+        await signed_in(page, "vera")
+        await page.wait_for_selector(".life")
+        assert await page.locator(".cancel").count() == 0
+    async with at_the_door.page(f"/sign-in?next={path}") as page:
+        await signed_in(page, "ada")
+        await page.wait_for_selector(".cancel")
+        with database.writing() as connection:
+            for user in load_users(connection):
+                change_role(connection, user.id, "viewer")
+        store(database, event(one, EventType.RETRYING, at=utc_now()))
+        await page.wait_for_selector(".cancel", state="detached")
+    assert log.read() == []
+    at_the_door.faults.clear()
 
 
 async def test_viewer_sees_neither_content_nor_address_and_cannot_send(
