@@ -17,7 +17,7 @@ STYLE_PATH: Final = f"/look/{hashlib.sha256(_STYLE).hexdigest()[:16]}.css"
 
 def area_of(path: str) -> str:
     """The class of a page, in which the styles of its folder stand: `dead-letters`, `now`."""
-    return path.split("/")[1] or "now"
+    return path.split("/")[1].strip("{}").partition(":")[0] or "now"
 
 
 async def style(request: Request) -> Response:

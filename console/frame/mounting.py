@@ -15,7 +15,7 @@ from nicegui import app as nice
 from nicegui import core, ui
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.http.problems import Problem
@@ -23,10 +23,11 @@ from common.http.protocol import KEEP
 from console.frame import nonces
 from console.frame.acting import may_not
 from console.frame.look import STYLE_PATH, style
-from console.frame.page import Page, View
+from console.frame.page import ELSEWHERE, Page, View
 from console.frame.preferences import PATH, choose
 from console.frame.shell import draw_page, view_of
 from console.frame.sockets import bind_sockets
+from console.people.gate import asks_for_page
 from console.people.person import Person
 from console.services.services import Services
 
@@ -54,8 +55,10 @@ class Site:
         self._nicegui: ASGIApp = GZipMiddleware(nice, minimum_size=1000)
 
     def add_to(self, app: FastAPI) -> None:
-        """Add the routes; those of the API are there before, and any other path stays unknown."""
+        """Add the routes; those of the API are there before."""
         for page in self._pages:
+            if page.path == ELSEWHERE:
+                continue
             app.router.routes.append(Route(page.path, self, methods=["GET"]))
             for path, answer in page.files:
                 app.router.routes.append(Route(path, self._file(page, answer), methods=["GET"]))
@@ -63,6 +66,8 @@ class Site:
         app.router.routes.append(WebSocketRoute(_SOCKET, self))
         app.router.routes.append(Route(STYLE_PATH, style, methods=["GET"]))
         app.router.routes.append(Route(PATH, choose, methods=["GET"]))
+        if any(page.path == ELSEWHERE for page in self._pages):
+            app.router.routes.append(_Elsewhere(ELSEWHERE, _NotFound(self), methods=["GET"]))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -102,6 +107,30 @@ class Site:
             await self._nicegui(inner, receive, _kept(scope, send))
         else:
             await self._nicegui(inner, receive, nonces.guarded(nonce, send))
+
+
+class _Elsewhere(Route):
+    """What a browser looks for and nothing else answers; programs are told so in JSON."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not asks_for_page(scope) or scope["path"].startswith("/v1/"):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+class _NotFound:
+    """The page, as what is not found."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_not_found(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                message["status"] = 404
+            await send(message)
+
+        await self._site(scope, receive, send_not_found)
 
 
 def _kept(scope: Scope, send: Send) -> Send:

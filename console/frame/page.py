@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -11,6 +12,9 @@ from console.frame.times import HOUR, RANGES, Range
 from console.people.person import Person, Role
 from console.services.services import Services
 from console.texts.catalogue import Texts
+
+ELSEWHERE: Final = "/{elsewhere:path}"
+"""The path of the page that a browser gets where there is no other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from typing import Final
 
 from console.frame.page import Page
 from console.pages.dead_letters.page import DEAD_LETTERS
+from console.pages.elsewhere import NO_PAGE
 from console.pages.events.page import EVENTS
 from console.pages.notifications.page import NOTIFICATION, NOTIFICATIONS
 from console.pages.now.page import NOW
@@ -18,4 +19,5 @@ PAGES: Final[tuple[Page, ...]] = (
     SEND,
     EVENTS,
     *OPERATIONS,
+    NO_PAGE,  # the last: every path is one of its
 )

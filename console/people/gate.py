@@ -98,7 +98,7 @@ class Gate:
         person = await self._people.who(cookie, acts=acts)
         problem = None
         if person is None:
-            if _is_browsers(scope):
+            if asks_for_page(scope):
                 await RedirectResponse(_way_in(scope), 303)(scope, receive, send)
                 return
             problem = _unknown()
@@ -150,7 +150,7 @@ def _introduce(scope: Scope, person: Person, cookie: str | None) -> None:
     state["csrf"] = token_of(cookie) if cookie else ""
 
 
-def _is_browsers(scope: Scope) -> bool:
+def asks_for_page(scope: Scope) -> bool:
     """Whether somebody looks at it, who can sign in."""
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return False

@@ -37,6 +37,11 @@ TEXTS: Final = {
     "page.dead": ("Dead letters", "Недоставленные"),
     "page.send": ("Send", "Отправить"),
     "page.events": ("Events", "События"),
+    "page.elsewhere": ("There is no such page", "Такой страницы нет"),
+    "elsewhere.what": (
+        "Nothing is at {path}: it may have been renamed, or mistyped.",
+        "По адресу {path} ничего нет: возможно, в нём опечатка или страница переехала.",
+    ),
     "page.operations": ("Operations", "Управление"),
     "state.scheduled": ("scheduled", "запланировано"),
     "state.queued": ("queued", "в очереди"),

@@ -45,6 +45,23 @@ async def test_language_theme_and_range_are_kept(looking: Looking) -> None:
         assert await page.inner_text("h1") == "Now"
 
 
+async def test_path_without_a_page_is_a_page_that_says_so(looking: Looking, site: Console) -> None:
+    for path in ("/nowhere", "/notifications/1/2", "/%00%D1%8F<b>", "/operations/none/"):
+        answer = site.client.get(path, headers={"Accept": "text/html"}, follow_redirects=True)
+        assert answer.status_code == 404, path
+        assert "There is no such page" in answer.text
+        assert "<b>" not in answer.text
+    for path, accepts in (("/nowhere", "*/*"), ("/v1/nowhere", "text/html")):
+        problem = site.client.get(path, headers={"Accept": accepts})
+        assert (problem.status_code, problem.json()["code"]) == (404, "not_found")
+    assert site.client.options("/nowhere", headers={"Accept": "text/html"}).status_code == 404
+    async with looking.page("/nowhere") as page:
+        assert await serious_findings(page) == []
+        await page.click(".empty a")
+        await page.wait_for_selector("h1:has-text('Now')")
+    looking.faults.clear()
+
+
 async def test_keyboard_skips_the_navigation(looking: Looking) -> None:
     async with looking.page("/") as page:
         await page.keyboard.press("Tab")
