@@ -23,7 +23,7 @@ LANES = 9
 @pytest.fixture(scope="module")
 def gateway(broker: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     lanes = "high:3,normal:3,bulk:3"
-    changes = {"telegram_rate": "15/s", "retry_delays": "5s,5s", "telegram_lanes": lanes}
+    changes = {"telegram_rate": "15/s", "retry_delays": "15s,15s", "telegram_lanes": lanes}
     with running_gateway(broker, tmp_path_factory.mktemp("gateway"), **changes) as gateway:
         yield gateway
 

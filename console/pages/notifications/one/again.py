@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic_core import to_json
 from uuid_utils.compat import uuid7
 
+from broker_topology.connect import connected
 from broker_topology.dead_letters.requeue import resend, send_new
 from common.envelope import Delivery, Origin, Progress
 from common.logs import get_logger
@@ -24,10 +25,11 @@ def send_stalled(settings: Settings, one: Stalled, body: bytes, actor: str) -> N
     """Send what stands still as it was accepted. Raises DeadLetterError, TopologyError."""
     progress = Progress(generation=max(one.generation, 0), address=one.moved_to)
     told = {"ids": [one.id]}
-    with noting(
-        settings, actor, Action.RESENT, "stalled deliveries", told, _say_unwritten
-    ) as noted:
-        noted.number = resend(settings.broker_url, [(body, progress)])
+    with (
+        connected(settings.broker_url) as connection,
+        noting(settings, actor, Action.RESENT, "stalled deliveries", told, _say_unwritten) as noted,
+    ):
+        noted.number = resend(connection, [(body, progress)])
 
 
 def send_anew(settings: Settings, body: bytes, address: str, actor: str) -> UUID:
