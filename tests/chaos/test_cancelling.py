@@ -33,6 +33,13 @@ def status(gateway: Gateway, notification_id: str) -> dict[str, Any]:
     return shown
 
 
+def accepted(gateway: Gateway, recipient: str) -> str:
+    """The id of a delivery, accepted once the broker is there again."""
+    until(lambda: gateway.api.get("/readyz").is_success)
+    [one] = gateway.accepted(recipient)
+    return one
+
+
 def cancelled(gateway: Gateway, notification_id: str) -> int:
     """Ask until there is an answer that says how it stands: 202, or 409."""
 
@@ -91,7 +98,7 @@ def test_marks_survive_a_restart_of_the_broker_and_of_the_sender(
     gateway: Gateway, broker: Node
 ) -> None:
     gateway.fail_next("telegram", "server_error", recipient="710001")
-    [one] = gateway.accepted("telegram:710001")
+    one = accepted(gateway, "telegram:710001")
     until(lambda: status(gateway, one[:36])["status"] == "sending")
     assert cancelled(gateway, one[:36]) == 202
     broker.restart()
@@ -102,13 +109,13 @@ def test_marks_survive_a_restart_of_the_broker_and_of_the_sender(
     [delivery] = status(gateway, one[:36])["deliveries"]
     assert delivery["attempts"][0]["perhaps_delivered"]
     assert delivery["cancel_asked_at"]
-    [other] = gateway.accepted("telegram:710002")
+    other = accepted(gateway, "telegram:710002")
     until(lambda: status(gateway, other[:36])["status"] == "sent")
 
 
 def test_broker_killed_after_the_answer(gateway: Gateway, broker: Node) -> None:
     gateway.fail_next("telegram", "server_error", recipient="710003")
-    [one] = gateway.accepted("telegram:710003")
+    one = accepted(gateway, "telegram:710003")
     until(lambda: status(gateway, one[:36])["status"] == "sending")
     assert cancelled(gateway, one[:36]) == 202
     broker.kill()
