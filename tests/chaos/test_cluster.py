@@ -4,7 +4,7 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -13,6 +13,7 @@ from broker_topology.check import check
 from broker_topology.connect import TopologyError
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.walk import iterate
+from broker_topology.difference import Gap
 from broker_topology.health.checks import check_broker
 from broker_topology.members import grow
 from broker_topology.topology import build
@@ -111,8 +112,13 @@ def test_missing_members_are_found_and_added(cluster: Cluster) -> None:
     url = cluster.add_vhost("thin")
     apply(url)
     take_members_away(cluster.nodes[0], "thin", "r3@localhost")
-    gaps = until(lambda: check(url, cluster.management_url).gaps)
-    assert {gap.queue for gap in gaps} == set(QUORUM)
+
+    def all_gaps() -> Sequence[Gap] | None:
+        """Once the management knows of every queue; it hears of them one after the other."""
+        gaps = check(url, cluster.management_url).gaps
+        return gaps if {gap.queue for gap in gaps} == set(QUORUM) else None
+
+    gaps = until(all_gaps)
     assert {(gap.members, gap.lacking) for gap in gaps} == {
         (("r1@localhost", "r2@localhost"), ("r3@localhost",))
     }
