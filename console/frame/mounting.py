@@ -56,9 +56,7 @@ class Site:
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes; those of the API are there before."""
-        for page in self._pages:
-            if page.path == ELSEWHERE:
-                continue
+        for page in (one for one in self._pages if not _is_elsewhere(one)):
             app.router.routes.append(Route(page.path, self, methods=["GET"]))
             for path, answer in page.files:
                 app.router.routes.append(Route(path, self._file(page, answer), methods=["GET"]))
@@ -66,7 +64,7 @@ class Site:
         app.router.routes.append(WebSocketRoute(_SOCKET, self))
         app.router.routes.append(Route(STYLE_PATH, style, methods=["GET"]))
         app.router.routes.append(Route(PATH, choose, methods=["GET"]))
-        if any(page.path == ELSEWHERE for page in self._pages):
+        if any(map(_is_elsewhere, self._pages)):
             app.router.routes.append(_Elsewhere(ELSEWHERE, _NotFound(self), methods=["GET"]))
 
     @asynccontextmanager
@@ -173,8 +171,12 @@ def _set_up(pages: tuple[Page, ...]) -> None:
     )
     nonces.mark_scripts()
     bind_sockets()
-    for page in pages:
+    for page in sorted(pages, key=_is_elsewhere):  # the last: every path is one of its
         _register(page, pages)
+
+
+def _is_elsewhere(page: Page) -> bool:
+    return page.path == ELSEWHERE
 
 
 def _register(page: Page, pages: Sequence[Page]) -> None:

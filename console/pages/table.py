@@ -19,5 +19,5 @@ PAGES: Final[tuple[Page, ...]] = (
     SEND,
     EVENTS,
     *OPERATIONS,
-    NO_PAGE,  # the last: every path is one of its
+    NO_PAGE,
 )

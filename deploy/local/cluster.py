@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -52,6 +53,9 @@ class Cluster:
         try:
             self.nodes[0].start()
             _all_at_once([node.start for node in self.nodes[1:]])
+            # One that accepts clients may not be complete: a virtual host that is made just then
+            # never starts there, and whoever makes it waits for that without an end.
+            _all_at_once([partial(node.ctl, "await_startup") for node in self.nodes])
         except BaseException:
             self.stop()
             raise

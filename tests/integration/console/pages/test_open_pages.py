@@ -1,7 +1,8 @@
 """A page that stays open when its person may less, or is nobody any more, also a stubborn one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,9 @@ async def test_page_of_who_got_a_lesser_role_does_and_offers_what_that_may(
         with database.writing() as connection:
             change_role(connection, otto.id, "viewer")
         await eventually(stubborn.may_look_only)
-        await stubborn.page.evaluate("document.querySelector('#do')?.click()")
+        with suppress(TimeoutError):  # of a page that is just loaded anew it may wait for ever
+            async with asyncio.timeout(10):
+                await stubborn.page.evaluate("document.querySelector('#do')?.click()")
         await stubborn.page.wait_for_selector("#do", state="detached")
         await stubborn.page.wait_for_selector("h1")
         assert stubborn.page.url.endswith(SEND)
