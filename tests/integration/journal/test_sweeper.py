@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from broker_topology.connect import connected
 from broker_topology.dead_letters.requeue import resend
 from broker_topology.facts import Accepted
 from common.envelope import Delivery, Event, EventType, Progress, epoch_ms, utc_now
@@ -77,7 +78,8 @@ def test_stored_body_is_sent_again_as_a_new_generation(
     [lost] = stalled(database)
     assert lost.body == delivery.encode()
     before = Progress(generation=lost.generation, address=lost.moved_to)
-    assert resend(gateway_url, [(lost.body, before)]) == 1
+    with connected(gateway_url) as connection:
+        assert resend(connection, [(lost.body, before)]) == 1
     [(headers, body)] = take(gateway_url, "telegram.normal")
     assert (headers["gw-generation"], body) == (1, delivery.encode())
     [requeued] = events.read()
