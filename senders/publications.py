@@ -165,14 +165,14 @@ class Events:
         self._try_again_at = 0.0
         self.fault: str | None = None
 
-    async def tell(self, fact: Publication) -> None:
-        """Publish a fact and return after its confirm, or at once while they are refused.
+    async def tell(self, fact: Publication) -> bool:
+        """Publish a fact; whether it was confirmed, which is said at once while facts are refused.
 
         A broker that is away or has an alarm is waited for.
         """
         if self.fault is not None and self._clock() < self._try_again_at:
             metrics.EVENTS_LOST.inc()
-            return
+            return False
         nacks = 0
         while True:
             try:
@@ -182,11 +182,11 @@ class Events:
                 nacks += isinstance(error, Nacked)
                 if isinstance(error, Returned | Forbidden) or nacks >= NACKS:
                     self._lose(error)
-                    return
+                    return False
                 await asyncio.sleep(random.uniform(0.2, 1.0))
             else:
                 self._recover()
-                return
+                return True
 
     def _lose(self, error: PublishError) -> None:
         metrics.EVENTS_LOST.inc()

@@ -30,6 +30,9 @@ from senders.retry import FailClass, Park
 
 log = get_logger(__name__)
 
+UNTOLD_S = 30.0
+"""After which what ends by a fact alone tries again to tell it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -159,21 +162,30 @@ class Settlement:
         if case.progress.attempt or not case.delivery.may_expire:
             await self.bury(case, case.progress, FailClass.EXHAUSTED, over)
             return
-        log.info("delivery expired", delivery=case.delivery.id)
         fact = publish.event(
             EventType.EXPIRED, case.delivery, case.progress, at=self._now(), outcome=over
         )
-        metrics.EXPIRED.labels(case.delivery.channel).inc()
-        await self._events.tell(fact)  # all that is left of it: untold it comes back
-        await case.received.ack()
+        if await self._conclude(case, fact):
+            log.info("delivery expired", delivery=case.delivery.id)
+            metrics.EXPIRED.labels(case.delivery.channel).inc()
 
     async def cancel(self, case: Case) -> None:
         """Somebody asked for its end."""
-        log.info("delivery cancelled", delivery=case.delivery.id)
         fact = make_event(EventType.CANCELLED, case.delivery, case.progress, at=self._now())
-        metrics.CANCELLED.labels(case.delivery.channel).inc()
-        await self._events.tell(publish.fact(fact))  # all that is left of it: untold it comes back
+        if await self._conclude(case, publish.fact(fact)):
+            log.info("delivery cancelled", delivery=case.delivery.id)
+            metrics.CANCELLED.labels(case.delivery.channel).inc()
+
+    async def _conclude(self, case: Case, fact: Publication) -> bool:
+        """End it by a fact, which is all that is left of it; whether that was confirmed.
+
+        While the broker refuses facts the delivery itself is kept, and comes back.
+        """
+        if not await self._events.tell(fact):
+            await self.hold(case, case.progress, UNTOLD_S)
+            return False
         await case.received.ack()
+        return True
 
     async def _into_tier(
         self, case: Case, progress: Progress, delay_s: float, reason: ParkReason

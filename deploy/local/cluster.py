@@ -119,7 +119,7 @@ class Cluster:
         raise BrokerError("No node of the cluster runs.")
 
 
-def _all_at_once(actions: Iterable[Callable[[], None]]) -> None:
+def _all_at_once(actions: Iterable[Callable[[], object]]) -> None:
     """Do all of it in threads, wait for every one, and raise the first error."""
     pool = ThreadPoolExecutor()
     done = [pool.submit(action) for action in actions]

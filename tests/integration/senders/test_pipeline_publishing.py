@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from broker_topology.apply import apply
+from common.envelope import utc_now
+from common.facts import cancelling
 from deploy.local.node import Node
-from senders import publications
+from senders import publications, settlement
 from senders.outcome import Rejected, Transient
 from tests.support.polling import eventually
 from tests.support.providers.scripted import ScriptedProvider, running_sender
@@ -158,6 +161,28 @@ async def test_without_the_exchange_of_events_deliveries_go_on(
         await eventually(lambda: "sent" in events.types(), what="events are told again")
     assert len(channel.calls) == 21
     assert (count(gateway_url, TIER), count(gateway_url, "telegram.dead")) == (5, 5)
+
+
+async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
+    channel: ScriptedProvider, gateway_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publications, "TRY_AGAIN_S", 0.1)
+    monkeypatch.setattr(settlement, "UNTOLD_S", 5.0)
+    gone = make_delivery(text="gone")
+    asked = cancelling(gone, 0, utc_now())
+    with amqp_channel(gateway_url) as making:
+        making.basic_publish("events", asked.routing_key, asked.encode(), mandatory=True)
+        making.exchange_delete("events")
+    put(gateway_url, gone)
+    past = utc_now() - timedelta(seconds=1)
+    put(gateway_url, make_delivery(text="late", expires_at=past, may_expire=True))
+    async with running_sender(channel, gateway_url, **LANES):
+        await eventually(lambda: count(gateway_url, "retry.5s") == 2)
+        apply(gateway_url)
+        events = EventLog(gateway_url)
+        await eventually(lambda: sorted(events.types()) == ["cancelled", "expired"])
+        await eventually(lambda: count(gateway_url, QUEUE) == 0)
+    assert channel.calls == []
 
 
 async def test_forbidden_events_stop_no_delivery(

@@ -24,8 +24,8 @@ NOWHERE = Broker("amqp://nowhere", name="fake")
 class Untold(Events):
     """Events that the broker never confirms."""
 
-    async def tell(self, fact: Publication) -> None:
-        await asyncio.Event().wait()
+    async def tell(self, fact: Publication) -> bool:
+        return await asyncio.Event().wait()
 
 
 class InHand:
@@ -77,8 +77,9 @@ class Told(Events):
         super().__init__(publisher)
         self.heard: list[Event] = []
 
-    async def tell(self, fact: Publication) -> None:
+    async def tell(self, fact: Publication) -> bool:
         self.heard.append(Event.decode(fact.body))
+        return True
 
 
 @pytest.mark.parametrize(
