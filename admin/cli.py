@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from admin import wording
-from admin.on_demand import OnDemand
-from admin.shown import escaped_lines, json_text
+from admin.command_line import wording
+from admin.command_line.on_demand import OnDemand
+from admin.command_line.shown import escaped_lines, json_text
 from common.channels import sent_messages
 from common.errors import GatewayError
 from common.watching.redaction import hide

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import sys
 import threading
 from collections.abc import Callable, Collection
 from logging.handlers import WatchedFileHandler
@@ -11,11 +10,12 @@ from typing import Annotated, Final
 
 import typer
 
+from admin.command_line.printing import note
+from admin.command_line.shown import escaped, json_escaped
 from admin.dead.options import AsJson
 from admin.here import EnvFile, Url, place_here
 from admin.live.following import Following
 from admin.live.reasons import reason_of
-from admin.shown import escaped, json_escaped
 from common.channels import CHANNELS
 from common.envelope import Event, EventType
 from common.errors import ArgumentError, GatewayError
@@ -103,21 +103,17 @@ def _follow(
     with Following(url, hear, patterns=patterns) as following:
         if fault := following.await_ready(_READY_S):
             raise fault
-        _say(f"listening for {', '.join(patterns)}{f' into {log}' if log else ''}; Ctrl-C ends it")
+        note(f"listening for {', '.join(patterns)}{f' into {log}' if log else ''}; Ctrl-C ends it")
         was_lost = False
         while not ending.wait(_GLANCE_S):
             is_lost = following.fault is not None
             if is_lost and not was_lost:
-                _say(f"{following.fault} What happens until it is back is missed.")
+                note(f"{following.fault} What happens until it is back is missed.")
             elif was_lost and not is_lost:
-                _say("listening again")
+                note("listening again")
             was_lost = is_lost
     if faults:
         raise faults[0]
-
-
-def _say(sentence: str) -> None:
-    print(escaped(f"gateway: {sentence}"), file=sys.stderr)
 
 
 def _print_json(event: Event) -> None:

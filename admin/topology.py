@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from admin.command_line.shown import escaped, json_text
 from admin.here import EnvFile, ManagementUrl, Url, place_here
-from admin.shown import escaped, json_text
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import mask_url, vhost_of

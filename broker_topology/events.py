@@ -24,10 +24,11 @@ from broker_topology.topology import (
     dead_queue,
 )
 from common.channels import CHANNELS
-from common.envelope import Event, utc_now
+from common.envelope import Event
 from common.errors import UndecodableError
 from common.facts import HEARTBEAT_KEY
 from common.failure import CLASS
+from common.times import utc_now
 
 _log = logging.getLogger(__name__)
 

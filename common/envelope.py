@@ -8,7 +8,6 @@ that older readers must not misread raises `WIRE_VERSION`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -25,6 +24,7 @@ from pydantic import (
 from common.channels import FACTS, Channel, Priority
 from common.errors import UndecodableError
 from common.faults import faults_of
+from common.times import epoch_ms
 
 WIRE_VERSION: Final = 1
 TEST_VERSION: Final = 2
@@ -382,13 +382,3 @@ def _address(value: Any) -> str | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None  # told to people only: not worth a dead letter
-
-
-def utc_now() -> datetime:
-    """The present, aware, in UTC."""
-    return datetime.now(UTC)
-
-
-def epoch_ms(moment: datetime) -> int:
-    """Milliseconds since 1970 of an aware moment."""
-    return int(moment.timestamp() * 1000)

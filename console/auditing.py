@@ -1,5 +1,6 @@
 """The console's part of the audit log: who asked for what is done to dead letters."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,15 +24,22 @@ def actor_of(request: Request) -> str:
     return f"console {request.client.host if request.client else 'unknown'}"
 
 
-def noting_letters(
+def audited(
+    settings: Settings, actor: str, action: Action, subject: str, told: Mapping[str, Any]
+) -> AbstractContextManager[Done]:
+    """Write down how many of something were done inside; the log says when that cannot be."""
+    return noting(settings, actor, action, subject, told, _say_unwritten)
+
+
+def audited_letters(
     settings: Settings, actor: str, action: Action, order: Order | None = None, **more: Any
 ) -> AbstractContextManager[Done]:
-    """Write down how many dead letters were changed inside; the log says when that cannot be.
+    """The same of dead letters.
 
     order: tells which were meant, and how; more: of details, nothing about people.
     """
     told = {**order.told(), **more} if order else more
-    return noting(settings, actor, action, "dead letters", told, _say_unwritten)
+    return audited(settings, actor, action, "dead letters", told)
 
 
 def _say_unwritten(sentence: str) -> None:

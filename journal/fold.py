@@ -7,8 +7,9 @@ needs to wait for another. What is not the greatest's is a union or a maximum, f
 from uuid import UUID
 
 from broker_topology.facts import Accepted, Fact
-from common.envelope import Event, EventType, Status, epoch_ms
+from common.envelope import Event, EventType, Status
 from common.facts import moment
+from common.times import epoch_ms
 from store.rows import DeliveryRow, NotificationRow, Overall
 
 Moment = tuple[int, int, int, int, int]

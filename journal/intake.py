@@ -9,8 +9,8 @@ from typing import Final
 from common.broker.consumer import Received
 from common.broker.errors import ChannelLost, GivenBack, PublishError
 from common.broker.publisher import Publisher
-from common.envelope import epoch_ms, utc_now
 from common.logs import get_logger
+from common.times import epoch_ms, utc_now
 from common.watching import metrics
 from journal.aside import set_aside
 from journal.reading import Reading, read_batch

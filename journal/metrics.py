@@ -6,7 +6,7 @@ from typing import Any
 from common.broker.connection import Broker
 from common.broker.errors import PublishError
 from common.broker.publisher import Publisher
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from common.watching import metrics
 from common.watching.status_server import OK
 from journal.intake import Intake

@@ -10,9 +10,10 @@ from broker_topology.facts import Fact, read_fact
 from broker_topology.topology import DEAD, EVENTS
 from common.broker.consumer import Received
 from common.channels import Channel
-from common.envelope import WIRE_VERSION, Event, EventType, epoch_ms
+from common.envelope import WIRE_VERSION, Event, EventType
 from common.errors import UndecodableError
 from common.facts import ASIDE_EXCHANGE, ASIDE_KEY, HEARTBEAT_KEY
+from common.times import epoch_ms
 from common.watching.heartbeat import Heartbeat
 from journal.fold import place_of
 

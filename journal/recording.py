@@ -8,7 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from broker_topology.facts import Accepted, Fact
-from common.envelope import Event, Status, WireCallback, epoch_ms, utc_now
+from common.envelope import Event, Status, WireCallback
+from common.times import epoch_ms, utc_now
 from journal.callbacks.outcomes import called_back, is_of_callback, note_outcomes
 from journal.fold import fold, overall, place_of
 from store import facts as stored

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from broker_topology.facts import Fact
-from common.envelope import epoch_ms
 from common.logs import get_logger
+from common.times import epoch_ms
 from common.watching.heartbeat import Heartbeat
 from journal.reading import Reading, Refused, Told
 from journal.recording import record

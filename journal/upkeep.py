@@ -3,9 +3,9 @@
 import asyncio
 from typing import Final
 
-from common.envelope import epoch_ms, utc_now
 from common.logs import get_logger
 from common.settings import Settings
+from common.times import epoch_ms, utc_now
 from store.database import Database, StoreUnavailable
 from store.upkeep.epoch import settle_epoch
 from store.upkeep.retention import erase_due

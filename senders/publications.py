@@ -13,10 +13,11 @@ from broker_topology.topology import DEAD, EVENTS, RETRY, choose_tier, retry_key
 from common.broker.consumer import Received, foreign_headers
 from common.broker.errors import Forbidden, Nacked, PublishError, Returned
 from common.broker.publisher import Publisher
-from common.envelope import PROGRESS_PREFIX, Delivery, Event, EventType, Progress, epoch_ms
+from common.envelope import PROGRESS_PREFIX, Delivery, Event, EventType, Progress
 from common.facts import OUR_HOST, make_event
 from common.failure import Failure
 from common.logs import get_logger
+from common.times import epoch_ms
 from common.watching import metrics
 from senders.outcome import Attempt, Outcome, Sent
 from senders.retry import FailClass

@@ -16,9 +16,10 @@ from datetime import datetime
 from common.broker.consumer import Received
 from common.broker.publisher import Publisher
 from common.channels import Priority
-from common.envelope import Delivery, Progress, epoch_ms, target, utc_now
+from common.envelope import Delivery, Progress, target
 from common.errors import UndecodableError
 from common.logs import get_logger
+from common.times import epoch_ms, utc_now
 from common.watching.request_ids import enter_request
 from senders.cancelling.marks import Marks
 from senders.dead_queue import DeadQueue

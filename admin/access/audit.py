@@ -1,22 +1,21 @@
 """`gateway audit`: who did what to keys, dead letters and people's data, and when."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from pydantic import JsonValue
 from rich.table import Table
 
+from admin.command_line.printing import PAGE, plain_table, print_fitting, print_json
+from admin.command_line.shown import escaped
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import PAGE, print_fitting, print_json
 from admin.here import EnvFile, settings_here
-from admin.shown import escaped
 from admin.store.opened import opened
 from broker_topology.dead_letters.selection import parse_moment
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError
+from common.times import epoch_ms, iso_ms, utc_at, utc_now
 from store.access.audit import Entry, read_entries
 
 
@@ -59,7 +58,7 @@ def _since_ms(text: str | None) -> int:
 
 def _document(one: Entry) -> dict[str, JsonValue]:
     return {
-        "at": _at(one).isoformat(timespec="milliseconds"),
+        "at": iso_ms(one.at_ms),
         "actor": one.actor,
         "action": one.action.value,
         "subject": one.subject,
@@ -68,9 +67,7 @@ def _document(one: Entry) -> dict[str, JsonValue]:
 
 
 def _table(found: Sequence[Entry]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("at", "who", "did", "to", "details"):
-        table.add_column(name)
+    table = plain_table("at", "who", "did", "to", "details")
     for one in found:
         table.add_row(*_fields(one))
     return table
@@ -82,13 +79,9 @@ def _line(one: Entry) -> str:
 
 def _fields(one: Entry) -> Iterable[str]:
     details = ", ".join(f"{name} {_text(value)}" for name, value in one.details.items())
-    at = f"{_at(one):%Y-%m-%d %H:%M:%S}"
+    at = f"{utc_at(one.at_ms):%Y-%m-%d %H:%M:%S}"
     return at, escaped(one.actor), one.action.value, escaped(one.subject), escaped(details)
 
 
 def _text(value: JsonValue) -> str:
     return " and ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _at(one: Entry) -> datetime:
-    return datetime.fromtimestamp(one.at_ms / 1000, UTC)

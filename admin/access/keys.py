@@ -1,6 +1,5 @@
 """`gateway keys`: made, listed, rotated and revoked, straight in the store."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -9,13 +8,13 @@ from pydantic import JsonValue
 from admin.access.operator import operator
 from admin.access.view import document, line, table
 from admin.callbacks.options import Events
+from admin.command_line.printing import note, print_fitting, print_json, say
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import print_fitting, print_json
 from admin.here import EnvFile, settings_here
 from admin.store.opened import opened
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError
+from common.times import epoch_ms, utc_now
 from store.access.key_changes import end_key, keep_key, replace_key
 from store.access.key_form import Mode
 from store.access.keys import KeyRow, load_keys
@@ -80,9 +79,9 @@ def create_command(
     _show_once(key, row, as_json=as_json, **more)
     if url is not None and not as_json:
         typer.echo(more["callback_secret"])
-    _say(f"key {row.id} ({row.name}) was made: it is shown this once")
+    note(f"key {row.id} ({row.name}) was made: it is shown this once")
     if is_first and settings.api_key is None and not settings.api_key_required:
-        _say(
+        note(
             "the API refuses requests without a key from now on; commands show it the one in "
             "GATEWAY_API_KEY"
         )
@@ -122,7 +121,7 @@ def revoke_command(key_id: KeyId, as_json: AsJson = False, env_file: EnvFile = N
     """
     with opened(settings_here(env_file)) as database, database.writing() as connection:
         row = end_key(connection, operator(), key_id)
-    _tell(as_json, {"revoked": key_id}, f"key {key_id} ({row.name}) was revoked")
+    say(as_json, {"revoked": key_id}, f"key {key_id} ({row.name}) was revoked")
 
 
 @app.command("rotate", short_help="Another key in its place; both are good for a while.")
@@ -142,8 +141,8 @@ def rotate_command(
         key, row, until = replace_key(connection, operator(), key_id, together)
     more: dict[str, JsonValue] = {"old_key_until": until.isoformat(timespec="seconds")}
     _show_once(key, row, as_json=as_json, **more)
-    _say(f"key {row.id} ({row.name}) has another key: it is shown this once")
-    _say(f"the old one is good until {until:%Y-%m-%d %H:%M} UTC")
+    note(f"key {row.id} ({row.name}) has another key: it is shown this once")
+    note(f"the old one is good until {until:%Y-%m-%d %H:%M} UTC")
 
 
 def _show_once(key: str, row: KeyRow, *, as_json: bool, **more: JsonValue) -> None:
@@ -151,14 +150,3 @@ def _show_once(key: str, row: KeyRow, *, as_json: bool, **more: JsonValue) -> No
         print_json({"key": key, **document(row), **more})
     else:
         typer.echo(key)
-
-
-def _tell(as_json: bool, told: dict[str, JsonValue], sentence: str) -> None:
-    if as_json:
-        print_json(told)
-    else:
-        _say(sentence)
-
-
-def _say(sentence: str) -> None:
-    print(f"gateway: {sentence}", file=sys.stderr)

@@ -2,10 +2,10 @@
 
 import getpass
 import socket
-import sys
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
+from admin.command_line.printing import note
 from broker_topology.dead_letters.selection import Selection, letters_told
 from common.settings import Settings
 from store.access.audit import Action
@@ -25,9 +25,4 @@ def noting_letters(
 ) -> AbstractContextManager[Done]:
     """Write down how many dead letters were changed inside; says it when that cannot be."""
     told = {**(letters_told(wanted) if wanted else {}), **details}
-    return noting(settings, operator(), action, "dead letters", told, say_unwritten)
-
-
-def say_unwritten(sentence: str) -> None:
-    """On stderr: the work is done."""
-    print(f"gateway: {sentence}", file=sys.stderr)
+    return noting(settings, operator(), action, "dead letters", told, note)

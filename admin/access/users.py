@@ -1,6 +1,5 @@
 """`gateway console user`: made, listed, changed and removed, straight in the store."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -13,12 +12,12 @@ from pydantic import JsonValue
 from admin.access.operator import operator
 from admin.access.passwords import given_password
 from admin.access.users_view import document, fields, table
+from admin.command_line.printing import note, print_fitting, print_json, say
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import print_fitting, print_json
 from admin.here import EnvFile, settings_here
 from admin.store.opened import opened
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from console.people.passwords import hash_of
 from store.access.audit import Action, Entry, write_entry
 from store.access.sessions import end_sessions_of_name
@@ -86,7 +85,7 @@ def add_command(
     with _store(env_file) as connection:
         row = keep_user(connection, operator(), name, role.value, hash_of(password))
     _show(row, password if is_made else None, as_json=as_json)
-    _say(f"user {name} was made, with the role {role.value}")
+    note(f"user {name} was made, with the role {role.value}")
 
 
 @app.command("list", short_help="Which there are.")
@@ -119,7 +118,7 @@ def role_command(
     """
     with _store(env_file) as connection:
         row = give_role(connection, operator(), name, role.value)
-    _tell(as_json, {"name": row.name, "role": role.value}, f"user {row.name} is {role.value} now")
+    say(as_json, {"name": row.name, "role": role.value}, f"user {row.name} is {role.value} now")
 
 
 @app.command("password", short_help="Another password; sessions end.")
@@ -143,7 +142,7 @@ def password_command(
     if is_made and not as_json:
         typer.echo(password)
     shown: dict[str, JsonValue] = {"password": password} if is_made else {}
-    _tell(as_json, {"name": row.name, **shown}, f"user {row.name} has another password")
+    say(as_json, {"name": row.name, **shown}, f"user {row.name} has another password")
 
 
 @app.command("disable", short_help="Let nobody sign in as this user.")
@@ -154,7 +153,7 @@ def disable_command(name: Name, as_json: AsJson = False, env_file: EnvFile = Non
     """
     with _store(env_file) as connection:
         row = shut_out(connection, operator(), name)
-    _tell(as_json, {"disabled": row.name}, f"user {row.name} is disabled, and signed out")
+    say(as_json, {"disabled": row.name}, f"user {row.name} is disabled, and signed out")
 
 
 @app.command("enable", short_help="Let a disabled user sign in again.")
@@ -162,7 +161,7 @@ def enable_command(name: Name, as_json: AsJson = False, env_file: EnvFile = None
     """Take a `disable` back. JSON: {enabled: name}."""
     with _store(env_file) as connection:
         row = let_in(connection, operator(), name)
-    _tell(as_json, {"enabled": row.name}, f"user {row.name} may sign in again")
+    say(as_json, {"enabled": row.name}, f"user {row.name} may sign in again")
 
 
 @app.command("remove", short_help="Forget a user.")
@@ -173,7 +172,7 @@ def remove_command(name: Name, as_json: AsJson = False, env_file: EnvFile = None
     """
     with _store(env_file) as connection:
         row = forget_user(connection, operator(), name)
-    _tell(as_json, {"removed": row.name}, f"user {row.name} was removed, and signed out")
+    say(as_json, {"removed": row.name}, f"user {row.name} was removed, and signed out")
 
 
 @app.command("sign-out", short_help="End the sessions of somebody of OIDC.")
@@ -195,7 +194,7 @@ def sign_out_command(
     if not number:
         raise NoSuchUser(f"Nobody of OpenID Connect is signed in as {name!r}.")
     sentence = f"sessions of {name} that ended: {number}"
-    _tell(as_json, {"signed_out": name, "sessions": number}, sentence)
+    say(as_json, {"signed_out": name, "sessions": number}, sentence)
 
 
 @contextmanager
@@ -210,14 +209,3 @@ def _show(row: UserRow, password: str | None, *, as_json: bool) -> None:
         print_json(document(row) | ({"password": password} if password else {}))
     elif password is not None:
         typer.echo(password)
-
-
-def _tell(as_json: bool, told: dict[str, JsonValue], sentence: str) -> None:
-    if as_json:
-        print_json(told)
-    else:
-        _say(sentence)
-
-
-def _say(sentence: str) -> None:
-    print(f"gateway: {sentence}", file=sys.stderr)

@@ -17,9 +17,9 @@ from admin.callbacks.endpoints import (
 )
 from admin.callbacks.listening import Callback, Listener
 from admin.callbacks.making import replay_command, try_command
+from admin.command_line.shown import escaped, escaped_lines, json_text
 from admin.dead.options import AsJson
 from admin.here import EnvFile, settings_here
-from admin.shown import escaped, escaped_lines, json_text
 from common.errors import ArgumentError
 from common.webhooks.signing import Verdict, read_secrets
 

@@ -8,12 +8,12 @@ from pydantic import JsonValue
 from admin.access.operator import operator
 from admin.callbacks.options import EndpointId, Events
 from admin.callbacks.view import document, line, table
+from admin.command_line.printing import PAGE, print_fitting, print_json, say
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import PAGE, print_fitting, print_json, say
 from admin.here import EnvFile, settings_here
 from admin.store.opened import opened
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from store.access.audit import Action, write_entry
 from store.access.key_changes import known_key, replace_secret
 from store.access.keys import signing_versions

@@ -7,9 +7,9 @@ import typer
 
 from admin.access.operator import operator
 from admin.callbacks.options import EndpointId
+from admin.command_line.printing import say
 from admin.dead.options import AsJson
 from admin.dead.progress import progress, reading
-from admin.dead.view import say
 from admin.here import EnvFile, place_here
 from admin.live.following import Following
 from admin.live.reasons import reason_of
@@ -17,8 +17,9 @@ from admin.live.screen import counted
 from admin.store.opened import opened
 from broker_topology.dead_letters.selection import parse_moment
 from common.channels import Channel
-from common.envelope import Delivery, Event, EventType, epoch_ms, utc_now
+from common.envelope import Delivery, Event, EventType
 from common.errors import ArgumentError, GatewayError
+from common.times import epoch_ms, utc_now
 from console.callbacks.making import made_test, publish_test, replay
 from store.access.audit import Action, write_entry
 from store.callbacks.changes import active_target, entry, known_endpoint

@@ -1,17 +1,16 @@
 """Endpoints as they are shown."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import JsonValue
 from rich.table import Table
 
-from admin.dead.view import age
-from admin.shown import escaped
+from admin.command_line.printing import NOTHING, age, plain_table
+from admin.command_line.shown import escaped
+from common.times import iso_ms, utc_at
 from common.webhooks.events import DEFAULT
 from store.callbacks.endpoints import Endpoint, State
-
-_NOTHING = "–"
 
 
 def document(one: Endpoint) -> dict[str, JsonValue]:
@@ -23,18 +22,16 @@ def document(one: Endpoint) -> dict[str, JsonValue]:
         "events": None if one.events is None else list(one.events or DEFAULT),
         "state": one.state.value,
         "reason": one.reason,
-        "since": _iso(one.since_ms),
-        "created_at": _iso(one.created_at_ms),
-        "sent_at": _iso(one.sent_at_ms),
-        "failing_since": _iso(one.failing_since_ms),
+        "since": iso_ms(one.since_ms),
+        "created_at": iso_ms(one.created_at_ms),
+        "sent_at": iso_ms(one.sent_at_ms),
+        "failing_since": iso_ms(one.failing_since_ms),
     }
 
 
 def table(rows: Sequence[Endpoint], now: datetime) -> Table:
     """Endpoints in columns."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "key", "state", "sent", "failing", "events", "url"):
-        shown.add_column(name)
+    shown = plain_table("id", "key", "state", "sent", "failing", "events", "url")
     for one in rows:
         shown.add_row(*_fields(one, now))
     return shown
@@ -50,19 +47,10 @@ def _fields(one: Endpoint, now: datetime) -> Iterable[str]:
     is_on = one.state is State.ACTIVE
     return (
         one.id,
-        one.owner or _NOTHING,
-        one.state.value if is_on else f"{one.state} ({escaped(one.reason or _NOTHING)})",
-        age(_moment(one.sent_at_ms), now),
-        age(_moment(one.failing_since_ms), now),
+        one.owner or NOTHING,
+        one.state.value if is_on else f"{one.state} ({escaped(one.reason or NOTHING)})",
+        age(utc_at(one.sent_at_ms), now),
+        age(utc_at(one.failing_since_ms), now),
         events,
         escaped(one.url),
     )
-
-
-def _moment(at_ms: int | None) -> datetime | None:
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
-
-
-def _iso(at_ms: int | None) -> str | None:
-    moment = _moment(at_ms)
-    return None if moment is None else moment.isoformat(timespec="milliseconds")

@@ -7,16 +7,17 @@ import typer
 from pydantic import JsonValue
 
 from admin.access.operator import noting_letters
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import say
 from admin.dead import view
 from admin.dead.options import BrokerOptions, Choice, Manner, checked_rate, new_address
 from admin.dead.progress import progress, reading
 from admin.dead.question import ask, queues_text
-from admin.option_groups import grouped
 from broker_topology.dead_letters import archive
 from broker_topology.dead_letters.importing import ImportPlan, import_file, plan_import
 from broker_topology.dead_letters.plan import Plan, plan
 from broker_topology.dead_letters.requeue import Requeued, is_decodable, requeue
-from common.envelope import utc_now
+from common.times import utc_now
 from store.access.audit import Action
 
 
@@ -150,7 +151,7 @@ def import_command(
     if manner.dry_run and planned:
         document: dict[str, JsonValue] = {"queues": {**planned.counts}}
         sentence = f"{queues_text(planned.counts)} would be imported{_left_out(planned)}."
-        view.say(manner.as_json, _import_json("would_import", planned) | document, sentence)
+        say(manner.as_json, _import_json("would_import", planned) | document, sentence)
         return
     if planned and planned.total:
         ask("Import", planned.counts, _left_out(planned))
@@ -164,7 +165,7 @@ def import_command(
         ):
             done = import_file(target, file, again=again, on_progress=noted.told_to(advance))
     sentence = f"{view.letters_text(done.total)} imported{_left_out(done)}."
-    view.say(manner.as_json, _import_json("imported", done), sentence)
+    say(manner.as_json, _import_json("imported", done), sentence)
 
 
 def _agree(planned: Plan, manner: Manner, verb: str, done: str, how: str = "") -> None:
@@ -174,7 +175,7 @@ def _agree(planned: Plan, manner: Manner, verb: str, done: str, how: str = "") -
             f"would_{verb}": planned.total,
             "queues": {**planned.counts},
         }
-        view.say(manner.as_json, document, f"{queues_text(planned.counts)} would be {done}.")
+        say(manner.as_json, document, f"{queues_text(planned.counts)} would be {done}.")
         view.report_missing(planned.missing)
         raise typer.Exit
     if planned.total:
@@ -187,7 +188,7 @@ def _report_requeued(as_json: bool, done: Requeued) -> None:
         "undecodable": done.undecodable,
         "missing": [*done.missing],
     }
-    view.say(as_json, result, f"{view.letters_text(done.requeued)} requeued.")
+    say(as_json, result, f"{view.letters_text(done.requeued)} requeued.")
     if done.undecodable:
         typer.echo(
             f"{view.letters_text(done.undecodable)} cannot be decoded, so no sender could send "
@@ -204,7 +205,7 @@ def _report_discarded(as_json: bool, done: archive.Discarded, kept_in: Path) -> 
         "missing": [*done.missing],
     }
     place = f", kept in {kept_in}" if done.discarded else ""
-    view.say(as_json, result, f"{view.letters_text(done.discarded)} discarded{place}.")
+    say(as_json, result, f"{view.letters_text(done.discarded)} discarded{place}.")
     view.report_missing(done.missing)
 
 

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import PAGE, console, print_json, stream_json
+from admin.command_line.shown import escaped, json_escaped
 from admin.dead import changes, view
 from admin.dead.options import AsJson, BrokerOptions, Filters
 from admin.dead.progress import progress, reading
-from admin.option_groups import grouped
-from admin.shown import escaped, json_escaped
 from broker_topology.dead_letters import archive, report, walk
 from common.errors import ArgumentError
 
@@ -64,9 +65,9 @@ def list_command(
             for letter in islice(found, limit or None):
                 typer.echo(escaped(letter.id))
         elif as_json:
-            view.stream_json(map(report.letter_json, islice(found, limit or None)))
+            stream_json(map(report.letter_json, islice(found, limit or None)))
         else:
-            view.print_pages(found, view.PAGE if limit is None else limit)
+            view.print_pages(found, PAGE if limit is None else limit)
 
 
 @app.command("show", short_help="One of them in full.")
@@ -83,9 +84,9 @@ def show_command(
     with reading():
         specimen = walk.find(place.url, letter_id)
         if as_json:
-            view.print_json(report.specimen_json(specimen, content=content))
+            print_json(report.specimen_json(specimen, content=content))
         else:
-            view.console().print(view.specimen_table(specimen, content=content))
+            console().print(view.specimen_table(specimen, content=content))
 
 
 @app.command("export", short_help="Write them into a file.")

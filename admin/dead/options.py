@@ -12,10 +12,10 @@ from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, parse_moment
 from broker_topology.topology import UNROUTED
 from common.channels import CHANNELS
-from common.envelope import utc_now
 from common.errors import ArgumentError
 from common.recipients import parse_recipient
 from common.settings import Rate, parse_rate
+from common.times import utc_now
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 

@@ -11,7 +11,8 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from admin.dead.view import letters_text, print_json
+from admin.command_line.printing import print_json
+from admin.dead.view import letters_text
 from common.errors import GatewayError
 
 _INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""What `gateway dead` prints: tables, JSON, sentences, a progress bar."""
+"""What `gateway dead` prints of letters: lists, groups, one in full."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -6,22 +6,25 @@ from datetime import datetime
 from itertools import islice
 
 import typer
-from pydantic import JsonValue
-from rich.console import Console
 from rich.table import Table
 
-from admin.shown import escaped, escaped_lines, json_text
+from admin.command_line.printing import (
+    NOTHING,
+    PAGE,
+    age,
+    console,
+    plain_table,
+    print_fitting,
+    print_json,
+)
+from admin.command_line.shown import escaped, escaped_lines, json_text
 from broker_topology.dead_letters import report
 from broker_topology.dead_letters.letter import DeadLetter, FailedAs, Group, group
 from broker_topology.dead_letters.report import specimen_json
 from broker_topology.dead_letters.walk import Specimen
-from common.envelope import utc_now
+from common.times import utc_now
 
-PAGE = 100
-_NARROWEST = 160
-_UNBOUNDED = 1000  # a table for a pipe or a wide terminal: one line for each letter
 _WORDS = 100  # of a reason in a list; `show` and --json have all of it
-_NOTHING = "–"
 _WITH_LINES = ("message", "content")  # a traceback of a bug of ours, a body that is no delivery
 
 
@@ -40,17 +43,6 @@ def print_pages(found: Iterator[DeadLetter], limit: int) -> None:
         typer.echo("No dead letters.", err=True)
 
 
-def print_fitting(table: Table, lines: Iterable[str]) -> None:
-    """Print a table; where a terminal is too narrow for it, the lines that say the same."""
-    target = console()
-    if target.is_terminal and Console().width < target.measure(table).maximum:
-        for line in lines:
-            target.print(line)
-    else:
-        target.width = _UNBOUNDED
-        target.print(table, crop=False)
-
-
 def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) -> None:
     """Print reasons with their counts, the most frequent first."""
     groups = group(found)[: limit or None]
@@ -60,29 +52,6 @@ def print_groups(found: Iterator[DeadLetter], limit: int | None, as_json: bool) 
         console().print(groups_table(groups))
     else:
         typer.echo("No dead letters.", err=True)
-
-
-def stream_json(documents: Iterator[dict[str, JsonValue]]) -> None:
-    """A JSON list, one item in a line, that never is in memory as a whole."""
-    # What begins the list is printed with its first item: an error before leaves nothing.
-    separator = "[\n "
-    for document in documents:
-        typer.echo(separator + json_text(document), nl=False)
-        separator = ",\n "
-    typer.echo("[]" if separator.startswith("[") else "\n]")
-
-
-def print_json(value: JsonValue | list[dict[str, JsonValue]]) -> None:
-    """Print a document that people can read too."""
-    typer.echo(json_text(value, indent=2))
-
-
-def say(as_json: bool, document: dict[str, JsonValue], sentence: str) -> None:
-    """Print a result, as JSON or as a sentence."""
-    if as_json:
-        print_json(document)
-    else:
-        typer.echo(sentence)
 
 
 def report_missing(missing: list[str]) -> None:
@@ -96,23 +65,9 @@ def letters_text(count: int) -> str:
     return "1 dead letter" if count == 1 else f"{count} dead letters"
 
 
-def console() -> Console:
-    """Where tables are printed."""
-    # Ids are for copying: a narrow terminal wraps the lines rather than cutting them.
-    target = _Console(highlight=False, markup=False, soft_wrap=True)
-    target.width = max(target.width, _NARROWEST)
-    return target
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave the exit code to the command."""
-        raise BrokenPipeError
-
-
 def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
     """A page of a list."""
-    table = _table("failed")
+    table = plain_table("failed")
     table.add_column("age", justify="right")
     for name in ("id", "to", "class", "code"):
         table.add_column(name)
@@ -126,7 +81,7 @@ def letters_table(letters: Iterable[DeadLetter], now: datetime) -> Table:
             escaped(letter.id),
             _recipient(letter),
             escaped(letter.failed_as),
-            escaped(letter.code) or _NOTHING,
+            escaped(letter.code) or NOTHING,
             str(letter.attempts),
             str(letter.generation),
             _words(letter),
@@ -162,13 +117,13 @@ def _words(letter: DeadLetter) -> str:
 
 def groups_table(groups: Iterable[Group]) -> Table:
     """Reasons with their counts."""
-    table = _table("queue", "class", "code")
+    table = plain_table("queue", "class", "code")
     table.add_column("count", justify="right")
     table.add_column("first failed")
     table.add_column("last failed")
     for one in groups:
         times = (_local(one.first_at), _local(one.last_at))
-        reason = escaped(one.failed_as), escaped(one.code) or _NOTHING
+        reason = escaped(one.failed_as), escaped(one.code) or NOTHING
         table.add_row(one.queue, *reason, str(one.count), *times)
     return table
 
@@ -200,30 +155,9 @@ def specimen_table(specimen: Specimen, *, content: bool) -> Table:
     return table
 
 
-def _table(*names: str) -> Table:
-    """Without lines, so that what is copied from it is what it shows."""
-    return Table(*names, box=None, pad_edge=False, header_style="bold")
-
-
-def age(since: datetime | None, now: datetime) -> str:
-    """`45s`, `12m`, `3h`, `8d`: since a moment, in its largest unit."""
-    return _NOTHING if since is None else in_largest_unit((now - since).total_seconds())
-
-
-def in_largest_unit(duration_s: float) -> str:
-    """`45s`, `12m`, `3h`, `8d`; what is beyond all sense is `999d+`."""
-    seconds = max(0, int(duration_s))
-    if seconds >= 1000 * 86_400:
-        return "999d+"
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * length or (seconds >= length and unit != "d"):
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
-
-
 def _local(moment: datetime | None) -> str:
     if moment is None:
-        return _NOTHING
+        return NOTHING
     with suppress(ValueError, OverflowError):  # at an end of the calendar it stays as it is
         moment = moment.astimezone()
     return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from admin.live.deliveries import Deliveries, Known
 from admin.live.delivery_view import LOOKS, address, time_text
-from common.envelope import Status, utc_now
+from common.envelope import Status
+from common.times import utc_now
 from gateway_client import Event
 
 MOST_NEWS = 2000

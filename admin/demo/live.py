@@ -12,7 +12,7 @@ from admin.live.delivery_view import line, rows
 from admin.live.reasons import one_line
 from admin.live.screen import Guarded, counted, fold, is_painted
 from admin.live.streaming import Streaming
-from common.envelope import utc_now
+from common.times import utc_now
 
 _LOOK_S = 0.1
 

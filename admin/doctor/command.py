@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from admin.command_line.shown import escaped, json_text
 from admin.doctor.port import PORTS, check_port
 from admin.doctor.providers import check_provider
 from admin.doctor.settings import check_clock, check_disk, check_settings, configured_roles
@@ -22,7 +23,6 @@ from admin.here import (
     expect_broker,
     settings_here,
 )
-from admin.shown import escaped, json_text
 from broker_topology.health.checks import check_broker
 from broker_topology.rights import API, CONSOLE, JOURNAL, Rights, rights, sender
 from common.channels import Channel

@@ -1,21 +1,19 @@
 """`gateway cancel`: stop what of notifications was not tried to its end yet."""
 
 import re
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
 from admin.api_client import CannotBeTold
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import note, print_json
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import print_json
 from admin.history.masking import masked
 from admin.history.options import ApiOptions
 from admin.history.status import ID
-from admin.option_groups import grouped
-from admin.shown import escaped
 from common.errors import ArgumentError
 
 _FAILED: Final = 1
@@ -64,7 +62,7 @@ def _read_id(text: str) -> str:
 
 def _say(result: Mapping[str, Any]) -> None:
     if result["error"]:
-        print(escaped(f"gateway: {result['id']}: {result['error']}"), file=sys.stderr)
+        note(f"{result['id']}: {result['error']}")
         return
     found = [one for one in result["notification"]["deliveries"] if one["cancel_asked_at"]]
     ended = sum(one["status"] == "cancelled" for one in found)

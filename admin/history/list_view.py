@@ -7,12 +7,12 @@ from itertools import islice
 import typer
 from rich.table import Table
 
-from admin.dead.view import PAGE, age, print_fitting
+from admin.command_line.printing import PAGE, age, print_fitting
+from admin.command_line.shown import escaped
 from admin.history.masking import Document
 from admin.history.status_view import ERASED, local, moment_of
 from admin.live.reasons import one_line
-from admin.shown import escaped
-from common.envelope import utc_now
+from common.times import utc_now
 
 _WORDS = 60
 _MOST_RECIPIENTS = 3

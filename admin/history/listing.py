@@ -6,13 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import PAGE, stream_json
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import PAGE, stream_json
 from admin.history import list_view
 from admin.history.masking import masked
 from admin.history.options import ApiOptions, Whole, read_moment
-from admin.option_groups import grouped
 from common.channels import Channel
 from common.errors import ArgumentError
 from store.rows import Overall

@@ -8,9 +8,9 @@ import typer
 from admin.api_client import Api, api_url, check_api_url
 from admin.here import EnvFile, settings_here
 from broker_topology.dead_letters.selection import parse_moment
-from common.envelope import utc_now
 from common.errors import ArgumentError
 from common.settings import Settings, load_settings, parse_duration_s
+from common.times import utc_now
 
 Whole = Annotated[bool, typer.Option("--whole", help="Show recipients whole, not masked.")]
 

@@ -6,16 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import print_json
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import print_json
 from admin.history.masking import Document
 from admin.history.options import ApiOptions, read_moment
 from admin.history.stats_view import print_stats
-from admin.option_groups import grouped
 from common.channels import Channel
-from common.envelope import utc_now
 from common.errors import ArgumentError
+from common.times import utc_now
 
 _WIDTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 _MOST_BARS: Final = 24

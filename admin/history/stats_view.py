@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from admin.dead.view import in_largest_unit
+from admin.command_line.printing import in_largest_unit
 from admin.history.masking import Document
 from admin.history.status_view import local, moment_of
 from common.envelope import EventType

@@ -2,7 +2,6 @@
 
 import math
 import re
-import sys
 import time
 from collections.abc import Iterator
 from typing import Annotated, Final
@@ -13,18 +12,18 @@ from rich.live import Live
 from rich.text import Text
 
 from admin.api_client import Api, CannotBeTold, CannotBeToldNow
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import note, print_json
+from admin.command_line.shown import json_text
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import print_json
 from admin.history.masking import Document, masked
 from admin.history.options import ApiOptions, Whole, read_timeout_s
 from admin.history.status_view import changes, is_complete, status_lines
 from admin.live.screen import Guarded, fold, is_painted
-from admin.option_groups import grouped
 from admin.send.report import Result
-from admin.shown import escaped, json_text
-from common.envelope import utc_now
 from common.errors import ArgumentError
+from common.times import utc_now
 
 ID: Final = re.compile(r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:-[0-9]+)?")
 _WAIT_S: Final = 30
@@ -74,7 +73,7 @@ def status(
         )
         last = _show(documents, wanted.lower(), watch=watch, as_json=as_json)
     if watch and not is_complete(last):
-        print(f"gateway: not ended within {timeout} (--timeout)", file=sys.stderr)
+        note(f"not ended within {timeout} (--timeout)")
     raise typer.Exit(_result(last))
 
 
@@ -90,12 +89,12 @@ def _documents(api: Api, notification_id: str, until: float) -> Iterator[Documen
             newer: Document = api.get(path, query)
         except CannotBeToldNow as error:
             if fault is None:
-                _say(f"{error} (following again as soon as it answers)")
+                note(f"{error} (following again as soon as it answers)")
             fault = error
             time.sleep(min(_AGAIN_AFTER_S, max(0.0, until - time.monotonic())))
             continue
         if fault is not None:
-            _say("following again")
+            note("following again")
             fault = None
         if newer["seq"] != known["seq"]:
             yield newer
@@ -147,7 +146,3 @@ def _result(document: Document) -> Result:
     if not is_complete(document):
         return Result.UNFINISHED
     return Result.DONE if document["status"] == "sent" else Result.FAILED
-
-
-def _say(sentence: str) -> None:
-    print(escaped(f"gateway: {sentence}"), file=sys.stderr)

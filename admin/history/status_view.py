@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from admin.dead.view import age, in_largest_unit
+from admin.command_line.printing import age, in_largest_unit
+from admin.command_line.shown import escaped
 from admin.history.masking import Document
 from admin.live.reasons import one_line
-from admin.shown import escaped
 
 _MOST_CHARS = 200  # of a provider's words; --json has all of them
 ERASED = "recipient erased"

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from admin.dead.view import in_largest_unit
+from admin.command_line.printing import in_largest_unit
 from admin.live.deliveries import Known
 from admin.live.reasons import one_line, reason_of, shortened
 from admin.live.screen import counted

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from admin.shown import escaped
+from admin.command_line.shown import escaped
 from broker_topology.dead_letters.letter import mask_emails
 from senders.outcome import Crashed
 from senders.said import clean

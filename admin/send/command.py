@@ -1,14 +1,14 @@
 """`gateway send`: the command."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from admin.api_client import gateway_at, post_notification
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import note
 from admin.here import EnvFile, settings_here
 from admin.history.options import address_of, read_timeout_s
-from admin.option_groups import grouped
 from admin.send.content import Content
 from admin.send.course import Follower
 from admin.send.options import (
@@ -21,7 +21,6 @@ from admin.send.options import (
     given,
 )
 from admin.send.report import Result, print_accepted, report, tell
-from admin.shown import escaped
 from common.channels import EXAMPLES, Priority
 from common.settings import load_settings
 from gateway_client import Event
@@ -81,17 +80,13 @@ def send(
             raise typer.Exit(report(posted, {}, wait=False, as_json=as_json))
         if not as_json:
             print_accepted(posted)
-        follower = Follower(gateway, address, _tell_nobody if as_json else tell, _warn)
+        follower = Follower(gateway, address, _tell_nobody if as_json else tell, note)
         ids = [one.id for one in posted.accepted]
         courses = follower.until_ended(posted.id, ids, timeout_s)
     result = report(posted, courses, wait=True, as_json=as_json)
     if result is Result.UNFINISHED and not follower.is_blind:
-        _warn(f"not ended within {timeout} (--timeout); the gateway goes on with it")
+        note(f"not ended within {timeout} (--timeout); the gateway goes on with it")
     raise typer.Exit(result)
 
 
 def _tell_nobody(_: Event) -> None: ...
-
-
-def _warn(sentence: str) -> None:
-    print(escaped(f"gateway: {sentence}"), file=sys.stderr)

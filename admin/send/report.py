@@ -5,8 +5,9 @@ from enum import IntEnum
 from typing import Any
 
 from admin.api_client import SHOW_A_KEY, Posted
+from admin.command_line.printing import note
+from admin.command_line.shown import escaped, json_text
 from admin.send.course import Course
-from admin.shown import escaped, json_text
 from common.envelope import EventType
 from gateway_client import AcceptedDelivery, Event, Refused
 
@@ -72,7 +73,7 @@ def _print_problem(refusal: Refused) -> None:
     sentences += [f"{one['to']} was not accepted ({one['code']})" for one in left]
     # The detail of a request with faults is its first fault.
     said = problem.get("title") if refusal.errors else problem.get("detail")
-    print(escaped(f"gateway: refused ({refusal.code}): {said}"), file=sys.stderr)
+    note(f"refused ({refusal.code}): {said}")
     for sentence in sentences:
         print(escaped(f"  {sentence}"), file=sys.stderr)
 

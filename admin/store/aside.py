@@ -14,14 +14,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import PAGE, print_fitting, say, stream_json
+from admin.command_line.shown import json_escaped
 from admin.dead.options import AsJson, BrokerOptions, Manner
 from admin.dead.progress import progress, reading
 from admin.dead.question import confirm
-from admin.dead.view import PAGE, print_fitting, say, stream_json
 from admin.live.reasons import one_line
 from admin.live.screen import counted
-from admin.option_groups import grouped
-from admin.shown import json_escaped
 from broker_topology.aside.looking import Aside, export, export_to, iterate
 from broker_topology.aside.putting_back import put_back, waiting
 from broker_topology.topology import JOURNAL_DEAD, JOURNAL_QUEUE

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from admin.command_line.shown import escaped, json_text
 from admin.here import EnvFile, settings_here
-from admin.shown import escaped, json_text
 from common.errors import GatewayError
 from common.settings import load_settings
+from common.times import utc_at
 from store.database import Database, StoreUnavailable
 from store.position import Position, read_position
 from store.schema import NEWEST, check, current, upgrade
@@ -118,7 +119,7 @@ def _shown(position: Position | None) -> dict[str, Any]:
 
 def _heard_at(position: Position) -> datetime | None:
     at_ms = position.heard_at_ms
-    return datetime.fromtimestamp(at_ms / 1000, UTC) if at_ms else None
+    return utc_at(at_ms) if at_ms else None
 
 
 def _sentence(position: Position) -> str:

@@ -1,6 +1,5 @@
 """`gateway erase`: one person's data out of the store and out of the dead letters."""
 
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,18 +9,19 @@ import typer
 from pydantic import JsonValue
 
 from admin.access.operator import operator
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import note, say
+from admin.command_line.shown import escaped
 from admin.dead.options import BrokerOptions, Manner
 from admin.dead.progress import progress
 from admin.dead.question import confirm, queues_text
-from admin.dead.view import letters_text, say
+from admin.dead.view import letters_text
 from admin.live.screen import counted
-from admin.option_groups import grouped
-from admin.shown import escaped
 from admin.store.opened import opened
 from broker_topology.dead_letters.erasing import count_letters, erase_letters
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError
 from common.recipients import Recipient, parse_recipient
+from common.times import epoch_ms, utc_now
 from store.database import Database
 from store.position import read_position
 from store.upkeep.erasing import Erased, count_recipient, erase_recipient
@@ -64,7 +64,7 @@ def erase(
         )
     _report(erased, letters, as_json=manner.as_json)
     if not is_caught_up:
-        _say("the journal is behind: what it has not stored yet is not erased; run this again")
+        note("the journal is behind: what it has not stored yet is not erased; run this again")
         raise typer.Exit(1)
 
 
@@ -94,7 +94,7 @@ def _agree(database: Database, url: str, wanted: Recipient, manner: Manner) -> N
 
 def _await_journal(database: Database) -> bool:
     """Whether the journal has stored all that was told until now, waited for a moment."""
-    _say("waiting until the journal has stored all that was told so far, some 10 s")
+    note("waiting until the journal has stored all that was told so far, some 10 s")
     now_ms, deadline = epoch_ms(utc_now()), time.monotonic() + _CAUGHT_UP_S
     while True:
         with database.reading() as connection:
@@ -125,7 +125,3 @@ def _deliveries(count: int) -> str:
 
 def _underway(count: int) -> str:
     return f"; {_deliveries(count)} not ended yet, not erased" if count else ""
-
-
-def _say(sentence: str) -> None:
-    print(f"gateway: {sentence}", file=sys.stderr)

@@ -1,21 +1,20 @@
 """`gateway ps`: every process of the gateway that was heard of, and who is not heard any more."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
+from admin.command_line.printing import age, note, plain_table, print_fitting, print_json
+from admin.command_line.shown import escaped
 from admin.dead.options import AsJson
 from admin.dead.progress import reading
-from admin.dead.view import age, print_fitting, print_json
 from admin.here import EnvFile, settings_here
-from admin.shown import escaped
 from admin.store.opened import opened
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_at, utc_now
 from store.processes import ProcessRow, load_processes
 
 SILENT_AFTER: Final = timedelta(seconds=30)
@@ -66,19 +65,14 @@ def ps(
         elif found:
             print_fitting(_table(found, now), _lines(found, now))
         if not any(one.row.kind == _JOURNAL and one.state == "alive" for one in found):
-            sentence = "no journal was heard of for 30 s: without one nothing here is news"
-            print(f"gateway: {sentence}", file=sys.stderr)
+            note("no journal was heard of for 30 s: without one nothing here is news")
 
 
 def _seen(row: ProcessRow, now: datetime) -> Seen:
-    started_at, seen_at = (_moment(at_ms) for at_ms in (row.started_at_ms, row.seen_at_ms))
+    started_at, seen_at = (utc_at(at_ms) for at_ms in (row.started_at_ms, row.seen_at_ms))
     is_silent = now - seen_at > SILENT_AFTER
     state = "stopped" if row.state.get("stopped") else "silent" if is_silent else "alive"
     return Seen(row, started_at, seen_at, state)
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 def _document(one: Seen) -> dict[str, Any]:
@@ -98,7 +92,7 @@ def _document(one: Seen) -> dict[str, Any]:
 
 
 def _table(found: Iterable[Seen], now: datetime) -> Table:
-    table = Table("process", "state", "host", box=None, pad_edge=False, header_style="bold")
+    table = plain_table("process", "state", "host")
     for name in ("pid", "version", "lanes", "busy"):
         table.add_column(name, justify="right")
     table.add_column("account")

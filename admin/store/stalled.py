@@ -1,10 +1,9 @@
 """`gateway stalled`: deliveries of which nothing is heard any more, and sending them again."""
 
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,20 +11,21 @@ import typer
 from pydantic import JsonValue
 from rich.table import Table
 
-from admin.access.operator import operator, say_unwritten
+from admin.access.operator import operator
+from admin.command_line.option_groups import grouped
+from admin.command_line.printing import PAGE, age, note, plain_table, print_fitting, print_json, say
 from admin.dead.options import AsJson, BrokerOptions, Manner
 from admin.dead.progress import progress, reading
 from admin.dead.question import confirm
-from admin.dead.view import PAGE, age, print_fitting, print_json, say
 from admin.here import EnvFile, settings_here
 from admin.live.screen import counted
-from admin.option_groups import grouped
 from admin.store.opened import opened
 from broker_topology.dead_letters.queue import Patience, alone
 from broker_topology.dead_letters.requeue import resend
-from common.envelope import Progress, utc_now
+from common.envelope import Progress
 from common.errors import ArgumentError
 from common.settings import Settings
+from common.times import iso_ms, utc_at, utc_now
 from store.access.audit import Action
 from store.access.noting import Done, noting
 from store.database import Database
@@ -128,14 +128,14 @@ def resend_command(
     say(manner.as_json, {"resent": sent, **document}, sentence)
     _say_left(document)
     if not is_stored:
-        _say("the journal has not stored that yet: do not send them again while it is behind")
+        note("the journal has not stored that yet: do not send them again while it is behind")
     if document["missing"] or (ids and document["erased"]):
         raise typer.Exit(1)
 
 
 def _noting(settings: Settings, chosen: Sequence[Stalled]) -> AbstractContextManager[Done]:
     told = {"ids": [one.id for one in chosen[:_MOST_NAMED]]}
-    return noting(settings, operator(), Action.RESENT, _STALLED, told, say_unwritten)
+    return noting(settings, operator(), Action.RESENT, _STALLED, told, note)
 
 
 def _place(text: str) -> Place:
@@ -180,14 +180,10 @@ def _await_stored(database: Database, sent: Sequence[Stalled]) -> bool:
 
 def _say_left(document: dict[str, JsonValue]) -> None:
     if document["erased"]:
-        _say(f"{document['erased']} cannot be sent again: what they were was erased")
+        note(f"{document['erased']} cannot be sent again: what they were was erased")
     missing = document["missing"]
     for one in missing if isinstance(missing, list) else ():
-        _say(f"{one} is not stalled")
-
-
-def _say(sentence: str) -> None:
-    print(f"gateway: {sentence}", file=sys.stderr)
+        note(f"{one} is not stalled")
 
 
 def _deliveries(count: int) -> str:
@@ -200,29 +196,23 @@ def _document(one: Stalled) -> dict[str, JsonValue]:
         "channel": one.channel,
         "status": one.status,
         "generation": one.generation,
-        "heard_at": _moment(one.at_ms).isoformat(timespec="milliseconds"),
-        "next_at": _moment(one.next_at_ms).isoformat(timespec="milliseconds")
-        if one.next_at_ms
-        else None,
-        "stalled_at": _moment(one.stalled_at_ms).isoformat(timespec="milliseconds"),
+        "heard_at": iso_ms(one.at_ms),
+        "next_at": iso_ms(one.next_at_ms) if one.next_at_ms else None,
+        "stalled_at": iso_ms(one.stalled_at_ms),
         "is_erased": one.body is None,
     }
 
 
 def _table(found: Sequence[Stalled], now: datetime) -> Table:
-    table = Table("id", "channel", "status", box=None, pad_edge=False, header_style="bold")
+    table = plain_table("id", "channel", "status")
     table.add_column("heard of", justify="right")
     table.add_column("was due", justify="right")
     for one in found:
-        due = age(_moment(one.next_at_ms), now) if one.next_at_ms else "–"
-        table.add_row(one.id, one.channel, one.status, age(_moment(one.at_ms), now), due)
+        due = age(utc_at(one.next_at_ms), now) if one.next_at_ms else "–"
+        table.add_row(one.id, one.channel, one.status, age(utc_at(one.at_ms), now), due)
     return table
 
 
 def _lines(one: Stalled, now: datetime) -> tuple[str, str]:
-    heard = age(_moment(one.at_ms), now)
+    heard = age(utc_at(one.at_ms), now)
     return one.id, f"  {one.channel}, {one.status}, heard of {heard} ago"
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -21,8 +21,8 @@ from admin.up.view import Line
 from broker_topology.connect import mask_url
 from broker_topology.rights import sender
 from common.channels import FACTS, Channel
-from common.envelope import utc_now
 from common.settings import Settings
+from common.times import utc_now
 from deploy.local.stack import Service, Stack
 
 

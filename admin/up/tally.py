@@ -8,8 +8,9 @@ from uuid import UUID
 
 from admin.live.reasons import masked_reason_of
 from common.channels import Channel
-from common.envelope import Event, EventType, Status, utc_now
+from common.envelope import Event, EventType, Status
 from common.facts import Moment, moment
+from common.times import utc_now
 
 MOST = 4000
 _ENDS = (EventType.SENT, EventType.FAILED, EventType.EXPIRED)

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from admin.dead.view import age
+from admin.command_line.printing import age
 from admin.live.reasons import one_line
 from admin.live.screen import counted
 from admin.up.tally import Fate

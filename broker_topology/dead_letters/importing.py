@@ -14,7 +14,8 @@ from broker_topology.dead_letters.requeue import Publisher
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.dead_letters.telling import IMPORTED_AT, Teller, letter_fact
 from broker_topology.dead_letters.walk import letter_of
-from common.envelope import Event, EventType, epoch_ms, utc_now
+from common.envelope import Event, EventType
+from common.times import epoch_ms, utc_now
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,17 +31,9 @@ from broker_topology.dead_letters.walk import NoSuchLetterError, Specimen, speci
 from broker_topology.dead_letters.work import Worklist
 from broker_topology.topology import DUE, NOTIFICATIONS, Queue, queue_name, requeue_key
 from common.broker.consumer import foreign_headers
-from common.envelope import (
-    PROGRESS_PREFIX,
-    Delivery,
-    Event,
-    EventType,
-    Progress,
-    epoch_ms,
-    target,
-    utc_now,
-)
+from common.envelope import PROGRESS_PREFIX, Delivery, Event, EventType, Progress, target
 from common.settings import Rate
+from common.times import epoch_ms, utc_now
 
 _LONGEST = timedelta(days=30)  # that the API gives a notification
 _MOMENT_S = 0.1  # after which work that waits for its turn hears that nobody wants it any more

@@ -10,9 +10,10 @@ from pika.adapters.blocking_connection import BlockingChannel, BlockingConnectio
 from pika.exceptions import ChannelClosedByBroker, NackError
 
 from broker_topology.topology import EVENTS
-from common.envelope import Delivery, Event, EventType, Progress, utc_now
+from common.envelope import Delivery, Event, EventType, Progress
 from common.errors import UndecodableError
 from common.facts import make_event, read_subject
+from common.times import utc_now
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr, ValidationError
 from common.errors import SettingsError
 from common.faults import ModelFault, faults_of
 from common.given import PREFIX, read_env_file, read_given, texts_of
-from common.misspelt import misspelt, unread
+from common.settings.misspelt import misspelt, unread
 from common.settings.model import Settings
 from common.watching.redaction import learn
 

@@ -13,9 +13,10 @@ from pydantic import AwareDatetime, Field
 
 from common.broker.errors import PublishError
 from common.broker.publisher import Publisher
-from common.envelope import WIRE_VERSION, WireModel, utc_now
+from common.envelope import WIRE_VERSION, WireModel
 from common.facts import HEARTBEAT_KEY, OUR_HOST
 from common.logs import get_logger
+from common.times import utc_now
 
 log = get_logger(__name__)
 

@@ -7,7 +7,8 @@ from uuid import uuid4
 from broker_topology.connect import connected
 from broker_topology.dead_letters.requeue import Publisher
 from broker_topology.topology import CALLBACKS
-from common.envelope import Delivery, Progress, epoch_ms, utc_now
+from common.envelope import Delivery, Progress
+from common.times import epoch_ms, utc_now
 from journal.callbacks.message import make_callback, make_test
 from store.callbacks.endpoints import Target
 from store.callbacks.replay import Replay

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 
 from broker_topology.connect import TopologyError
@@ -20,9 +20,9 @@ from broker_topology.dead_letters.letter import DeadLetter, mask_address
 from broker_topology.dead_letters.queue import DeadLetterError, Patience, WorkCancelledError
 from broker_topology.dead_letters.selection import Selection
 from broker_topology.topology import UNROUTED, dead_queue
-from common.envelope import epoch_ms, utc_now
 from common.http.problems import Problem
 from common.settings import Settings
+from common.times import epoch_ms, utc_at, utc_now
 from console.dead_letters.seeing.seen import Kind, Seen, SeenLetter
 from console.dead_letters.seeing.sights import SOON_S, Asked, Found, Sights
 from console.jobs.jobs import Jobs
@@ -256,7 +256,7 @@ def _read_store(database: Database) -> Groups:
 
 def _add(group: LetterGroup, counted: FailedCount) -> None:
     group.count += counted.number
-    group.meet(_moment(counted.first_ms), _moment(counted.last_ms))
+    group.meet(utc_at(counted.first_ms), utc_at(counted.last_ms))
     if counted.hour:
         group.by_hour[counted.hour] += counted.number
     if counted.address and not group.example:
@@ -269,7 +269,3 @@ def _largest_first(groups: Iterable[LetterGroup]) -> list[LetterGroup]:
 
 def _hour(moment: datetime) -> int:
     return epoch_ms(moment) // HOUR_MS
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)

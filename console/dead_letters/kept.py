@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from common.envelope import utc_now
 from common.http.problems import Problem
 from common.logs import get_logger
 from common.settings import Settings
+from common.times import utc_now
 
 log = get_logger(__name__)
 

@@ -13,7 +13,7 @@ from common.envelope import Delivery, Origin
 from common.http.problems import FieldFault
 from common.http.validation import invalid_request
 from common.settings import Settings
-from console.auditing import noting_letters
+from console.auditing import audited_letters
 from console.services.anew import built_anew, checked, request_of
 from console.walks import Walk
 from gateway_api.notifications.validation import ValidNotification
@@ -44,7 +44,7 @@ class Replacing:
             return self._built(notification, new_id, specimen)
 
         named = {"letter": letter_id[:80], "by": str(new_id)}
-        with noting_letters(self._settings, actor, Action.REPLACED, None, **named) as noted:
+        with audited_letters(self._settings, actor, Action.REPLACED, None, **named) as noted:
             new = replace(self._url, letter_id, make, patience=patience)
             noted.number = 1
         walk.note(1)

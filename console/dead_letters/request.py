@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from broker_topology.dead_letters.letter import FailedAs
 from broker_topology.dead_letters.selection import Selection, by_ids, parse_moment
-from common.envelope import utc_now
 from common.http.problems import FieldFault, pointer
 from common.http.validation import invalid_request
 from common.settings import parse_rate
+from common.times import utc_now
 from console.dead_letters.archives import MOST_LETTERS
 from console.dead_letters.reasons import Language
 

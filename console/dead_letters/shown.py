@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from broker_topology.topology import UNROUTED
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from console.dead_letters.groups import Groups, LetterGroup
 from console.dead_letters.reasons import Language, reason_of
 from console.dead_letters.trial import Trial

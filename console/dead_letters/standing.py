@@ -12,8 +12,8 @@ from broker_topology.connect import connected
 from broker_topology.state import depth
 from broker_topology.topology import queue_name
 from common.channels import PRIORITIES
-from common.envelope import epoch_ms, utc_now
 from common.settings import Settings
+from common.times import epoch_ms, utc_now
 from console.dead_letters.reasons import Words
 from store.access.noting import has_store
 from store.database import Database, StoreUnavailable

@@ -12,7 +12,7 @@ from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.sealed import Copied, discard_copied
 from broker_topology.dead_letters.selection import Selection
 from common.settings import Settings
-from console.auditing import noting_letters
+from console.auditing import audited_letters
 from console.dead_letters.archives import Archives
 from console.dead_letters.kept import KeptArchives
 from console.jobs.jobs import Jobs, JobWork
@@ -53,7 +53,7 @@ class LetterWork:
         return partial(self._import, order, actor)
 
     def _requeue(self, order: Order, actor: str, patience: Patience, walk: Walk) -> Result:
-        with noting_letters(self._settings, actor, Action.REQUEUED, order) as noted:
+        with audited_letters(self._settings, actor, Action.REQUEUED, order) as noted:
             result = requeue(
                 self._url,
                 order.selection(),
@@ -71,7 +71,7 @@ class LetterWork:
 
     def _discard(self, order: Order, actor: str, patience: Patience, walk: Walk) -> Result:
         name = order.archive or ""
-        with noting_letters(self._settings, actor, Action.DISCARDED, order) as noted:
+        with audited_letters(self._settings, actor, Action.DISCARDED, order) as noted:
             result = discard(
                 self._url,
                 order.selection(),
@@ -91,7 +91,7 @@ class LetterWork:
         patience: Patience,
         walk: Walk,
     ) -> Result:
-        with noting_letters(self._settings, actor, Action.DISCARDED, order) as noted:
+        with audited_letters(self._settings, actor, Action.DISCARDED, order) as noted:
             done = discard_copied(
                 self._url,
                 selection,
@@ -103,7 +103,7 @@ class LetterWork:
 
     def _import(self, order: Order, actor: str, patience: Patience, walk: Walk) -> Result:
         file = self._kept.find(order.archive or "")
-        with noting_letters(self._settings, actor, Action.IMPORTED, order) as noted:
+        with audited_letters(self._settings, actor, Action.IMPORTED, order) as noted:
             result = import_file(
                 self._url, file, patience=patience, on_progress=noted.told_to(walk.note)
             )

@@ -44,11 +44,6 @@ def ago(text: Texts, moment: datetime, now: datetime) -> str:
     return text("ago.now")
 
 
-def at_ms(milliseconds: int) -> datetime:
-    """The moment of a time as the store has it."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
 def zone_of(cookie: str | None) -> tzinfo:
     """The zone that a browser has said to be its own; UTC until then, and for one unknown here."""
     try:

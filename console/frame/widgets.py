@@ -7,7 +7,7 @@ from typing import TypeVar
 from nicegui import ui
 
 from broker_topology.dead_letters.letter import mask_address
-from common.envelope import utc_now
+from common.times import utc_now
 from console.frame.markup import Tag, link, tag
 from console.frame.page import View
 from console.frame.times import ago, exact, in_zone

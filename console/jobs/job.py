@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_at, utc_now
 from console.jobs.order import Order
 from console.walks import Walk
 from store.dead_letters.jobs import KILLED, JobRow
@@ -170,8 +170,8 @@ class Job:
             state=State.INTERRUPTED if is_killed else State(row.state),
             result=row.result,
             problem=row.problem,
-            began_at=_moment(row.began_at_ms),
-            ended_at=None if ended_ms is None else _moment(ended_ms),
+            began_at=utc_at(row.began_at_ms),
+            ended_at=None if ended_ms is None else utc_at(ended_ms),
             continues=str(row.continues) if row.continues else None,
             continued_by=str(row.continued_by) if row.continued_by else None,
             is_killed=is_killed,
@@ -186,7 +186,3 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)

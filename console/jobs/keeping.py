@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 from uuid import UUID, uuid4
 
-from common.envelope import epoch_ms, utc_now
 from common.errors import GatewayError
 from common.facts import OUR_HOST
 from common.logs import get_logger
 from common.settings import Settings
+from common.times import epoch_ms, utc_now
 from console.jobs.job import Job
 from store.access.noting import has_store
 from store.database import Database

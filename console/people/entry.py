@@ -10,8 +10,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from common.envelope import epoch_ms, utc_now
 from common.logs import get_logger
+from common.times import epoch_ms, utc_now
 from console.people import passwords
 from console.people.pauses import Pauses
 from console.people.people import People

@@ -6,10 +6,11 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from common.channels import Channel
-from common.envelope import Delivery, Origin, utc_now
+from common.envelope import Delivery, Origin
 from common.http.problems import FieldFault
 from common.http.validation import invalid_request
 from common.settings import Settings
+from common.times import utc_now
 from gateway_api.notifications.deliveries import build_deliveries
 from gateway_api.notifications.validation import ValidNotification, validate_notification
 

@@ -14,10 +14,10 @@ from typing import Final
 
 from broker_topology.rights import sender
 from common.channels import FACTS
-from common.envelope import utc_now
 from common.http.catalogue import CONSOLE
 from common.logs import get_logger
 from common.settings import Settings
+from common.times import utc_now
 from common.watching.finding import Finding, State
 
 log = get_logger(__name__)

@@ -7,8 +7,8 @@ from typing import Any, Final
 from common.errors import GatewayError
 from common.hosts import reached_at
 from common.http.problems import FieldFault
-from common.logs import get_logger
 from common.settings import Settings
+from console.auditing import audited
 from console.services.own_keys import OwnKeys
 from console.services.threads import in_thread
 from gateway_client import (
@@ -22,10 +22,7 @@ from gateway_client import (
 from gateway_client import GatewayError as ClientError
 from store.access.audit import Action
 from store.access.key_form import Mode
-from store.access.noting import noting
 from store.database import StoreUnavailable
-
-log = get_logger(__name__)
 
 _TIMEOUT_S: Final = 40.0  # longer than the API itself waits for the broker
 _ASKS: Final = "/v1/live"  # needs a key where keys are needed, and no store
@@ -131,7 +128,7 @@ class Sending:
 
     def _note(self, accepted: Accepted, mode: Mode, actor: str) -> None:
         subject, told = f"notification {accepted.id}", {"mode": mode.value}
-        with noting(self._settings, actor, Action.SENT, subject, told, _say_unwritten) as done:
+        with audited(self._settings, actor, Action.SENT, subject, told) as done:
             done.number = len(accepted.deliveries)
 
 
@@ -141,7 +138,3 @@ def _refusal(error: Refused) -> str:
     if error.code == "unauthorized":
         return "the API takes another key: set its GATEWAY_API_KEY for the console too, or none"
     return error.detail
-
-
-def _say_unwritten(sentence: str) -> None:
-    log.warning("not in the audit log", detail=sentence)

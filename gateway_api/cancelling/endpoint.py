@@ -13,8 +13,9 @@ from broker_topology.topology import CANCELS, EVENTS
 from common.broker.connection import Broker
 from common.broker.errors import NotConnected, PublishError
 from common.broker.publisher import Publisher
-from common.envelope import Event, Status, epoch_ms, utc_now
+from common.envelope import Event, Status
 from common.http.problems import Problem
+from common.times import epoch_ms, utc_now
 from common.watching import metrics
 from gateway_api.access.caller import caller_of
 from gateway_api.notifications.answers import PROBLEM_OF

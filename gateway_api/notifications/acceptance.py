@@ -13,10 +13,11 @@ from common.broker.connection import Broker
 from common.broker.errors import Forbidden, PublishError, Returned
 from common.broker.publisher import Publisher
 from common.channels import Channel, Priority
-from common.envelope import Delivery, Origin, utc_now
+from common.envelope import Delivery, Origin
 from common.http.problems import Problem
 from common.logs import get_logger
 from common.settings import Settings
+from common.times import utc_now
 from common.watching import metrics, tracing
 from common.watching.request_ids import current_request
 from gateway_api.access.caller import EVERYBODY, Caller

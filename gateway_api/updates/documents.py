@@ -1,11 +1,11 @@
 """What is told of notifications, deliveries and facts, as clients read it; pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from common.envelope import Status
+from common.times import iso_ms
 from store.events import StoredEvent
 from store.notifications import Notification
 from store.rows import DeliveryRow, NotificationRow
@@ -37,7 +37,7 @@ def event_document(one: StoredEvent) -> Document:
         "seq": one.seq,
         "id": str(one.id),
         "type": one.type,
-        "at": iso(one.at_ms),
+        "at": iso_ms(one.at_ms),
         "notification_id": str(one.notification_id),
         "delivery_id": one.delivery_id,
         "to": _recipient(one.channel, one.address),
@@ -47,19 +47,11 @@ def event_document(one: StoredEvent) -> Document:
         "outcome": one.outcome,
         "code": one.code,
         "message": one.message,
-        "next_at": iso(one.next_at_ms),
+        "next_at": iso_ms(one.next_at_ms),
         "notification_status": one.notification_status,
         "tags": list(one.tags),
         "test": one.is_test,
     }
-
-
-def iso(at_ms: int | None) -> str | None:
-    """A moment in UTC to the millisecond: `2026-05-01T12:30:00.250Z`."""
-    if at_ms is None:
-        return None
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
 def _notification(row: NotificationRow) -> Document:
@@ -69,8 +61,8 @@ def _notification(row: NotificationRow) -> Document:
         "id": str(row.id),
         "status": row.status,
         "seq": row.seq,
-        "accepted_at": iso(row.accepted_at_ms),
-        "completed_at": iso(row.completed_at_ms),
+        "accepted_at": iso_ms(row.accepted_at_ms),
+        "completed_at": iso_ms(row.completed_at_ms),
         "subject": row.subject,
         "tags": tags,
         "metadata": metadata,
@@ -89,10 +81,10 @@ def _delivery(row: DeliveryRow, attempts: list[Document] | None) -> Document:
         "status": row.status,
         "generation": row.generation,
         "attempt": row.attempt,
-        "next_at": iso(row.next_at_ms),
+        "next_at": iso_ms(row.next_at_ms),
         "held": row.held,
         "contradicted": row.contradicted,
-        "cancel_asked_at": iso(row.asked_to_end_at_ms),
+        "cancel_asked_at": iso_ms(row.asked_to_end_at_ms),
         "dead_letter": _dead_letter(row) if is_dead else None,
     }
     return document if attempts is None else document | {"attempts": attempts}
@@ -103,7 +95,7 @@ def _dead_letter(row: DeliveryRow) -> Document:
         "class": row.fail_class,
         "code": row.code,
         "message": row.message,
-        "at": iso(row.at_ms),
+        "at": iso_ms(row.at_ms),
     }
 
 
@@ -111,14 +103,14 @@ def _attempt(one: StoredEvent) -> Document:
     return {
         "generation": one.generation,
         "number": one.attempt,
-        "at": iso(one.at_ms if one.began_at_ms is None else one.began_at_ms),
+        "at": iso_ms(one.at_ms if one.began_at_ms is None else one.began_at_ms),
         "took_ms": one.took_ms,
         "outcome": one.outcome,
         "code": one.code,
         "message": one.message,
         "provider_id": one.provider_id,
         "perhaps_delivered": one.outcome == "unknown",
-        "next_at": iso(one.next_at_ms),
+        "next_at": iso_ms(one.next_at_ms),
     }
 
 

@@ -20,10 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.channels import Channel
-from common.envelope import epoch_ms
 from common.http.problems import FieldFault
 from common.http.validation import Moment, invalid_request, read_query
 from common.recipients import parse_recipient
+from common.times import epoch_ms
 from gateway_api.access.caller import caller_of
 from gateway_api.updates.documents import notification_document
 from gateway_api.updates.reading import Reading

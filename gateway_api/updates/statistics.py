@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.channels import CHANNELS
-from common.envelope import epoch_ms
 from common.http.problems import FieldFault
 from common.http.validation import Moment, invalid_request, read_query
+from common.times import epoch_ms, iso_ms
 from gateway_api.access.caller import caller_of
-from gateway_api.updates.documents import Document, iso
+from gateway_api.updates.documents import Document
 from gateway_api.updates.reading import Reading
 from store.statistics import (
     Count,
@@ -92,8 +92,8 @@ class Statistics:
         whose = Whose(caller_of(request.scope).owner, has_tests=query.test)
         counts, latencies = await self._reading(partial(_read, first, end, query.bucket, whose))
         document = {
-            "from": iso(first * _MINUTE_MS),
-            "to": iso(end * _MINUTE_MS),
+            "from": iso_ms(first * _MINUTE_MS),
+            "to": iso_ms(end * _MINUTE_MS),
             "bucket_minutes": query.bucket,
             "channels": _channels(counts, latencies),
             "buckets": list(_buckets(counts, first, query.bucket)),
@@ -129,7 +129,7 @@ def _buckets(counts: Iterable[Count], first: int, width: int) -> Iterable[Docume
     for span, inside in sorted(spans.items()):
         channels = {one.channel for one in inside}
         yield {
-            "at": iso((first + span * width) * _MINUTE_MS),
+            "at": iso_ms((first + span * width) * _MINUTE_MS),
             "channels": {
                 channel: _facts(one for one in inside if one.channel == channel)
                 for channel in sorted(channels)

@@ -20,8 +20,8 @@ from common.http.body import read_json_body
 from common.http.problems import FieldFault, Problem
 from common.http.request_head import MAX_HEAD_BYTES
 from common.http.validation import invalid_request, read_body
+from common.times import iso_ms
 from gateway_api.access.caller import caller_of
-from gateway_api.updates.documents import iso
 from gateway_api.updates.following import Grant, Tag
 from gateway_api.updates.reading import Reading
 from store.position import read_recipient_key
@@ -75,7 +75,7 @@ class LiveTokens:
         if len(token) > _MOST_CHARS:
             sentence = f"the token would be longer than {_MOST_CHARS} characters: name less"
             raise invalid_request([FieldFault("", sentence)])
-        document = {"token": token, "expires_at": iso(ends_at_s * 1000)}
+        document = {"token": token, "expires_at": iso_ms(ends_at_s * 1000)}
         return Response(to_json(document), 201, media_type="application/json")
 
     async def read(self, token: str) -> Grant:

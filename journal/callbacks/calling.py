@@ -19,8 +19,9 @@ from uuid import uuid4
 from broker_topology.topology import CALLBACKS
 from common.broker.errors import PublishError, Unconfirmed
 from common.broker.publisher import Publisher
-from common.envelope import Delivery, Progress, epoch_ms, utc_now
+from common.envelope import Delivery, Progress
 from common.logs import get_logger
+from common.times import epoch_ms, utc_now
 from common.watching import metrics
 from journal.callbacks.message import make_callback
 from store.callbacks.due import Due, read_due

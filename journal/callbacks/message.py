@@ -4,14 +4,15 @@ Its id is made of the endpoint, the fact and the event's name: who makes it agai
 or a restored store, makes the same one.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic_core import to_json
 
 from common.channels import Channel, Priority
-from common.envelope import CALLBACK, Delivery, Origin, WireWebhook, epoch_ms
+from common.envelope import CALLBACK, Delivery, Origin, WireWebhook
+from common.times import epoch_ms, iso_ms
 from common.webhooks.events import COMPLETED, TEST
 from store.callbacks.due import Due
 from store.callbacks.endpoints import Target
@@ -28,13 +29,13 @@ def make_callback(due: Due, epoch: str, now: datetime, expires_in_s: float) -> D
     if due.name != COMPLETED:
         data["delivery"] = _delivery(event)
     priority = Priority(due.priority) if due.priority in list(Priority) else Priority.NORMAL
-    said = due.name, _shown(event.at_ms), data
+    said = due.name, iso_ms(event.at_ms), data
     return _addressed(due.target, made_id, said, priority, now, expires_in_s)
 
 
 def make_test(target: Target, test_id: UUID, now: datetime, expires_in_s: float) -> Delivery:
     """One that tells nothing, for who tries an endpoint."""
-    said = TEST, _shown(epoch_ms(now)), {"endpoint": target.id}
+    said = TEST, iso_ms(epoch_ms(now)), {"endpoint": target.id}
     return _addressed(target, test_id, said, Priority.HIGH, now, expires_in_s)
 
 
@@ -84,10 +85,5 @@ def _delivery(event: StoredEvent) -> Document:
         "outcome": event.outcome,
         "code": event.code,
         "message": event.message,
-        "next_at": None if event.next_at_ms is None else _shown(event.next_at_ms),
+        "next_at": iso_ms(event.next_at_ms),
     }
-
-
-def _shown(at_ms: int) -> str:
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"

@@ -10,8 +10,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from broker_topology.facts import Accepted, Fact
 from common.channels import Channel
-from common.envelope import CALLBACK, Event, EventType, Origin, Status, epoch_ms
+from common.envelope import CALLBACK, Event, EventType, Origin, Status
 from common.logs import get_logger
+from common.times import epoch_ms
 from common.webhooks.events import DISABLED, STOPPED
 from store.bulk import Row
 from store.callbacks.endpoints import Endpoint, State

@@ -19,9 +19,10 @@ from common.broker.connection import Broker
 from common.broker.consumer import Consumer, Received, consume
 from common.broker.errors import ChannelLost, NotConnected, PublishError, Returned
 from common.broker.publisher import Publisher
-from common.envelope import Event, EventType, utc_now
+from common.envelope import Event, EventType
 from common.errors import UndecodableError
 from common.logs import get_logger
+from common.times import utc_now
 from senders.cancelling.marks import Marks
 
 log = get_logger(__name__)

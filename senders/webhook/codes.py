@@ -15,7 +15,7 @@ from typing import Final
 import httpcore
 
 from common.breakage import HUNG_UP, NO_ANSWER, NO_WHOLE_ANSWER, breakage, causes
-from common.envelope import utc_now
+from common.times import utc_now
 from senders.outcome import (
     About,
     Outcome,

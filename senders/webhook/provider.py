@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from common.channels import Channel, Priority
-from common.envelope import Delivery, WireWebhook, utc_now
+from common.envelope import Delivery, WireWebhook
 from common.errors import NotNowError, SettingsError
 from common.given import shown_path
 from common.logs import get_logger
 from common.settings import Settings
+from common.times import utc_now
 from common.webhooks.signing import OWNER_HEADER, derive_key, read_secrets, signed_headers
 from common.webhooks.url import WebhookUrl, parse_webhook
 from senders.outcome import About, Outcome, Rejected, Scope, Transient, Unknown

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from common.envelope import epoch_ms, utc_now
 from common.errors import GatewayError
+from common.times import epoch_ms, utc_now
 from store.access.audit import Action, Entry, write_entry
 from store.access.key_form import hash_of, new_key
 from store.access.keys import (

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from common.channels import Channel
-from common.envelope import epoch_ms
 from common.errors import ArgumentError
 from common.recipients import normalise_email, parse_recipient
 from common.settings import parse_duration_s, parse_rate
+from common.times import epoch_ms
 from store.access.key_form import Mode, Scope, hash_of, new_key, new_key_id
 from store.access.keys import KeyRow
 

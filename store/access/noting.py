@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.envelope import epoch_ms, utc_now
 from common.errors import GatewayError
 from common.settings import Settings
+from common.times import epoch_ms, utc_now
 from store.access.audit import Action, Entry, write_entry
 from store.database import Database
 

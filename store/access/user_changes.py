@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError, GatewayError
+from common.times import epoch_ms, utc_now
 from store.access.audit import Action, Entry, write_entry
 from store.access.users import (
     UserRow,

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError, GatewayError
 from common.recipients import normalise_webhook
 from common.settings import Settings
+from common.times import epoch_ms, utc_now
 from common.webhooks.events import check_choice
 from common.webhooks.signing import derive_key, write_secret
 from store.access.audit import Action, Entry, write_entry

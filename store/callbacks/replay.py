@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from store.callbacks.changes import active_target
 from store.callbacks.due import Due, first_seq_since, read_due
 from store.database import Database

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from admin.bench import Name, Order
-from admin.shown import json_text
+from admin.command_line.shown import json_text
 from common.errors import GatewayError
 from common.logs import configure_logs
 from common.settings import load_settings

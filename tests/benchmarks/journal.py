@@ -9,8 +9,9 @@ from pika.adapters.blocking_connection import BlockingChannel
 from broker_topology.apply import apply
 from broker_topology.topology import JOURNAL_QUEUE, NOTIFICATIONS
 from common.channels import Channel
-from common.envelope import Delivery, EventType, Progress, utc_now
+from common.envelope import Delivery, EventType, Progress
 from common.facts import make_event
+from common.times import utc_now
 from store.database import Database
 from store.position import read_position
 from store.schema import upgrade

@@ -13,9 +13,10 @@ import uvloop
 from broker_topology.apply import apply
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
-from common.envelope import EventType, Progress, utc_now
+from common.envelope import EventType, Progress
 from common.facts import make_event
 from common.http.connections import raise_descriptor_limit
+from common.times import utc_now
 from store.schema import upgrade
 from tests.benchmarks.reports.figures import Benchmark, Contender, Round, percentile
 from tests.benchmarks.rig.bench import OURS, Bench, BenchError, Plan, Process, free_port

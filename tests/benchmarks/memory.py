@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 
-from admin.on_demand import HOMES
+from admin.command_line.on_demand import HOMES
 from broker_topology.apply import apply
 from common.channels import Channel
 from deploy.local.stack import sandbox_settings

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from broker_topology.apply import apply
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from journal.sweeper import sweep
 from store import tables
 from store.database import Database

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import insert
 
 from common.channels import Channel
-from common.envelope import Status, epoch_ms, utc_now
+from common.envelope import Status
+from common.times import epoch_ms, utc_now
 from deploy.local.node import Node
 from store import tables
 from store.database import Database

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.envelope import utc_now
+from common.times import utc_now
 from deploy.local.node import free_port
 from store.access.audit import read_entries
 from store.database import Database

@@ -15,8 +15,9 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from sqlalchemy import select
 
-from common.envelope import EventType, Progress, utc_now
+from common.envelope import EventType, Progress
 from common.facts import make_event
+from common.times import utc_now
 from deploy.local.node import Node
 from deploy.local.stack import plain_environment
 from store import tables

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from common.envelope import Delivery, WireCallback, utc_now
-from common.envelope import epoch_ms as ms
+from common.envelope import Delivery, WireCallback
+from common.times import epoch_ms as ms
+from common.times import utc_now
 from store.callbacks.endpoints import Endpoint, find_endpoint, load_endpoints, set_events
 from store.database import Database
 from tests.support.queues import take

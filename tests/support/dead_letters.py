@@ -7,7 +7,8 @@ from typing import Any
 
 import pika
 
-from common.envelope import Delivery, utc_now
+from common.envelope import Delivery
+from common.times import utc_now
 from tests.support.queues import amqp_channel, make_delivery
 
 DEAD_SINCE = utc_now().replace(microsecond=0) - timedelta(hours=1)

@@ -5,7 +5,8 @@ from typing import Any
 
 import gateway_client
 from broker_topology.facts import Accepted, Fact
-from common.envelope import Delivery, Event, EventType, event_id, utc_now
+from common.envelope import Delivery, Event, EventType, event_id
+from common.times import utc_now
 
 BEGAN = utc_now() - timedelta(minutes=1)
 

@@ -16,7 +16,8 @@ from pika.exceptions import AMQPConnectionError, AMQPError
 
 from common.broker.urls import with_query
 from common.channels import CHANNELS, Channel, Priority
-from common.envelope import Delivery, Event, utc_now
+from common.envelope import Delivery, Event
+from common.times import utc_now
 
 Seen = TypeVar("Seen")
 

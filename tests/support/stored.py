@@ -8,7 +8,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from broker_topology.facts import Fact
-from common.envelope import Delivery, EventType, epoch_ms, utc_now
+from common.envelope import Delivery, EventType
+from common.times import epoch_ms, utc_now
 from journal.recording import record
 from store.database import Database
 from store.position import Position, read_position

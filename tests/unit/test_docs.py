@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 from pydantic import SecretStr
 
-from common.misspelt import KNOWN_ELSEWHERE
 from common.settings import Settings
+from common.settings.misspelt import KNOWN_ELSEWHERE
 from tests.support.deployments import parse_command
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from typing import Final
 
 from broker_topology.dead_letters.letter import DeadLetter, mask_address
 from broker_topology.dead_letters.selection import Selection
-from common.envelope import utc_now
+from common.times import utc_now
 
 MOST_SEEN: Final = 1_000_000
 """Letters behind these are counted, and stand on no page."""

@@ -5,8 +5,8 @@ from functools import partial
 
 from nicegui import ui
 
-from common.envelope import epoch_ms, utc_now
 from common.http.problems import Problem
+from common.times import epoch_ms, utc_now
 from console.dead_letters.groups import HOURS, Groups, LetterGroup
 from console.dead_letters.reasons import reason_of
 from console.frame.markup import link, tag

@@ -12,9 +12,9 @@ from starlette.datastructures import QueryParams
 
 from broker_topology.dead_letters.selection import Selection, by_ids, fits
 from broker_topology.topology import UNROUTED
-from common.envelope import utc_now
 from common.http.problems import FieldFault
 from common.http.validation import invalid_request, read_query
+from common.times import utc_now
 from console.dead_letters.groups import LetterGroup
 from console.dead_letters.request import MOST_IDS, LetterFilter
 from console.jobs.order import Order

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from common.channels import CHANNELS
-from common.envelope import epoch_ms
+from common.times import epoch_ms
 from store.events import StoredEvent, Wanted
 
 _PATTERN: Final = re.compile(r"[a-z*]{1,20}(\.[a-z_*]{1,30})?")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from broker_topology.dead_letters.letter import mask_address, mask_quoted
-from console.frame.times import at_ms
+from common.times import iso_ms
 from console.people.person import Role
 from store.events import StoredEvent
 
@@ -58,20 +58,14 @@ class Shown:
         told = {name: getattr(one, name) for name in _TOLD}
         return told | {
             "id": str(one.id),
-            "at": _iso(one.at_ms),
+            "at": iso_ms(one.at_ms),
             "to": None if address is None else f"{one.channel}:{address}",
             "message": message,
-            "began_at": _iso(one.began_at_ms),
-            "next_at": _iso(one.next_at_ms),
+            "began_at": iso_ms(one.began_at_ms),
+            "next_at": iso_ms(one.next_at_ms),
             "tags": list(one.tags) or None,
             "test": one.is_test,
         }
-
-
-def _iso(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    return at_ms(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _text(value: Any) -> str:

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from broker_topology.dead_letters.selection import parse_moment
 from common.channels import CHANNELS, Channel
-from common.envelope import epoch_ms
 from common.recipients import Recipient, parse_recipient
+from common.times import epoch_ms, utc_at
 from console.frame.times import RANGES
 from store.notifications import Search
 from store.rows import Overall
@@ -77,7 +77,7 @@ class Asked:
             yield "range", self.range_name
         for name, at_ms in (("from", self.from_ms), ("until", self.until_ms)):
             if at_ms is not None:
-                moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+                moment = utc_at(at_ms)
                 yield name, f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
     def search(self, recipient_key: bytes, now_ms: int) -> Search:

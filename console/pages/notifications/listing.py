@@ -5,12 +5,12 @@ from typing import Final
 from nicegui import ui
 
 from common.channels import CHANNELS
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_at, utc_now
 from console.frame.acting import may_not
 from console.frame.markup import link, tag
 from console.frame.notices import nothing_here, store_silent
 from console.frame.page import View
-from console.frame.times import RANGES, at_ms
+from console.frame.times import RANGES
 from console.frame.widgets import address, command, keyset_table, moment, short_id, state_badge
 from console.pages.notifications.asked import Asked, read_asked
 from console.pages.notifications.commands import list_command
@@ -152,7 +152,7 @@ def _draw_row(view: View, one: Listed) -> None:
         if one.is_test:
             tag("p", view.text("notifications.test"), "soft")
     with tag("td"):
-        moment(view, at_ms(one.accepted_at_ms))
+        moment(view, utc_at(one.accepted_at_ms))
     with tag("td"):
         short_id(view, str(one.id), path)
     with tag("td"):

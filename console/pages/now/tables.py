@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from common.times import utc_at
 from console.frame.markup import link, tag
 from console.frame.notices import store_silent
 from console.frame.page import View
 from console.frame.sentence import headline
-from console.frame.times import ago, at_ms, exact
+from console.frame.times import ago, exact
 from console.frame.widgets import moment
 from console.pages.now.numbers import Numbers
 from console.pages.now.picture import Tier
@@ -82,7 +83,7 @@ def draw_processes(view: View, store: StoreFacts | Silent) -> None:
         _head(view, "process", "process.host", "process.state", "process.lanes")
         with tag("tbody"):
             for one in store.processes:
-                _draw_process(view, one, at_ms(store.at_ms))
+                _draw_process(view, one, utc_at(store.at_ms))
 
 
 def draw_pauses(view: View, processes: Sequence[Process]) -> None:
@@ -114,7 +115,7 @@ def _draw_process(view: View, one: Process, now: datetime) -> None:
         tag("td", f"{one.host} {one.pid or ''}", "soft")
         with tag("td"):
             tag("span", state, "" if one.is_alive else "grave")
-            seen = at_ms(one.seen_at_ms)
+            seen = utc_at(one.seen_at_ms)
             tag("p", ago(text, seen, now), "soft", title=exact(seen, view.zone))
         lanes = f"{one.busy or 0} / {one.lanes}" if one.lanes else ""
         tag("td", lanes, "number")

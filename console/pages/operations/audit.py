@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from console.frame.markup import tag
 from console.frame.notices import nothing_here, store_silent
 from console.frame.page import View

@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any, Final
 
 from broker_topology.dead_letters.selection import parse_moment
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError
+from common.times import epoch_ms, utc_at, utc_now
 from console.callbacks.making import made_test, publish_test, replay
 from console.frame.acting import Confirm, acting
 from console.frame.markup import Tag, link, tag
 from console.frame.notices import nothing_here, store_silent
 from console.frame.page import View
-from console.frame.times import at_ms
 from console.frame.widgets import command, say
 from console.pages.operations.callbacks import events_of
 from console.pages.operations.forms import Sent, asking, field, form
@@ -175,4 +174,4 @@ async def _replay(view: View, told: Tag, name: str, since_ms: int) -> None:
 
 def in_iso(milliseconds: int) -> str:
     """As a command takes a moment."""
-    return at_ms(milliseconds).isoformat(timespec="seconds")
+    return utc_at(milliseconds).isoformat(timespec="seconds")

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from console.frame.acting import acting
 from console.frame.markup import Tag, link, tag
 from console.frame.notices import nothing_here, store_silent

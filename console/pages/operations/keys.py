@@ -3,8 +3,8 @@
 import shlex
 from functools import partial
 
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError
+from common.times import epoch_ms, utc_now
 from console.frame.acting import acting
 from console.frame.markup import link, tag
 from console.frame.notices import nothing_here, store_silent

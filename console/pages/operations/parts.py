@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from nicegui import ui
 
+from common.times import utc_at
 from console.frame.markup import own, tag
 from console.frame.page import View
-from console.frame.times import at_ms
 from console.frame.widgets import clock, keyset_table, moment
 from console.people.person import Role
 
@@ -42,7 +42,7 @@ def when(view: View, milliseconds: int | None) -> None:
         if milliseconds is None:
             tag("span", "–", "soft")
             return
-        moment(view, at_ms(milliseconds))
+        moment(view, utc_at(milliseconds))
 
 
 def go(href: str) -> None:
@@ -65,4 +65,4 @@ def fact_at(view: View, name: str, milliseconds: int | None) -> None:
     with tag("div"):
         tag("dt", name)
         with tag("dd"):
-            clock(view, at_ms(milliseconds))
+            clock(view, utc_at(milliseconds))

@@ -17,8 +17,9 @@ from sqlalchemy.pool import NullPool
 
 from broker_topology.facts import Accepted, Fact
 from common.channels import Channel
-from common.envelope import EventType, Progress, epoch_ms, utc_now
+from common.envelope import EventType, Progress
 from common.facts import make_event
+from common.times import epoch_ms, utc_now
 from journal.recording import record
 from store import tables
 from store.database import Database

@@ -9,7 +9,8 @@ from pika import BasicProperties
 from uuid_utils.compat import uuid7
 
 from common.channels import Channel, Priority
-from common.envelope import Delivery, utc_now
+from common.envelope import Delivery
+from common.times import utc_now
 
 SUBJECT = "Order shipped"
 TEXT = "Your order 1042 is on its way. It should be with you on Thursday.\n" * 4

@@ -7,8 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from broker_topology.facts import Fact
-from common.envelope import TEST_VERSION, EventType, utc_now
+from common.envelope import TEST_VERSION, EventType
 from common.settings import Settings
+from common.times import utc_now
 from store.access.key_form import Mode
 from store.database import Database
 from tests.support.clients.keys import Key, made_key

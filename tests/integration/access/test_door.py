@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from common.envelope import epoch_ms, utc_now
 from common.settings import Settings
+from common.times import epoch_ms, utc_now
 from gateway_api.access import keys as access_keys
 from store.access.key_form import Mode, Scope, new_key
 from store.access.keys import find_key, load_keys, rotate_secret

@@ -11,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from common.broker.errors import Nacked, Unconfirmed
-from common.envelope import Delivery, utc_now
+from common.envelope import Delivery
 from common.settings import Settings
+from common.times import utc_now
 from gateway_api.notifications.repetition import Repetitions
 from store.access.idempotency import KEPT_MS, Request, claim
 from store.database import Database, StoreUnavailable

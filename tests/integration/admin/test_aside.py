@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from admin.cli import app
 from broker_topology.aside import putting_back
-from common.envelope import EventType, Progress, utc_now
+from common.envelope import EventType, Progress
 from common.errors import GatewayError
 from common.facts import make_event
+from common.times import utc_now
 from store.database import Database
 from tests.support.journals import running_journal, stored_facts
 from tests.support.polling import eventually, until

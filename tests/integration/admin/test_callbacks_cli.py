@@ -11,9 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from admin.cli import app
-from common.envelope import EventType, Progress, utc_now
+from common.envelope import EventType, Progress
 from common.errors import GatewayError
 from common.facts import make_event
+from common.times import utc_now
 from common.webhooks.events import DEFAULT
 from common.webhooks.signing import derive_key, write_secret
 from store.access.keys import find_key

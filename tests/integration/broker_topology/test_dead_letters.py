@@ -30,10 +30,11 @@ from broker_topology.dead_letters.requeue import requeue
 from broker_topology.dead_letters.selection import Selection, by_ids
 from common.broker.consumer import clean_headers
 from common.channels import Channel, Priority
-from common.envelope import Delivery, epoch_ms, utc_now
+from common.envelope import Delivery
 from common.errors import ArgumentError
 from common.facts import moment
 from common.settings import Rate
+from common.times import epoch_ms, utc_now
 from deploy.local.node import Node
 from senders.outcome import Rejected
 from tests.support.dead_letters import (

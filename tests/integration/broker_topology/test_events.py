@@ -9,7 +9,8 @@ import pytest
 
 from broker_topology.events import listen
 from broker_topology.facts import Fact
-from common.envelope import Event, EventType, event_id, utc_now
+from common.envelope import Event, EventType, event_id
+from common.times import utc_now
 from tests.support.queues import amqp_channel, make_delivery
 
 

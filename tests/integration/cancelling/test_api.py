@@ -11,7 +11,8 @@ from uuid_utils.compat import uuid7
 
 from broker_topology.apply import apply
 from broker_topology.topology import CANCELS
-from common.envelope import Delivery, Event, EventType, utc_now
+from common.envelope import Delivery, Event, EventType
+from common.times import utc_now
 from deploy.local.node import Node
 from store.access.key_form import Scope
 from store.database import Database

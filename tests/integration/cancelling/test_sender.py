@@ -11,8 +11,9 @@ from broker_topology.apply import apply
 from broker_topology.topology import CANCELS, EVENTS
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
-from common.envelope import Delivery, Event, epoch_ms, utc_now
+from common.envelope import Delivery, Event
 from common.facts import cancelling
+from common.times import epoch_ms, utc_now
 from common.watching import metrics
 from senders.cancelling.cancels import Cancels
 from senders.cancelling.marks import Marks

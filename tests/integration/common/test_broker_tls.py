@@ -20,8 +20,8 @@ from common.broker.consumer import Received
 from common.broker.errors import NotConnected
 from common.broker.lanes import Lane
 from common.broker.publisher import Publisher
-from common.envelope import utc_now
 from common.settings import load_settings
+from common.times import utc_now
 from deploy.local.node import Node, free_port
 from deploy.local.server import find_scripts
 from senders.limits.limiter import Limiter

@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import Page
 
 from common.channels import Channel
-from common.envelope import Delivery, utc_now
+from common.envelope import Delivery
+from common.times import utc_now
 from store.access.audit import read_entries
 from store.database import Database
 from tests.support.browsing.axe import serious_findings

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from common.channels import Channel
-from common.envelope import utc_now
+from common.times import utc_now
 from console.people.person import Role
 from deploy.local.node import Node
 from store.access.audit import read_entries

@@ -12,7 +12,8 @@ import pytest
 from broker_topology.dead_letters.letter import read_letter
 from broker_topology.dead_letters.queue import opened
 from common.channels import Channel
-from common.envelope import EventType, epoch_ms, utc_now
+from common.envelope import EventType
+from common.times import epoch_ms, utc_now
 from console.dead_letters.groups import MOST_GROUPS, count_letters
 from console.dead_letters.standing import judge
 from console.documentation.models import DryRun, LetterGroups

@@ -6,7 +6,8 @@ import pytest
 from playwright.async_api import Browser
 
 from common.channels import Channel
-from common.envelope import EventType, epoch_ms, utc_now
+from common.envelope import EventType
+from common.times import epoch_ms, utc_now
 from deploy.local.node import Node
 from store.database import Database
 from store.processes import ProcessRow, save_processes

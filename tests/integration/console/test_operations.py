@@ -6,7 +6,8 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from broker_topology.connect import connected
-from common.envelope import EventType, epoch_ms, utc_now
+from common.envelope import EventType
+from common.times import epoch_ms, utc_now
 from console.people.person import Role
 from deploy.local.node import Node
 from store.access.audit import Action, Entry, read_entries, write_entry

@@ -8,7 +8,8 @@ import pytest
 
 from broker_topology.topology import JOURNAL_QUEUE
 from common.channels import Channel
-from common.envelope import Delivery, Event, EventType, epoch_ms, utc_now
+from common.envelope import Delivery, Event, EventType
+from common.times import epoch_ms, utc_now
 from store.database import Database
 from store.processes import ProcessRow, save_processes
 from tests.support.browsing.pages import PHONE, Looking

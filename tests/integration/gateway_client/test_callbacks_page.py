@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from common.webhooks.signing import read_secret, signed_headers
 from journal.callbacks.message import make_callback
 from store.callbacks.due import read_due

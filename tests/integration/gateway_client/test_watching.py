@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from broker_topology.facts import Fact
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from gateway_client import AsyncGateway, Event, Gateway, GatewayError, NotFound, Refused, Reset
 from store.database import Database
 from tests.integration.updates.conftest import Api

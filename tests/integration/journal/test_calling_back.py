@@ -12,8 +12,9 @@ from broker_topology.facts import Fact
 from common.broker.connection import Broker
 from common.broker.errors import Returned
 from common.broker.publisher import Publisher
-from common.envelope import TEST_VERSION, EventType, Progress, utc_now
+from common.envelope import TEST_VERSION, EventType, Progress
 from common.facts import make_event
+from common.times import utc_now
 from journal.callbacks import calling
 from journal.callbacks.calling import Callbacks
 from store import tables

@@ -12,8 +12,9 @@ from broker_topology.events import listen
 from broker_topology.topology import EVENTS
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
-from common.envelope import EventType, Progress, utc_now
+from common.envelope import EventType, Progress
 from common.facts import make_event
+from common.times import utc_now
 from common.watching import heartbeat
 from common.watching.heartbeat import Heart, beating
 from store.database import Database

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import text
 
 from broker_topology.facts import Fact
-from common.envelope import EventType, Progress, utc_now
+from common.envelope import EventType, Progress
 from common.facts import make_event
+from common.times import utc_now
 from common.watching import metrics
 from deploy.local.node import Node, free_port
 from journal import storing

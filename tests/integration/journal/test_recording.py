@@ -5,7 +5,8 @@ from collections import Counter
 from sqlalchemy import select
 
 from broker_topology.facts import Accepted, Fact
-from common.envelope import EventType, epoch_ms
+from common.envelope import EventType
+from common.times import epoch_ms
 from journal.recording import record
 from store import tables
 from store.database import Database

@@ -6,8 +6,9 @@ from typing import Any
 from broker_topology.connect import connected
 from broker_topology.dead_letters.requeue import resend
 from broker_topology.facts import Accepted
-from common.envelope import Delivery, Event, EventType, Progress, epoch_ms, utc_now
+from common.envelope import Delivery, Event, EventType, Progress
 from common.facts import make_event
+from common.times import epoch_ms, utc_now
 from journal.recording import record
 from journal.sweeper import sweep
 from store.database import Database

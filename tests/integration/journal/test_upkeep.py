@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select
 
-from common.envelope import EventType, Progress, utc_now
+from common.envelope import EventType, Progress
 from common.facts import make_event
+from common.times import utc_now
 from journal import upkeep
 from journal.recording import record
 from store import tables

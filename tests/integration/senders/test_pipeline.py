@@ -18,8 +18,8 @@ from common.broker.consumer import Received
 from common.broker.errors import ChannelLost
 from common.broker.publisher import Publisher
 from common.channels import Priority
-from common.envelope import epoch_ms, utc_now
 from common.settings import Rate
+from common.times import epoch_ms, utc_now
 from senders.outcome import (
     Misconfigured,
     Moved,

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from broker_topology.apply import apply
-from common.envelope import utc_now
 from common.facts import cancelling
+from common.times import utc_now
 from deploy.local.node import Node
 from senders import publications, settlement
 from senders.outcome import Rejected, Transient

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.broker.consumer import Received
-from common.envelope import Delivery, Event, EventType, Progress, utc_now
+from common.envelope import Delivery, Event, EventType, Progress
 from common.settings import load_settings
+from common.times import utc_now
 from senders import publications
 from senders.email.connection import Timeouts
 from senders.email.provider import EmailProvider

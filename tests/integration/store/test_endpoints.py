@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy import func, select
 
-from common.envelope import CALLBACK, Delivery, Event, EventType, Origin, epoch_ms, utc_now
+from common.envelope import CALLBACK, Delivery, Event, EventType, Origin
+from common.times import epoch_ms, utc_now
 from store import tables
 from store.callbacks.endpoints import (
     Endpoint,

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from common.envelope import EventType, epoch_ms, utc_now
+from common.envelope import EventType
+from common.times import epoch_ms, utc_now
 from store.database import Database
 from store.statistics import percentiles, read_counts, read_latencies, read_minutes
 from tests.support import happenings

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Connection, Table, func, select
 
 from broker_topology.facts import Fact
-from common.envelope import EventType, epoch_ms
+from common.envelope import EventType
+from common.times import epoch_ms
 from journal.recording import record
 from store import facts, tables
 from store.database import Database

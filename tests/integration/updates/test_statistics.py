@@ -5,7 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from gateway_api.documentation.models import Stats
 from store.database import Database
 from tests.support.clients.api_client import assert_problem

@@ -11,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
-from common.envelope import EventType, epoch_ms, utc_now
+from common.envelope import EventType
 from common.settings import Settings
+from common.times import epoch_ms, utc_now
 from gateway_api.documentation.models import NotificationStatus
 from gateway_api.updates import status
 from store.database import Database

@@ -8,7 +8,7 @@ from rich.console import Console
 from admin.dead.view import letters_lines, letters_table
 from broker_topology.dead_letters.letter import DeadLetter, read_letter
 from common.channels import Channel
-from common.envelope import utc_now
+from common.times import utc_now
 from tests.support.dead_letters import reason
 from tests.support.queues import make_delivery
 

@@ -12,7 +12,8 @@ from admin.demo.board import MOST_NEWS, DemoBoard, Example
 from admin.live.deliveries import Known
 from admin.live.delivery_view import line, rows
 from common.channels import Channel
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from tests.support.happenings import BEGAN, HOSTILE, accepted, event, told
 from tests.support.queues import make_delivery
 

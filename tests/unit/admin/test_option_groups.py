@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.testing import CliRunner
 
-from admin.option_groups import grouped
+from admin.command_line.option_groups import grouped
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from admin.cli import app
+from admin.command_line.shown import escaped, escaped_lines, json_text
 from admin.doctor import command
-from admin.shown import escaped, escaped_lines, json_text
 from common.watching.finding import wrong
 
 HOSTILE = "a\x1b]0;pwn\x07\x9b2J\x00\r\nb\u202ec\u2028d\u2066\x85 é ж ✓"

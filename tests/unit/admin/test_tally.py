@@ -8,7 +8,8 @@ import pytest
 from admin.up.digest import EVERY_S, Digest
 from admin.up.tally import Fate, Tally
 from common.channels import Channel
-from common.envelope import Event, EventType, utc_now
+from common.envelope import Event, EventType
+from common.times import utc_now
 from tests.support.happenings import BEGAN, HOSTILE, event
 from tests.support.queues import make_delivery
 

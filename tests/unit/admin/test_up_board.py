@@ -9,8 +9,8 @@ from rich.console import Console
 
 from admin.up.tally import Fate
 from admin.up.view import Line, picture
-from common.envelope import utc_now
 from common.errors import GatewayError
+from common.times import utc_now
 from tests.support.happenings import HOSTILE
 
 NOW = utc_now()

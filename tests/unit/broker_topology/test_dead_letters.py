@@ -11,7 +11,8 @@ from broker_topology.dead_letters.requeue import onward_headers, renewed
 from broker_topology.dead_letters.selection import Selection, parse_moment
 from broker_topology.dead_letters.walk import Specimen
 from common.channels import Channel
-from common.envelope import Progress, epoch_ms, utc_now
+from common.envelope import Progress
+from common.times import epoch_ms, utc_now
 from tests.support.dead_letters import DEAD_SINCE, reason
 from tests.support.queues import make_delivery
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.broker.consumer import clean_headers
-from common.envelope import Delivery, Event, EventType, Progress, event_id, target, utc_now
+from common.envelope import Delivery, Event, EventType, Progress, event_id, target
 from common.errors import UndecodableError
+from common.times import utc_now
 from tests.support.queues import make_delivery
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from common.channels import EXAMPLES, Channel, Priority
-from common.envelope import CopyOf, Delivery, WireCallback, WireVk, WireWebhook, utc_now
+from common.envelope import CopyOf, Delivery, WireCallback, WireVk, WireWebhook
 from common.http.problems import Problem
 from common.recipients import parse_recipient
+from common.times import utc_now
 from gateway_api.notifications.deliveries import build_deliveries
 from gateway_api.notifications.validation import ValidNotification, validate_notification
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_topology.facts import Accepted, Fact
-from common.envelope import EventType, Status, epoch_ms
+from common.envelope import EventType, Status
+from common.times import epoch_ms
 from journal.fold import fold, overall, place_of
 from store.rows import DeliveryRow, NotificationRow, Overall
 from tests.support.happenings import BEGAN, accepted, event

@@ -8,7 +8,8 @@ import pytest
 from common.broker.connection import Broker
 from common.broker.consumer import Received
 from common.broker.publisher import Publisher
-from common.envelope import Event, Progress, utc_now
+from common.envelope import Event, Progress
+from common.times import utc_now
 from common.watching import metrics
 from senders.dead_queue import DeadQueue
 from senders.memory import Memory

@@ -8,14 +8,11 @@ from uuid_utils.compat import uuid7
 from broker_topology.connect import connected
 from broker_topology.dead_letters.requeue import resend, send_new
 from common.envelope import Delivery, Origin, Progress
-from common.logs import get_logger
 from common.settings import Settings
+from console.auditing import audited
 from console.services.anew import built_anew, checked, request_of
 from store.access.audit import Action
-from store.access.noting import noting
 from store.stalled import Stalled
-
-log = get_logger(__name__)
 
 ORIGIN = "console"
 """Kind of origin of what a page has sent; the id is that of the delivery that it repeats."""
@@ -27,7 +24,7 @@ def send_stalled(settings: Settings, one: Stalled, body: bytes, actor: str) -> N
     told = {"ids": [one.id]}
     with (
         connected(settings.broker_url) as connection,
-        noting(settings, actor, Action.RESENT, "stalled deliveries", told, _say_unwritten) as noted,
+        audited(settings, actor, Action.RESENT, "stalled deliveries", told) as noted,
     ):
         noted.number = resend(connection, [(body, progress)])
 
@@ -43,10 +40,6 @@ def send_anew(settings: Settings, body: bytes, address: str, actor: str) -> UUID
     origin = Origin(kind=ORIGIN, id=before.id)
     new = built_anew(settings, notification, new_id, before, origin)
     told = {"delivery": before.id, "by": str(new_id)}
-    with noting(settings, actor, Action.RESENT, "deliveries", told, _say_unwritten) as noted:
+    with audited(settings, actor, Action.RESENT, "deliveries", told) as noted:
         noted.number = send_new(settings.broker_url, new)
     return new_id
-
-
-def _say_unwritten(sentence: str) -> None:
-    log.warning("not in the audit log", detail=sentence)

@@ -4,10 +4,11 @@ from functools import partial
 from uuid import UUID
 
 from broker_topology.cancelling.asking import ask_to_end
-from common.envelope import Event, utc_now
+from common.envelope import Event
 from common.errors import GatewayError
-from common.logs import get_logger
 from common.settings import Settings
+from common.times import utc_now
+from console.auditing import audited
 from console.frame.acting import Confirm, acting
 from console.frame.markup import tag
 from console.frame.page import View
@@ -16,11 +17,8 @@ from console.people.person import Role
 from console.services.reading import Silent
 from console.services.threads import in_thread
 from store.access.audit import Action
-from store.access.noting import noting
 from store.notifications import read_notification, unfinished
 from store.rows import NotificationRow
-
-log = get_logger(__name__)
 
 
 class NotCancelled(GatewayError):
@@ -62,9 +60,5 @@ async def _cancel(view: View, notification_id: UUID) -> None:
 
 def _ask(settings: Settings, facts: list[Event], notification_id: UUID, actor: str) -> None:
     subject = f"notification {notification_id}"
-    with noting(settings, actor, Action.CANCELLED, subject, {}, _say_unwritten) as noted:
+    with audited(settings, actor, Action.CANCELLED, subject, {}) as noted:
         noted.number = ask_to_end(settings.broker_url, facts)
-
-
-def _say_unwritten(sentence: str) -> None:
-    log.warning("not in the audit log", detail=sentence)

@@ -1,8 +1,8 @@
 """Each delivery as a list of what became of it, in the provider's own words."""
 
+from common.times import utc_at
 from console.frame.markup import link, tag
 from console.frame.page import View
-from console.frame.times import at_ms
 from console.frame.widgets import address, command, copy_button, moment, short_id, state_badge
 from console.pages.notifications.commands import status_command
 from console.pages.notifications.one.actions import draw_again
@@ -67,7 +67,7 @@ def _draw_notes(view: View, life: Life) -> None:
     if life.next_at_ms and not life.is_over:
         with tag("span"):
             tag("span", f"{text('notification.next')} ")
-            moment(view, at_ms(life.next_at_ms))
+            moment(view, utc_at(life.next_at_ms))
 
 
 def _draw_facts(view: View, life: Life) -> None:
@@ -89,7 +89,7 @@ def _draw_fact(view: View, fact: Told) -> None:
     text = view.text
     with tag("tr"):
         with tag("td"):
-            moment(view, at_ms(fact.at_ms))
+            moment(view, utc_at(fact.at_ms))
         with tag("td"):
             tag("strong", what(text, fact))
             if fact.generation:
@@ -102,7 +102,7 @@ def _draw_fact(view: View, fact: Told) -> None:
             _draw_said(view, fact)
         with tag("td"):
             if fact.next_at_ms is not None:
-                moment(view, at_ms(fact.next_at_ms))
+                moment(view, utc_at(fact.next_at_ms))
 
 
 def _draw_said(view: View, fact: Told) -> None:

@@ -6,12 +6,11 @@ from functools import partial
 
 from nicegui import ui
 
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_at, utc_now
 from console.frame.markup import link, tag
 from console.frame.notices import nothing_here, store_silent
 from console.frame.page import View
 from console.frame.parts import Part
-from console.frame.times import at_ms
 from console.frame.widgets import copy_button, moment, short_id, state_badge
 from console.pages.notifications.asked import Place, read_place
 from console.pages.notifications.commands import send_call, status_call
@@ -126,11 +125,11 @@ def _draw_head(shown: Shown) -> None:
             short_id(view, str(row.id))
             with tag("span"):
                 tag("span", f"{text('notification.accepted')} ")
-                moment(view, at_ms(row.accepted_at_ms))
+                moment(view, utc_at(row.accepted_at_ms))
             if row.completed_at_ms is not None:
                 with tag("span"):
                     tag("span", f"{text('notification.completed')} ")
-                    moment(view, at_ms(row.completed_at_ms))
+                    moment(view, utc_at(row.completed_at_ms))
         if row.is_test:
             tag("p", text("notification.test"), "notice")
         _draw_pairs(view, story)

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from common.times import utc_at
 from console.frame.markup import link, tag
 from console.frame.page import View
-from console.frame.times import at_ms, exact
+from console.frame.times import exact
 from console.frame.widgets import address, clock, state_badge
 from console.pages.notifications.one.tracks import (
     ATTEMPT,
@@ -25,9 +26,9 @@ def draw_chart(view: View, chart: Chart) -> None:
     """Scale, rows, and what the colours mean."""
     with tag("div", "", "chart-of-time"):
         with tag("p", "", "scale soft"):
-            clock(view, at_ms(chart.begin_ms))
+            clock(view, utc_at(chart.begin_ms))
             tag("span", lasts(view.text, chart.end_ms - chart.begin_ms))
-            clock(view, at_ms(chart.end_ms))
+            clock(view, utc_at(chart.end_ms))
         for track in chart.tracks:
             _draw_track(view, chart, track)
     with tag("ul", "", "legend soft"):
@@ -52,7 +53,7 @@ def _draw_track(view: View, chart: Chart, track: Track) -> None:
             for mark in track.marks:
                 place = f"{chart.percent(mark.at_ms)}%"
                 with tag("circle", "", f"mark {mark.kind}", cx=place, cy=_HEIGHT / 2, r=5):
-                    tag("title", f"{what(view.text, mark)}, {exact(at_ms(mark.at_ms), view.zone)}")
+                    tag("title", f"{what(view.text, mark)}, {exact(utc_at(mark.at_ms), view.zone)}")
 
 
 def _draw_span(view: View, chart: Chart, span: Span) -> None:

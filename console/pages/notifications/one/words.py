@@ -1,7 +1,8 @@
 """Facts of a delivery in words."""
 
+from common.times import utc_at
 from console.frame.page import View
-from console.frame.times import at_ms, in_zone
+from console.frame.times import in_zone
 from console.pages.notifications.one.story import Told
 from console.pages.notifications.one.tracks import ATTEMPT, Span
 from console.texts.catalogue import CATALOGUE, Texts
@@ -43,6 +44,6 @@ def span_words(view: View, span: Span) -> str:
         return text(name, lasts=took)
     if span.kind == ATTEMPT:
         return text(name, number=fact.attempt, outcome=outcome(text, fact), lasts=took)
-    until = in_zone(at_ms(fact.next_at_ms or span.until_ms), view.zone)
+    until = in_zone(utc_at(fact.next_at_ms or span.until_ms), view.zone)
     why = " ".join(filter(None, (outcome(text, fact), fact.code)))
     return text(name, until=until, why=why)

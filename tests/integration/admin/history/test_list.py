@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from broker_topology.facts import Fact
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from tests.support.happenings import HOSTILE, accepted, event
 from tests.support.polling import until
 from tests.support.processes.telling import Telling

@@ -16,7 +16,8 @@ from uuid_utils.compat import uuid7
 
 from broker_topology.facts import Fact
 from common.channels import Channel
-from common.envelope import Delivery, Event, EventType, utc_now
+from common.envelope import Delivery, Event, EventType
+from common.times import utc_now
 from deploy.local.node import free_port
 from deploy.local.stack import Service, Stack
 from tests.support.happenings import HOSTILE, accepted, event

@@ -16,8 +16,9 @@ from broker_topology.topology import EVENTS
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
 from common.channels import Channel
-from common.envelope import Delivery, EventType, utc_now
+from common.envelope import Delivery, EventType
 from common.facts import HEARTBEAT_KEY
+from common.times import utc_now
 from common.watching.heartbeat import Heart
 from deploy.local.node import Node
 from store import tables

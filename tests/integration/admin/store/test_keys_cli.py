@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from admin.cli import app
-from common.envelope import epoch_ms, utc_now
 from common.errors import ArgumentError, GatewayError
+from common.times import epoch_ms, utc_now
 from store.access.key_form import Mode, Scope, hash_of, is_well_formed
 from store.access.keys import KeyRow, load_keys
 from store.database import Database
@@ -90,7 +90,7 @@ def test_create_tells_scripts_everything(database: Database) -> None:
         "scopes": ["send"],
         "rate": None,
         "recipients": ["email:ada@example.com", "email:*@example.org"],
-        "expires_at": "2100-01-01T00:00:00.000+00:00",
+        "expires_at": "2100-01-01T00:00:00.000Z",
         "revoked_at": None,
         "seen_at": None,
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common.envelope import epoch_ms, utc_now
+from common.times import epoch_ms, utc_now
 from deploy.local.node import Node
 from store.processes import ProcessRow, save_processes
 from tests.support.polling import until

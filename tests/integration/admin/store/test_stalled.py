@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from common.channels import Channel
-from common.envelope import Delivery, utc_now
+from common.envelope import Delivery
+from common.times import utc_now
 from deploy.local.node import Node
 from journal.sweeper import sweep
 from tests.support.happenings import accepted

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from console.pages.events.filters import filters_of
 from console.pages.events.page import MOST_AT_ONCE
 from console.pages.events.walking import walk_back

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from common.envelope import Delivery, EventType, utc_now
+from common.envelope import Delivery, EventType
+from common.times import utc_now
 from console.people.person import Role
 from store.access.audit import read_entries
 from store.access.users import change_role, load_users

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Browser
 
-from common.envelope import Delivery, EventType, utc_now
+from common.envelope import Delivery, EventType
+from common.times import utc_now
 from store.database import Database
 from tests.support.browsing.axe import serious_findings
 from tests.support.browsing.pages import DESK, PHONE, Looking, looking_at, width_of

@@ -10,7 +10,8 @@ from playwright.async_api import Browser, Page, WebSocket
 from sqlalchemy import Connection
 
 from common.channels import Channel
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from console.people.person import Role
 from store.access.audit import Action, read_entries
 from store.access.users import change_role, disable_user, remove_user

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from store.database import Database
 from tests.support.browsing.pages import PHONE, Looking
 from tests.support.browsing.pictures import picture

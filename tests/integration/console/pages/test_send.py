@@ -7,7 +7,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from common.envelope import EventType, utc_now
+from common.envelope import EventType
+from common.times import utc_now
 from console.people.person import Role
 from deploy.local.node import Node
 from store.access.audit import read_entries

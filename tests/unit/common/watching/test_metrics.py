@@ -11,7 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.broker.errors import NotConnected, Returned
-from common.envelope import Progress, epoch_ms, utc_now
+from common.envelope import Progress
+from common.times import epoch_ms, utc_now
 from common.watching import metrics, tracing
 from senders.metrics import OUTCOMES, ParkReason, observed_attempt
 from senders.outcome import Rejected, Sent
