@@ -1,17 +1,20 @@
 """Deliveries of which nothing more is heard, although they are neither final nor dead letters."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, func, or_, select, tuple_, update
 
-from common.envelope import Status
+from common.envelope import Progress, Status
 from store import tables
+from store.database import Database
 from store.facts import Place, open_book
 
 _AT_ONCE: Final = 500
+_LOOK_S: Final = 0.2
 _TABLE: Final = tables.deliveries
 
 
@@ -34,6 +37,16 @@ class Stalled:
     def id(self) -> str:
         """As the delivery is called on its way."""
         return f"{self.notification_id}-{self.number}"
+
+    @property
+    def place(self) -> Place:
+        """Its notification, and its number there."""
+        return self.notification_id, self.number
+
+    @property
+    def progress(self) -> Progress:
+        """How far it had come."""
+        return Progress(generation=max(self.generation, 0), address=self.moved_to)
 
 
 def mark_stalled(connection: Connection, after_ms: int) -> int:
@@ -93,3 +106,16 @@ def list_stalled(
         key = tuple_(_TABLE.c.notification_id, _TABLE.c.number)
         query = query.where(key.in_(list(places)))
     return [Stalled(**row._mapping) for row in connection.execute(query)]
+
+
+def await_moved(database: Database, places: Sequence[Place], timeout_s: float) -> bool:
+    """Whether none of these stands still any more, by what the journal has stored; waited for."""
+    deadline = time.monotonic() + timeout_s
+    while places:
+        with database.reading() as connection:
+            if not list_stalled(connection, limit=1, places=places):
+                break
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_S)
+    return True

@@ -1,6 +1,5 @@
 """`gateway stalled`: deliveries of which nothing is heard any more, and sending them again."""
 
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -21,8 +20,7 @@ from admin.here import EnvFile, settings_here
 from admin.live.screen import counted
 from admin.store.opened import opened
 from broker_topology.dead_letters.queue import Patience, alone
-from broker_topology.dead_letters.requeue import resend
-from common.envelope import Progress
+from broker_topology.dead_letters.requeue import STALLED, resend
 from common.errors import ArgumentError
 from common.settings import Settings
 from common.times import iso_ms, utc_at, utc_now
@@ -30,7 +28,7 @@ from store.access.audit import Action
 from store.access.noting import Done, noting
 from store.database import Database
 from store.facts import Place
-from store.stalled import Stalled, count_stalled, list_stalled
+from store.stalled import Stalled, await_moved, count_stalled, list_stalled
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,11 +36,9 @@ app = typer.Typer(
     help="Deliveries of which nothing is heard any more: GATEWAY_STALLED_AFTER_S.",
 )
 
-_STALLED: Final = "stalled deliveries"  # for the audit log, and the lock
 _AT_ONCE: Final = 1000
 _MOST_NAMED: Final = 20  # in the audit log
 _STORED_S: Final = 15.0
-_LOOK_S: Final = 0.2
 _PATIENCE: Final = Patience(operator_s=2 * _STORED_S)
 
 
@@ -103,9 +99,10 @@ def resend_command(
     with opened(target.settings) as database:
         found, _ = _read(database, limit, places)
         whole = [one for one in found if one.body is not None]
+        places_found = {one.place for one in found}
         document: dict[str, JsonValue] = {
             "erased": len(found) - len(whole),
-            "missing": [one for one in ids or () if _place(one) not in map(_place_of, found)],
+            "missing": [one for one in ids or () if _place(one) not in places_found],
         }
         if manner.dry_run:
             sentence = f"{_deliveries(len(whole))} would be sent again."
@@ -113,17 +110,18 @@ def resend_command(
             raise typer.Exit
         if whole and not manner.yes:
             confirm(f"Send {_deliveries(len(whole))} again?")
-        with alone(target.url, _STALLED, _PATIENCE) as connection:
+        with alone(target.url, STALLED, _PATIENCE) as connection:
             # Another such command, which was waited for, may have sent some.
             again, _ = _read(database, limit, places)
-            still = {_place_of(one) for one in again}
-            whole = [one for one in whole if _place_of(one) in still]
+            still = {one.place for one in again}
+            whole = [one for one in whole if one.place in still]
             with (
                 progress("resent", len(whole), as_json=manner.as_json) as advance,
                 _noting(target.settings, whole) as noted,
             ):
-                sent = resend(connection, map(_as_it_was, whole), noted.told_to(advance))
-            is_stored = _await_stored(database, whole)
+                as_they_were = ((one.body, one.progress) for one in whole if one.body is not None)
+                sent = resend(connection, as_they_were, noted.told_to(advance))
+            is_stored = await_moved(database, [one.place for one in whole[:_AT_ONCE]], _STORED_S)
     sentence = f"{_deliveries(sent)} sent again."
     say(manner.as_json, {"resent": sent, **document}, sentence)
     _say_left(document)
@@ -135,7 +133,7 @@ def resend_command(
 
 def _noting(settings: Settings, chosen: Sequence[Stalled]) -> AbstractContextManager[Done]:
     told = {"ids": [one.id for one in chosen[:_MOST_NAMED]]}
-    return noting(settings, operator(), Action.RESENT, _STALLED, told, note)
+    return noting(settings, operator(), Action.RESENT, STALLED, told, note)
 
 
 def _place(text: str) -> Place:
@@ -149,10 +147,6 @@ def _place(text: str) -> Place:
         ) from None
 
 
-def _place_of(one: Stalled) -> Place:
-    return one.notification_id, one.number
-
-
 def _read(
     database: Database, limit: int, places: Sequence[Place] | None = None
 ) -> tuple[list[Stalled], int]:
@@ -160,22 +154,6 @@ def _read(
     with database.reading() as connection:
         number = count_stalled(connection)
         return list_stalled(connection, limit=limit or max(number, 1), places=places), number
-
-
-def _as_it_was(one: Stalled) -> tuple[bytes, Progress]:
-    assert one.body is not None
-    return one.body, Progress(generation=max(one.generation, 0), address=one.moved_to)
-
-
-def _await_stored(database: Database, sent: Sequence[Stalled]) -> bool:
-    """Whether none of them counts as stalled any more, waited for a moment."""
-    deadline = time.monotonic() + _STORED_S
-    places = [_place_of(one) for one in sent[:_AT_ONCE]]
-    while places and _read(database, 1, places)[0]:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_LOOK_S)
-    return True
 
 
 def _say_left(document: dict[str, JsonValue]) -> None:

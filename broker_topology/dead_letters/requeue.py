@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pika import BasicProperties, DeliveryMode
 from pika.adapters.blocking_connection import BlockingConnection
@@ -86,6 +86,10 @@ def requeue(
                     on_progress(work.handled)
                     work.breathe()
     return Requeued(work.handled, work.refused, work.missing)
+
+
+STALLED: Final = "stalled deliveries"
+"""Whoever sends such again is `alone` with that, and looks whether they still are."""
 
 
 def resend(

@@ -11,7 +11,8 @@ from broker_topology.apply import apply
 from broker_topology.topology import CANCELS, EVENTS
 from common.broker.connection import Broker
 from common.broker.publisher import Publisher
-from common.envelope import Delivery, Event
+from common.channels import Channel
+from common.envelope import TEST_VERSION, Delivery, Event, EventType
 from common.facts import cancelling
 from common.times import epoch_ms, utc_now
 from common.watching import metrics
@@ -73,6 +74,35 @@ async def test_queued_is_cancelled_before_the_first_is_taken(
     assert (told.delivery_id, told.attempt, told.generation) == (gone.id, 0, 0)
     assert [text for text, _, _ in channel.calls] == ["kept"]
     assert count(gateway_url, QUEUE) == 0
+
+
+async def test_webhook_is_cancelled(channel: ScriptedProvider, gateway_url: str) -> None:
+    channel.name = Channel.WEBHOOK
+    events = EventLog(gateway_url)
+    url = "https://shop.example.com/hooks"
+    gone, kept = (
+        make_delivery(channel=Channel.WEBHOOK, address=url, text=text) for text in ("gone", "kept")
+    )
+    put(gateway_url, gone)
+    put(gateway_url, kept)
+    cancel(gateway_url, gone)
+    async with running_sender(channel, gateway_url, webhook_lanes="high:1,normal:1,bulk:1"):
+        await eventually(lambda: sorted(events.types()) == ["cancelled", "cancelling", "sent"])
+    assert [text for text, _, _ in channel.calls] == ["kept"]
+
+
+async def test_what_a_test_key_sends_is_cancelled_too(
+    channel: ScriptedProvider, gateway_url: str, events: EventLog
+) -> None:
+    gone, kept = (make_delivery(text=text, v=TEST_VERSION) for text in ("gone", "kept"))
+    put(gateway_url, gone)
+    put(gateway_url, kept)
+    cancel(gateway_url, gone)
+    async with running_sender(channel, gateway_url):
+        await eventually(lambda: sorted(events.types()) == ["cancelled", "cancelling", "sent"])
+    by_type = {one.type: one.delivery_id for one in events.read()}
+    assert (by_type[EventType.CANCELLED], by_type[EventType.SENT]) == (gone.id, kept.id)
+    assert channel.calls == []
 
 
 async def test_cancelled_while_its_sender_runs(

@@ -13,7 +13,7 @@ from common.broker.connection import Broker
 from common.broker.errors import Returned
 from common.broker.publisher import Publisher
 from common.envelope import TEST_VERSION, EventType, Progress
-from common.facts import make_event
+from common.facts import cancelling, make_event
 from common.times import utc_now
 from journal.callbacks import calling
 from journal.callbacks.calling import Callbacks
@@ -105,6 +105,20 @@ async def test_committed_events_are_published_as_signed_webhooks_of_their_owner(
     assert len(epoch) == 16
     assert said(second)["type"] == "notification.completed"
     assert "delivery" not in said(second)["data"]
+
+
+async def test_cancelled_delivery_is_called_back(gateway_url: str, database: Database) -> None:
+    [one] = wishing(1, URL, "delivery.cancelled", "notification.completed")
+    store(database, accepted(one), cancelling(one, 0, utc_now()))
+    async with making(gateway_url, database) as callbacks:
+        assert await callbacks.make_some() is False
+        assert taken(gateway_url) == [], "being asked for is no end"
+        store(database, event(one, EventType.CANCELLED))
+        assert await callbacks.make_some() is False
+    told, completed = map(said, taken(gateway_url))
+    assert (told["type"], told["data"]["delivery"]["status"]) == ("delivery.cancelled", "cancelled")
+    assert completed["type"] == "notification.completed"
+    assert completed["data"]["notification"]["status"] == "cancelled"
 
 
 async def test_what_a_test_key_sends_is_called_back_in_earnest(

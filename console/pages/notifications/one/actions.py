@@ -21,7 +21,6 @@ from console.services.reading import Silent
 from console.services.threads import in_thread
 from store.facts import Place
 from store.notifications import read_body
-from store.stalled import list_stalled
 
 _WAIT_S = 10.0
 _SHOWN = 8
@@ -68,17 +67,12 @@ async def _requeue(view: View, life: Life) -> None:
 @acting(Role.OPERATOR)
 async def _resend(view: View, life: Life) -> None:
     """What stands still, if it does so still."""
-    place = _place(life)
-    found = await view.services.store(partial(list_stalled, limit=1, places=[place]))
-    if isinstance(found, Silent):
-        raise NotSent(found.why)
-    if not found:
+    work = partial(send_stalled, view.services.settings, _place(life), _actor(view))
+    sent = await in_thread(work)
+    if sent is None:
         raise NotSent(view.text("notification.done.not.stalled"))
-    body = found[0].body
-    if body is None:
+    if sent.body is None:
         raise NotSent(view.text("notification.done.erased"))
-    settings = view.services.settings
-    await in_thread(partial(send_stalled, settings, found[0], body, _actor(view)))
     say(view.text("notification.done.resend"))
 
 

@@ -1,5 +1,6 @@
 """One notification in a real browser: its time line, its content, and sending it again."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from tests.support.browsing.pages import DESK, PHONE, Looking, looking_at, width
 from tests.support.clients.browsers import PASSWORD, made_user
 from tests.support.dead_letters import bury, reason
 from tests.support.happenings import accepted, event
+from tests.support.journals import running_journal
 from tests.support.polling import eventually, until
 from tests.support.processes.consoles import Console, quick_console
 from tests.support.queues import EventLog, count, take
@@ -170,6 +172,25 @@ async def test_stalled_delivery_is_sent_again(
         await page.wait_for_selector("text=It was sent again")
     [(_, body)] = take(gateway_url, "email.normal")
     assert Delivery.decode(body) == letter
+    looking.faults.clear()
+
+
+async def test_two_who_send_a_stalled_delivery_again_at_once_send_it_once(
+    looking: Looking, letter: Delivery, gateway_url: str, database: Database, store_url: str
+) -> None:
+    store(database, accepted(letter), heard_at=utc_now())
+    with database.writing() as connection:
+        assert mark_stalled(connection, 1000) == 1
+    path = f"/notifications/{letter.id}"
+    async with (
+        running_journal(gateway_url, store_url),
+        looking.page(path) as one,
+        looking.page(path) as other,
+    ):
+        await asyncio.gather(send_again(one), send_again(other))
+        await one.wait_for_selector("text=/It was sent again|It does not stand still/")
+        await other.wait_for_selector("text=/It was sent again|It does not stand still/")
+    assert count(gateway_url, "email.normal") == 1
     looking.faults.clear()
 
 
