@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select, tuple_, update
 
 from common.envelope import Progress, Status
 from store import tables
-from store.database import Database
+from store.database import Database, StoreUnavailable
 from store.facts import Place, open_book
 
 _AT_ONCE: Final = 500
@@ -109,13 +109,19 @@ def list_stalled(
 
 
 def await_moved(database: Database, places: Sequence[Place], timeout_s: float) -> bool:
-    """Whether none of these stands still any more, by what the journal has stored; waited for."""
+    """Whether none of these stands still any more, by what the journal has stored; waited for.
+
+    False too when the store goes away meanwhile: what was done is done.
+    """
     deadline = time.monotonic() + timeout_s
-    while places:
-        with database.reading() as connection:
-            if not list_stalled(connection, limit=1, places=places):
-                break
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_LOOK_S)
+    try:
+        while places:
+            with database.reading() as connection:
+                if not list_stalled(connection, limit=1, places=places):
+                    break
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_S)
+    except StoreUnavailable:
+        return False
     return True
