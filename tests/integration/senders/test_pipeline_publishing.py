@@ -164,7 +164,7 @@ async def test_without_the_exchange_of_events_deliveries_go_on(
 
 
 async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
-    channel: ScriptedProvider, gateway_url: str, monkeypatch: pytest.MonkeyPatch
+    channel: ScriptedProvider, gateway_url: str, broker: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publications, "TRY_AGAIN_S", 0.1)
     monkeypatch.setattr(settlement, "UNTOLD_S", 5.0)
@@ -178,6 +178,8 @@ async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
     put(gateway_url, make_delivery(text="late", expires_at=past, may_expire=True))
     async with running_sender(channel, gateway_url, **LANES):
         await eventually(lambda: count(gateway_url, "retry.5s") == 2)
+        await asyncio.to_thread(broker.kill)
+        await asyncio.to_thread(broker.start)
         apply(gateway_url)
         events = EventLog(gateway_url)
         await eventually(lambda: sorted(events.types()) == ["cancelled", "expired"])
