@@ -139,10 +139,13 @@ def password_command(
     hashed = hash_of(password)
     with _store(env_file) as connection:
         row = give_password(connection, operator(), name, hashed)
-    if is_made and not as_json:
+    if as_json:
+        shown: dict[str, JsonValue] = {"password": password} if is_made else {}
+        print_json({"name": row.name, **shown})
+        return
+    if is_made:
         typer.echo(password)
-    shown: dict[str, JsonValue] = {"password": password} if is_made else {}
-    say(as_json, {"name": row.name, **shown}, f"user {row.name} has another password")
+    note(f"user {row.name} has another password")
 
 
 @app.command("disable", short_help="Let nobody sign in as this user.")

@@ -7,7 +7,7 @@ import typer
 
 from admin.access.operator import operator
 from admin.callbacks.options import EndpointId
-from admin.command_line.printing import say
+from admin.command_line.printing import print_json, say
 from admin.dead.options import AsJson
 from admin.dead.progress import progress, reading
 from admin.here import EnvFile, place_here
@@ -62,7 +62,7 @@ def try_command(
         say(as_json, {**document}, f"{name} took it.")
         return
     if as_json:
-        say(as_json, {**document}, "")
+        print_json({**document})
     why = "nothing was heard of it in time: see that `gateway sender webhook` runs"
     raise NotTaken(f"{name} did not take it: {why if said is None else reason_of(said)}.")
 

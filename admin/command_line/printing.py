@@ -27,7 +27,7 @@ def say(as_json: bool, document: dict[str, JsonValue], sentence: str) -> None:
     if as_json:
         print_json(document)
     else:
-        typer.echo(sentence)
+        typer.echo(escaped(sentence))
 
 
 def note(sentence: str) -> None:

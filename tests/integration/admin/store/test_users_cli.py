@@ -62,6 +62,8 @@ def test_password_that_is_made_is_shown_once_on_standard_output(database: Databa
     assert len(password) >= 20
     assert matches(password, user(database, "ada").password_hash)
     assert user(database, "ada").role == "viewer"
+    another = run("password", "ada", "--generate").stdout.removesuffix("\n")
+    assert matches(another, user(database, "ada").password_hash)
     document = json.loads(run("password", "ada", "--generate", "--json").stdout)
     assert matches(document["password"], user(database, "ada").password_hash)
     assert not matches(password, user(database, "ada").password_hash)
