@@ -25,7 +25,7 @@ _REPORT = ("--durations=10", "--durations-min=1")
 _ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "-s")  # say themselves how, or need a terminal
 # Most of the time is waiting; each has a broker. If one dies all end, or the other waits for ever.
 IN_SEVERAL = (
-    *("-n", "3", "--dist", "loadfile"),
+    *("-n", "4", "--dist", "loadfile"),
     "--no-loadscope-reorder",  # the folders that take long come first
     *("--max-worker-restart", "0"),
 )
@@ -45,7 +45,7 @@ def run_tests(
 ) -> None:
     """Run ruff, mypy and the documents' tests, then all tests on private brokers.
 
-    All of them run in three processes, which takes half of the time. More arguments are
+    All of them run in four processes, which takes a third of the time. More arguments are
     pytest's; with a path, -k, -m, --lf or --sw only what they select is run, in one process.
     """
     os.chdir(checkout())

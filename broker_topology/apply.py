@@ -1,5 +1,6 @@
 """Declare the topology on a broker, as often as you like; pika."""
 
+import time
 from dataclasses import dataclass
 
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
@@ -8,6 +9,13 @@ from pika.exceptions import ChannelClosedByBroker
 from broker_topology.connect import TopologyError, channel, connected, refusal
 from broker_topology.difference import Difference, Thing, parse_conflict
 from broker_topology.topology import Exchange, Queue, Topology, build
+
+AWAKE_WITHIN_S = 10.0
+"""A node that has just started takes clients before its queues and streams have found a leader."""
+
+
+class _AwayError(TopologyError):
+    """A queue is there, and the node that has it is not."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +31,18 @@ class Applied:
 def apply(url: str, topology: Topology | None = None) -> Applied:
     """Declare all of it in the vhost of `url`; what is there already is left as it is.
 
-    Raises TopologyError when the broker cannot be reached or refuses, and, after the rest is
-    declared, when something is there with other arguments: it names them all and the remedy.
+    A queue whose node does not answer is waited for, 10 s for all of them. Raises TopologyError
+    when the broker cannot be reached or refuses, and, after the rest is declared, when something is
+    there with other arguments: it names them all and the remedy.
     """
     wanted = topology or build()
     created: list[str] = []
     conflicts: list[Difference] = []
     with connected(url) as connection:
         things: tuple[Exchange | Queue, ...] = (*wanted.exchanges, *wanted.queues)
+        patience = time.monotonic() + AWAKE_WITHIN_S
         for one in things:
-            if not exists(connection, one):
+            if not _exists(connection, one, patience):
                 created.append(f"{thing_of(one)} {one.name}")
             conflict = declare(connection, one)
             if conflict:
@@ -41,6 +51,16 @@ def apply(url: str, topology: Topology | None = None) -> Applied:
     if conflicts:
         raise TopologyError(_conflict_text(conflicts))
     return Applied(tuple(created), len(wanted.exchanges), len(wanted.queues), len(wanted.bindings))
+
+
+def _exists(connection: BlockingConnection, one: Exchange | Queue, deadline: float) -> bool:
+    while True:
+        try:
+            return exists(connection, one)
+        except _AwayError:
+            if time.monotonic() > deadline:
+                raise
+            connection.sleep(0.2)
 
 
 def exists(connection: BlockingConnection, one: Exchange | Queue) -> bool:
@@ -52,10 +72,11 @@ def exists(connection: BlockingConnection, one: Exchange | Queue) -> bool:
             else:
                 opened.exchange_declare(one.name, one.type, passive=True)
     except ChannelClosedByBroker as error:
-        # Other 404s mean that the queue is there and its node is not.
-        if error.reply_code == 404 and f"no {thing_of(one)}" in error.reply_text:
-            return False
-        raise refusal(error, f"{thing_of(one)} {one.name}") from error
+        if error.reply_code != 404:
+            raise refusal(error, f"{thing_of(one)} {one.name}") from error
+        if f"no {thing_of(one)}" not in error.reply_text:
+            raise _AwayError(str(refusal(error, f"{thing_of(one)} {one.name}"))) from error
+        return False
     return True
 
 

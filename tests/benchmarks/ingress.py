@@ -71,10 +71,13 @@ def await_accepted(process: Process, port: int, headers: Headers = NO_HEADERS) -
     """Wait until a POST is answered 202. Raises BenchError."""
     url = f"http://127.0.0.1:{port}{PATH}"
     head = {"Content-Type": "application/json", **headers}
+
+    def is_accepted() -> bool:
+        # an API that is not connected yet answers 503, and first waits for it as long as it may
+        return httpx.post(url, content=BODY, headers=head, timeout=30).status_code == 202
+
     try:
-        wait_for(
-            lambda: httpx.post(url, content=BODY, headers=head).status_code == 202, 20, "a 202"
-        )
+        wait_for(is_accepted, 60, "a 202")
     except BenchError:
         raise process.fault("accepts nothing") from None
 

@@ -119,7 +119,7 @@ def test_missing_members_are_found_and_added(cluster: Cluster) -> None:
             take_members_away(cluster.nodes[0], "thin", "r3@localhost", left)
         return None if left else gaps
 
-    gaps = until(all_gaps)
+    gaps = until(all_gaps, 300)
     assert {(gap.members, gap.lacking) for gap in gaps} == {
         (("r1@localhost", "r2@localhost"), ("r3@localhost",))
     }
