@@ -172,7 +172,6 @@ class Events:
         A broker that is away or has an alarm is waited for.
         """
         if self.fault is not None and self._clock() < self._try_again_at:
-            metrics.EVENTS_LOST.inc()
             return False
         nacks = 0
         while True:
@@ -190,7 +189,6 @@ class Events:
                 return True
 
     def _lose(self, error: PublishError) -> None:
-        metrics.EVENTS_LOST.inc()
         self._try_again_at = self._clock() + TRY_AGAIN_S
         if self.fault is None:
             log.error("events are lost", detail=str(error), remedy="gateway topology check")

@@ -205,8 +205,8 @@ class Settlement:
         the provider has accepted would send it again.
         """
         try:
-            if fact is not None:
-                await self._events.tell(fact)
+            if fact is not None and not await self._events.tell(fact):
+                metrics.EVENTS_LOST.inc()
         except asyncio.CancelledError:
             log.warning("stopped before an event was confirmed", queue=self._queue)
             with contextlib.suppress(ChannelLost):

@@ -7,7 +7,7 @@ import typer
 
 from admin.access.operator import operator
 from admin.callbacks.options import EndpointId
-from admin.command_line.printing import print_json, say
+from admin.command_line.printing import note, print_json, say
 from admin.dead.options import AsJson
 from admin.dead.progress import progress, reading
 from admin.here import EnvFile, place_here
@@ -21,8 +21,9 @@ from common.envelope import Delivery, Event, EventType
 from common.errors import ArgumentError, GatewayError
 from common.times import epoch_ms, utc_now
 from console.callbacks.making import made_test, publish_test, replay
-from store.access.audit import Action, write_entry
-from store.callbacks.changes import active_target, entry, known_endpoint
+from store.access.audit import Action
+from store.access.noting import noting
+from store.callbacks.changes import active_target, details_of, known_endpoint, subject_of
 from store.callbacks.replay import Replay
 
 _READY_S: Final = 10.0
@@ -92,12 +93,17 @@ def replay_command(
             number = sum(1 for _ in found.due())
             say(as_json, {"would_make": number}, f"{_callbacks(number)} would be made.")
             return
-        with progress("made", None, as_json=as_json, count_text=_callbacks) as advance:
-            number = replay(place.url, found, place.settings.expires_in_s, advance)
-        with database.writing() as connection:
-            told = {"since_ms": since_ms, "number": number}
+        with database.reading() as connection:
             one = known_endpoint(connection, name)
-            write_entry(connection, entry(operator(), Action.REPLAYED, one, **told))
+        told = {**details_of(one), "since_ms": since_ms}
+        with (
+            progress("made", None, as_json=as_json, count_text=_callbacks) as advance,
+            noting(
+                place.settings, operator(), Action.REPLAYED, subject_of(one), told, note
+            ) as noted,
+        ):
+            expires_in_s = place.settings.expires_in_s
+            number = replay(place.url, found, expires_in_s, noted.told_to(advance))
     say(as_json, {"made": number}, f"{_callbacks(number)} made.")
 
 

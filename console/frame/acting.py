@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 
-from nicegui import ui
+from nicegui import context, ui
 from nicegui.events import GenericEventArguments
 
 from common.errors import GatewayError
@@ -35,6 +35,11 @@ def acting(least: Role) -> Callable[[Action[Given]], Action[Given]]:
     def decorate(action: Action[Given]) -> Action[Given]:
         @wraps(action)
         async def checked(view: View, /, *args: Given.args, **kwargs: Given.kwargs) -> None:
+            # Said on the page itself: what was clicked may be drawn anew, and be gone, meanwhile.
+            with context.client:
+                await do(view, *args, **kwargs)
+
+        async def do(view: View, /, *args: Given.args, **kwargs: Given.kwargs) -> None:
             try:
                 person = await view.services.people.check(view.person)
             except NotSignedIn:

@@ -82,9 +82,19 @@ def turn_off(connection: Connection, actor: str, name: str) -> Endpoint:
 
 
 def entry(actor: str, action: Action, one: Endpoint, **details: Any) -> Entry:
-    """What the audit log says of a change; of the URL, whose path may be secret, the host."""
-    told = {"host": one.url.split("/")[2], "key": one.owner or None, **details}
-    return Entry(epoch_ms(utc_now()), actor, action, f"endpoint {one.id}", told)
+    """What the audit log says of a change."""
+    told = {**details_of(one), **details}
+    return Entry(epoch_ms(utc_now()), actor, action, subject_of(one), told)
+
+
+def subject_of(one: Endpoint) -> str:
+    """An endpoint, as the audit log names it."""
+    return f"endpoint {one.id}"
+
+
+def details_of(one: Endpoint) -> dict[str, Any]:
+    """What the audit log says of it; of the URL, whose path may be secret, the host."""
+    return {"host": one.url.split("/")[2], "key": one.owner or None}
 
 
 def _turn(connection: Connection, actor: str, name: str, state: State, action: Action) -> Endpoint:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ def checkout(tmp_path: Path) -> Path:
     (tests / "unit" / "test_docs.py").write_text(TEST)
     (tmp_path / "added.py").write_text('"""Nothing."""\n')
     return tmp_path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _known_types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What mypy has learnt of the libraries it knows in the next test."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.mktemp("mypy")))
+        yield
 
 
 def gateway_test(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -2,11 +2,12 @@
 
 import asyncio
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from broker_topology.dead_letters.selection import parse_moment
 from common.errors import ArgumentError
 from common.times import epoch_ms, utc_at, utc_now
+from console.auditing import audited
 from console.callbacks.making import made_test, publish_test, replay
 from console.frame.acting import Confirm, acting
 from console.frame.markup import Tag, link, tag
@@ -20,10 +21,18 @@ from console.pages.operations.places import CALLBACKS, KEYS, draw_ways
 from console.people.person import Role
 from console.services.reading import Silent
 from console.services.threads import in_thread
-from store.access.audit import Action, write_entry
-from store.callbacks.changes import active_target, entry, known_endpoint, turn_off, turn_on
+from store.access.audit import Action
+from store.callbacks.changes import (
+    active_target,
+    details_of,
+    known_endpoint,
+    subject_of,
+    turn_off,
+    turn_on,
+)
 from store.callbacks.endpoints import Endpoint, State, find_endpoint
 from store.callbacks.replay import Replay
+from store.database import Database
 
 _ANSWER_S: Final = 30.0
 _LOOK_S: Final = 0.5
@@ -157,17 +166,21 @@ async def _try(view: View, places: tuple[Tag, Tag], name: str, sent: Sent) -> No
 @acting(Role.ADMIN)
 async def _replay(view: View, told: Tag, name: str, since_ms: int) -> None:
     store, settings = view.services.store, view.services.settings
-    wanted = await store.work(lambda database: Replay(database, name, since_ms))
+
+    def look(database: Database) -> tuple[Endpoint, Replay]:
+        with database.reading() as connection:
+            return known_endpoint(connection, name), Replay(database, name, since_ms)
+
+    one, wanted = await store.work(look)
+    details = {**details_of(one), "since_ms": since_ms}
     told.say(view.text("endpoint.replay.begins"))
-    made = partial(replay, settings.broker_url, wanted, settings.expires_in_s, lambda _: None)
-    number = await in_thread(made)
 
-    def note(connection: Any) -> None:
-        one = known_endpoint(connection, name)
-        details = {"since_ms": since_ms, "number": number}
-        write_entry(connection, entry(actor(view), Action.REPLAYED, one, **details))
+    def make() -> int:
+        url, expires_in_s = settings.broker_url, settings.expires_in_s
+        with audited(settings, actor(view), Action.REPLAYED, subject_of(one), details) as noted:
+            return replay(url, wanted, expires_in_s, noted.told_to(lambda _: None))
 
-    await store.change(note)
+    number = await in_thread(make)
     told.say(view.text("endpoint.replay.made", n=number))
     say(view.text("endpoint.replay.made", n=number))
 

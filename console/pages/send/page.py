@@ -46,8 +46,8 @@ class _Send:
                 self._fields = FormFields(view, channel)
                 tag("p", text("send.how"), "soft")
                 with tag("div", "", "choices"):
-                    for mode in (Mode.TEST, Mode.LIVE):
-                        tag("button", text(f"send.{mode}"), mode, type="submit", value=mode.value)
+                    for mode, look in ((Mode.TEST, "test quiet"), (Mode.LIVE, "live")):
+                        tag("button", text(f"send.{mode}"), look, type="submit", value=mode.value)
             with tag("div", "", "aside"):
                 with tag("section", "", "sheet", id="preview"):
                     tag("h2", text("send.preview"))

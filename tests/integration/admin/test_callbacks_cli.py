@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from admin.cli import app
+from broker_topology.dead_letters.queue import DeadLetterError
+from broker_topology.dead_letters.requeue import Publisher
 from common.envelope import EventType, Progress
 from common.errors import GatewayError
 from common.facts import make_event
@@ -131,6 +133,26 @@ def test_replay_makes_the_same_again_since_a_time(database: Database, gateway_ur
     assert [each.id for each in taken(gateway_url)] == [each.id for each in first]
     assert [said(each)["type"] for each in first] == ["delivery.sent", "notification.completed"]
     assert audited() == [("replayed", f"endpoint {known.id}")] * 2
+
+
+def test_replay_that_breaks_off_is_in_the_audit_log_with_what_it_made(
+    database: Database, gateway_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its broker takes one message and no more."""
+    store(database, *accepted_and_sent()[1])
+    known = of_owner(database)
+    publish = Publisher.publish
+
+    def publish_once(self: Publisher, *what: Any) -> None:
+        if count(gateway_url, "webhook.normal"):
+            raise DeadLetterError("the broker refuses it")
+        publish(self, *what)
+
+    monkeypatch.setattr(Publisher, "publish", publish_once)
+    assert "refuses" in refused("callbacks", "replay", known.id, "--since", "1h")
+    [entry] = as_json("audit")
+    assert (entry["action"], entry["subject"]) == ("replayed", f"endpoint {known.id}")
+    assert entry["details"]["number"] == 1
 
 
 def test_replay_to_a_new_endpoint_of_a_key_tells_what_was_before(

@@ -152,6 +152,7 @@ async def _sign_out(visitor: Visitor) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.long
 async def test_sockets_that_never_read_cost_little_and_nobody_else_anything(
     console: Console, viewer: Visitor
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from broker_topology.apply import apply
 from common.facts import cancelling
 from common.times import utc_now
+from common.watching import metrics
 from deploy.local.node import Node
 from senders import publications, settlement
 from senders.outcome import Rejected, Transient
@@ -174,6 +175,7 @@ async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
         making.basic_publish("events", asked.routing_key, asked.encode(), mandatory=True)
         making.exchange_delete("events")
     put(gateway_url, gone)
+    lost = metrics.EVENTS_LOST._value.get()
     past = utc_now() - timedelta(seconds=1)
     put(gateway_url, make_delivery(text="late", expires_at=past, may_expire=True))
     async with running_sender(channel, gateway_url, **LANES):
@@ -185,6 +187,7 @@ async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
         await eventually(lambda: sorted(events.types()) == ["cancelled", "expired"])
         await eventually(lambda: count(gateway_url, QUEUE) == 0)
     assert channel.calls == []
+    assert metrics.EVENTS_LOST._value.get() == lost
 
 
 async def test_forbidden_events_stop_no_delivery(
