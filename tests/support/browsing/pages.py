@@ -1,13 +1,15 @@
 """A browser on one site: a context of its own for each page, and what the page complained of."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Request
 
 DESK = (1280, 800)
 PHONE = (390, 844)
+_CLOSED_S = 30.0
 
 
 @dataclass
@@ -67,7 +69,9 @@ class Looking:
             await self.go(page, path)
             yield page
         finally:
-            await context.close()
+            with suppress(TimeoutError):  # the browser ends with the run
+                async with asyncio.timeout(_CLOSED_S):
+                    await context.close()
 
 
 @asynccontextmanager
