@@ -45,8 +45,8 @@ def run_tests(
 ) -> None:
     """Run ruff, mypy and the documents' tests, then all tests on private brokers.
 
-    All of them run in four processes, which takes a third of the time. More arguments are
-    pytest's; with a path, -k, -m, --lf or --sw only what they select is run, in one process.
+    All of them run in four processes. More arguments are pytest's; with a path, -k, -m, --lf or
+    --sw only what they select is run, in one process.
     """
     os.chdir(checkout())
     if containers:

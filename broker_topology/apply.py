@@ -14,7 +14,7 @@ AWAKE_WITHIN_S = 10.0
 """A node that has just started takes clients before its queues and streams have found a leader."""
 
 
-class _AwayError(TopologyError):
+class AwayError(TopologyError):
     """A queue is there, and the node that has it is not."""
 
 
@@ -57,7 +57,7 @@ def _exists(connection: BlockingConnection, one: Exchange | Queue, deadline: flo
     while True:
         try:
             return exists(connection, one)
-        except _AwayError:
+        except AwayError:
             if time.monotonic() > deadline:
                 raise
             connection.sleep(0.2)
@@ -75,7 +75,7 @@ def exists(connection: BlockingConnection, one: Exchange | Queue) -> bool:
         if error.reply_code != 404:
             raise refusal(error, f"{thing_of(one)} {one.name}") from error
         if f"no {thing_of(one)}" not in error.reply_text:
-            raise _AwayError(str(refusal(error, f"{thing_of(one)} {one.name}"))) from error
+            raise AwayError(str(refusal(error, f"{thing_of(one)} {one.name}"))) from error
         return False
     return True
 

@@ -10,13 +10,14 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
+from broker_topology import apply as applying
 from broker_topology.apply import apply
 from broker_topology.check import check
 from broker_topology.connect import TopologyError, vhost_of
 from broker_topology.difference import Difference
 from broker_topology.live import read_topology
 from broker_topology.management import ManagementUnavailableError
-from broker_topology.topology import build
+from broker_topology.topology import Exchange, Queue, build
 from common.channels import CHANNELS, PRIORITIES
 from deploy.local.node import Node
 from tests.support.polling import until
@@ -91,6 +92,39 @@ def test_applied_topology_is_the_same_and_applying_again_creates_nothing(
     assert by_management.differences == ()
     assert by_management.bindings_checked
     assert check(vhost_url, NOWHERE).differences == ()
+
+
+def away(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Have the node of a stream be away for so many looks, as one that has just started is."""
+    looked: list[str] = []
+
+    def exists(connection: BlockingConnection, one: Exchange | Queue) -> bool:
+        looked.append(one.name)
+        if one.name == "cancels" and looked.count(one.name) <= times:
+            raise applying.AwayError("its home node is down or inaccessible")
+        return find(connection, one)
+
+    find = applying.exists
+    monkeypatch.setattr(applying, "exists", exists)
+    return looked
+
+
+def test_queue_whose_node_has_just_started_is_waited_for(
+    vhost_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(vhost_url)
+    looked = away(monkeypatch, 3)
+    assert apply(vhost_url).created == ()
+    assert looked.count("cancels") == 4
+
+
+def test_queue_whose_node_stays_away_is_told(
+    vhost_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "AWAKE_WITHIN_S", 0.5)
+    away(monkeypatch, 1000)
+    with pytest.raises(TopologyError, match="inaccessible"):
+        apply(vhost_url)
 
 
 def test_new_channel_joins_a_running_installation_and_what_waits_stays(

@@ -193,7 +193,7 @@ async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
 async def test_forbidden_events_stop_no_delivery(
     channel: ScriptedProvider, gateway_url: str, broker: Node
 ) -> None:
-    vhost = gateway_url.rpartition("/")[2]
+    vhost, lost = gateway_url.rpartition("/")[2], metrics.EVENTS_LOST._value.get()
     broker.ctl("add_user", "mute", "mute-password")
     try:
         writes = "^(retry|dead)$"
@@ -209,6 +209,7 @@ async def test_forbidden_events_stop_no_delivery(
         broker.ctl("delete_user", "mute")
     assert count(gateway_url, QUEUE) == 0
     assert len(channel.calls) == 8
+    assert metrics.EVENTS_LOST._value.get() == lost + 8
 
 
 async def test_without_the_exchange_of_retries_others_go_on_and_nothing_is_doubled(

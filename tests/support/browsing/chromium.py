@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_WITH_US = ("setpriv", "--pdeathsig", "KILL")  # it ends also when who started it is killed
 _OPTIONS = (
     "--headless",
     "--no-sandbox",  # it does not start as root with one
@@ -36,7 +37,7 @@ def find_chromium() -> str | None:
 def running_chromium(program: str, profile: Path) -> Iterator[str]:
     """The address of a browser's debugging port; it ends with the block."""
     process = subprocess.Popen(
-        [program, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+        [*_WITH_US, program, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
