@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
-from pika.exceptions import ChannelClosedByBroker
+from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 
 from broker_topology.connect import TopologyError, channel, connected, refusal
 from broker_topology.difference import Difference, Thing, parse_conflict
@@ -12,10 +12,11 @@ from broker_topology.topology import Exchange, Queue, Topology, build
 
 AWAKE_WITHIN_S = 10.0
 """A node that has just started takes clients before its queues and streams have found a leader."""
+_LOOK_AGAIN_S = 0.2
 
 
 class AwayError(TopologyError):
-    """A queue is there, and the node that has it is not."""
+    """What a queue needs is not there yet: the node that has it, or who leads the streams."""
 
 
 @dataclass(frozen=True)
@@ -31,36 +32,48 @@ class Applied:
 def apply(url: str, topology: Topology | None = None) -> Applied:
     """Declare all of it in the vhost of `url`; what is there already is left as it is.
 
-    A queue whose node does not answer is waited for, 10 s for all of them. Raises TopologyError
-    when the broker cannot be reached or refuses, and, after the rest is declared, when something is
-    there with other arguments: it names them all and the remedy.
+    What is not awake yet, a queue's node or the streams' coordinator, is waited for, 10 s for all
+    of it, and where the broker waits for it, as long as that does (30 s), twice.
+    Raises TopologyError when the broker cannot be reached or refuses, and, after the rest is
+    declared, when something is there with other arguments: it names them all and the remedy.
     """
     wanted = topology or build()
-    created: list[str] = []
-    conflicts: list[Difference] = []
-    with connected(url) as connection:
-        things: tuple[Exchange | Queue, ...] = (*wanted.exchanges, *wanted.queues)
-        patience = time.monotonic() + AWAKE_WITHIN_S
-        for one in things:
-            if not _exists(connection, one, patience):
-                created.append(f"{thing_of(one)} {one.name}")
-            conflict = declare(connection, one)
-            if conflict:
-                conflicts.append(conflict)
-        _bind(connection, wanted)
+    created: dict[str, None] = {}
+    conflicts = _once_awake(url, wanted, created)
     if conflicts:
         raise TopologyError(_conflict_text(conflicts))
     return Applied(tuple(created), len(wanted.exchanges), len(wanted.queues), len(wanted.bindings))
 
 
-def _exists(connection: BlockingConnection, one: Exchange | Queue, deadline: float) -> bool:
+def _once_awake(url: str, wanted: Topology, created: dict[str, None]) -> list[Difference]:
+    deadline = time.monotonic() + AWAKE_WITHIN_S
+    is_last = False
     while True:
         try:
-            return exists(connection, one)
-        except AwayError:
-            if time.monotonic() > deadline:
+            with connected(url) as connection:
+                return _apply(connection, wanted, created)
+        except AwayError:  # the broker itself may have waited for longer: then once more
+            if is_last:
                 raise
-            connection.sleep(0.2)
+            is_last = time.monotonic() > deadline
+            time.sleep(_LOOK_AGAIN_S)
+
+
+def _apply(
+    connection: BlockingConnection, wanted: Topology, created: dict[str, None]
+) -> list[Difference]:
+    """Declare all, and note what is created; what is there with other arguments."""
+    conflicts: list[Difference] = []
+    things: tuple[Exchange | Queue, ...] = (*wanted.exchanges, *wanted.queues)
+    for one in things:
+        is_new = not exists(connection, one)
+        conflict = declare(connection, one)
+        if conflict:
+            conflicts.append(conflict)
+        if is_new:
+            created[f"{thing_of(one)} {one.name}"] = None
+    _bind(connection, wanted)
+    return conflicts
 
 
 def exists(connection: BlockingConnection, one: Exchange | Queue) -> bool:
@@ -93,6 +106,10 @@ def declare(connection: BlockingConnection, one: Exchange | Queue) -> Difference
         if error.reply_code == 406 and conflict:
             return conflict
         raise refusal(error, f"{thing_of(one)} {one.name}") from error
+    except ConnectionClosedByBroker as error:
+        if "coordinator_unavailable" not in error.reply_text:  # of streams, while it is elected
+            raise
+        raise AwayError(f"The broker cannot have {one.name} yet: {error.reply_text}.") from error
     return None
 
 

@@ -29,6 +29,7 @@ from tests.support.processes.running import Gateway, running_gateway
 pytestmark = [
     pytest.mark.skipif(find_scripts() is None, reason="needs rabbitmq-server on this machine"),
     pytest.mark.timeout(600),
+    pytest.mark.long,  # three brokers beside those of the other tests
 ]
 
 RECOVERED_WITHIN_S = 15.0
@@ -83,7 +84,6 @@ def node_of_the_api(cluster: Cluster) -> Node:
     return node
 
 
-@pytest.mark.long
 def test_each_node_killed_in_turn_loses_nothing_accepted(
     cluster: Cluster, gateway: Gateway
 ) -> None:
@@ -162,7 +162,6 @@ def grow_as_told(cluster: Cluster, url: str) -> None:
         assert len(added) == len(QUORUM)
 
 
-@pytest.mark.long
 def test_rolling_restart_loses_nothing_accepted(cluster: Cluster, gateway: Gateway) -> None:
     with Load(gateway) as load:
         for node in cluster.nodes:
@@ -171,7 +170,6 @@ def test_rolling_restart_loses_nothing_accepted(cluster: Cluster, gateway: Gatew
     assert load.longest_s < ANSWERED_WITHIN_S
 
 
-@pytest.mark.long
 def test_frozen_node_is_left_for_another(cluster: Cluster, gateway: Gateway) -> None:
     node = node_of_the_api(cluster)
     with Load(gateway) as load:
@@ -188,7 +186,6 @@ def test_frozen_node_is_left_for_another(cluster: Cluster, gateway: Gateway) -> 
     until(lambda: not load.missing(), 60)
 
 
-@pytest.mark.long
 def test_two_of_three_lost_accepts_nothing_loses_nothing_and_is_told_in_a_sentence(
     cluster: Cluster, gateway: Gateway
 ) -> None:

@@ -17,7 +17,7 @@ from store import tables
 from store.database import Database
 from tests.support.dead_letters import bury_all, bury_many, reason
 from tests.support.polling import until
-from tests.support.processes.consoles import Console, running_console
+from tests.support.processes.consoles import Console, quick_console
 from tests.support.processes.running import Gateway, running_gateway
 from tests.support.queues import count, make_delivery
 
@@ -129,7 +129,7 @@ def test_groups_of_100000_letters_are_told_soon_and_keep_nothing(
 ) -> None:
     bury_many(gateway_url, MANY, ("403", "429"))
     fail_many(database, MANY)
-    with running_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
+    with quick_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
         before_kb = console.memory_kb
         began = time.monotonic()
         first = groups_of(console)

@@ -15,8 +15,9 @@ from store.database import Database
 from tests.support.clients.console_client import assert_problem
 from tests.support.dead_letters import bury, bury_many, ids_in, reason
 from tests.support.polling import until
-from tests.support.processes.consoles import Console, running_console
+from tests.support.processes.consoles import Console, quick_console
 from tests.support.queues import count, make_delivery
+from tests.support.stored import SQLITE_FIRST
 
 QUEUE, DEAD = "telegram.normal", "telegram.dead"
 
@@ -38,6 +39,7 @@ def go_on(console: Console, where: str) -> str:
     return str(answer.headers["Location"])
 
 
+@pytest.mark.parametrize("store_url", SQLITE_FIRST, indirect=True)
 @pytest.mark.parametrize(
     "letters", [600, pytest.param(5000, marks=[pytest.mark.long, pytest.mark.timeout(300)])]
 )
@@ -45,7 +47,7 @@ def test_killed_in_a_requeue_it_says_how_far_it_came_and_goes_on(
     gateway_url: str, database: Database, store_url: str, letters: int
 ) -> None:
     ids, port = bury_many(gateway_url, letters), free_port()
-    with running_console(gateway_url, port, GATEWAY_DATABASE_URL=store_url) as console:
+    with quick_console(gateway_url, port, GATEWAY_DATABASE_URL=store_url) as console:
         where = console.begin("requeue", all=True, rate="400/s", letters=letters)
         until(lambda: console.job(where)["done"] >= letters // 6)
         seen = console.job(where)["done"]
@@ -55,7 +57,7 @@ def test_killed_in_a_requeue_it_says_how_far_it_came_and_goes_on(
     really = count(gateway_url, QUEUE)
     newcomer = make_delivery()
     bury(gateway_url, newcomer, reason(at=utc_now()))
-    with running_console(gateway_url, port, GATEWAY_DATABASE_URL=store_url) as console:
+    with quick_console(gateway_url, port, GATEWAY_DATABASE_URL=store_url) as console:
         job = state_of(console, where, "interrupted")
         assert seen <= job["done"] <= really < letters
         assert (job["kept"], job["can_be_continued"], job["total"]) == ("store", True, letters)
@@ -75,16 +77,17 @@ def test_killed_in_a_requeue_it_says_how_far_it_came_and_goes_on(
     assert done == [rest["done"], job["done"]]
 
 
+@pytest.mark.parametrize("store_url", SQLITE_FIRST, indirect=True)
 def test_stopped_console_leaves_a_job_that_another_can_go_on_with(
     gateway_url: str, database: Database, store_url: str
 ) -> None:
     ids = bury_many(gateway_url, 300)
-    with running_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
+    with quick_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
         where = console.begin("requeue", all=True, rate="100/s", letters=300)
         until(lambda: console.job(where)["done"] > 20)
         console.process.send_signal(signal.SIGTERM)
         assert console.process.wait(30) == 0
-    with running_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
+    with quick_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
         job = state_of(console, where, "interrupted")
         assert job["done"] == count(gateway_url, QUEUE)
         assert job["said"].startswith("The console was stopped")
@@ -93,13 +96,14 @@ def test_stopped_console_leaves_a_job_that_another_can_go_on_with(
     assert ids_in(gateway_url, QUEUE) == ids
 
 
+@pytest.mark.parametrize("store_url", SQLITE_FIRST, indirect=True)
 def test_job_of_one_console_is_seen_and_ended_at_another(
     gateway_url: str, database: Database, store_url: str
 ) -> None:
     bury_many(gateway_url, 50)
     with (
-        running_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as one,
-        running_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as other,
+        quick_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as one,
+        quick_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as other,
     ):
         where = one.begin("requeue", all=True, rate="1/h")
         assert other.job(where)["state"] == "running"
@@ -114,19 +118,19 @@ def test_without_a_store_jobs_say_that_they_live_in_memory(gateway_url: str, tmp
     bury_many(gateway_url, 1)
     nowhere = f"sqlite:///{tmp_path / 'nowhere.db'}"
     port = free_port()
-    with running_console(gateway_url, port, GATEWAY_DATABASE_URL=nowhere) as console:
+    with quick_console(gateway_url, port, GATEWAY_DATABASE_URL=nowhere) as console:
         where = console.begin("requeue", all=True)
         assert state_of(console, where, "done")["kept"] == "memory"
         assert console.client.get("/v1/jobs").json()["store"] == "unavailable"
         kill(console)
-    with running_console(gateway_url, port, GATEWAY_STATE_DIR=str(tmp_path)) as console:
+    with quick_console(gateway_url, port, GATEWAY_STATE_DIR=str(tmp_path)) as console:
         assert console.client.get("/v1/jobs").json() == {"jobs": [], "store": "none"}
         assert_problem(console.client.get(where), "job_not_found")
 
 
 def test_cancelling_a_job_that_waits_for_its_turn_works_at_once(gateway_url: str) -> None:
     bury_many(gateway_url, 3)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         where = console.begin("requeue", all=True, rate="1/h")
         until(lambda: console.job(where)["done"] == 1)
         began = time.monotonic()

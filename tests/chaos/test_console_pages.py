@@ -53,9 +53,8 @@ def all_arrived(gateway: Gateway, ids: Sequence[str]) -> Counter[str] | None:
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.parametrize(
-    "letters", [600, pytest.param(5000, marks=[pytest.mark.long, pytest.mark.timeout(300)])]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("letters", [600, 5000])
 async def test_open_page_says_how_far_a_killed_console_came_and_goes_on(
     gateway: Gateway, browser: Browser, letters: int
 ) -> None:

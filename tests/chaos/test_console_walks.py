@@ -11,7 +11,7 @@ from broker_topology.dead_letters.queue import opened
 from tests.support.clients.console_client import assert_problem, sealed
 from tests.support.dead_letters import bury_many, ids_in
 from tests.support.polling import until
-from tests.support.processes.consoles import Console, running_console
+from tests.support.processes.consoles import Console, quick_console
 from tests.support.queues import count
 
 QUEUE, DEAD = "telegram.normal", "telegram.dead"
@@ -52,7 +52,7 @@ def is_free(url: str) -> bool:
 
 def test_killed_in_an_archive(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 2000, text="x" * 5000)  # more than sockets take that nobody reads
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         answer = begin_reading(console)
         kill(console)
         with pytest.raises(httpx.TransportError):
@@ -63,14 +63,14 @@ def test_killed_in_an_archive(gateway_url: str) -> None:
 
 def test_killed_in_a_discard(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 2000)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         first, order = sealed(console.archive(all=True))
         where = console.begin("discard", **order)
         until(lambda: console.job(where)["done"] > 100)
         kill(console)
     until(lambda: is_free(gateway_url))
     until(lambda: count(gateway_url, DEAD) > 0)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         # It knows of no archive any more, so nothing can go that nobody has.
         answer = console.client.post("/v1/dead-letters/discard", json=order)
         assert_problem(answer, "archive_not_found")
@@ -86,13 +86,13 @@ def test_killed_in_a_discard(gateway_url: str) -> None:
 
 def test_killed_in_a_requeue(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 2000)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         where = console.begin("requeue", all=True)
         until(lambda: console.job(where)["done"] > 100)
         kill(console)
     assert 100 < count(gateway_url, QUEUE) < 2000
     until(lambda: is_free(gateway_url))
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         end(console, console.begin("requeue", all=True))
         assert stop(console) < STOP_S
     found = Counter(ids_in(gateway_url, QUEUE))
@@ -103,7 +103,7 @@ def test_killed_in_a_requeue(gateway_url: str) -> None:
 
 def test_stopped_in_a_requeue_ends_at_the_letter_it_is_at(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 2000)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         where = console.begin("requeue", all=True)
         until(lambda: console.job(where)["done"] > 100)
         assert stop(console) < STOP_S
@@ -111,22 +111,24 @@ def test_stopped_in_a_requeue_ends_at_the_letter_it_is_at(gateway_url: str) -> N
     assert [*ids_in(gateway_url, QUEUE), *ids_in(gateway_url)] == ids
 
 
+@pytest.mark.long
 def test_stopped_in_an_archive_breaks_it_off(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 20_000)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         answer = begin_reading(console)
         assert stop(console) < STOP_S
         with pytest.raises(httpx.TransportError):
             answer.read()
     until(lambda: count(gateway_url, DEAD) == 20_000)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         letters, _ = sealed(console.archive(all=True))
     assert [one["id"] for one in letters] == ids
 
 
+@pytest.mark.long
 def test_client_that_goes_away_ends_its_walk(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 6_000)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         begin_reading(console).close()
         until(lambda: console.client.get("/v1/dead-letters?limit=1").status_code == 200)
         with pytest.raises(httpx.ReadTimeout):
@@ -136,9 +138,10 @@ def test_client_that_goes_away_ends_its_walk(gateway_url: str) -> None:
     assert ids_in(gateway_url) == ids
 
 
+@pytest.mark.long
 def test_client_that_pauses_gets_all_of_its_archive(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 20_000)
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         before_kb = console.memory_kb
         answer = begin_reading(console)
         pieces = answer.iter_bytes()
@@ -155,7 +158,7 @@ def test_client_that_pauses_gets_all_of_its_archive(gateway_url: str) -> None:
 @pytest.mark.timeout(900)
 def test_hundred_thousand_letters_over_http(gateway_url: str) -> None:
     ids = bury_many(gateway_url, 100_000, ("403", "429"))
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         before_kb = console.memory_kb
         answer = begin_reading(console)
         pieces = answer.iter_bytes()
@@ -171,7 +174,7 @@ def test_hundred_thousand_letters_over_http(gateway_url: str) -> None:
     until(lambda: is_free(gateway_url))
     left = count(gateway_url, DEAD)
     assert 0 < left < 50_000
-    with running_console(gateway_url) as console:
+    with quick_console(gateway_url) as console:
         with pytest.raises(httpx.ReadTimeout):
             console.client.get("/v1/dead-letters?group=true", timeout=0.2)
         assert stop(console) < 25

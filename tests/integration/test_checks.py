@@ -99,8 +99,6 @@ def test_all_checks_come_first_and_then_all_tests_with_their_time(checkout: Path
     ("code", "failed"),
     [
         ('"""Twice."""\n\n\ndef twice(number):\n    return number * 2\n', "mypy"),
-        ('"""Ugly."""\nNUMBER = {  1 }\n', "ruff format"),
-        ('"""Unused."""\n\nimport os\n', "ruff check"),
         ('"""Both."""\nimport os\n', "ruff check, ruff format"),
     ],
 )

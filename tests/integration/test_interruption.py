@@ -28,7 +28,9 @@ def test_tests_of_ctrl_c_pass_under_a_parent_that_ignores_it(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["in one process", "in several"])
+@pytest.mark.parametrize(
+    "processes", [pytest.param([], marks=pytest.mark.long), ["-n", "2"]], ids=["one", "several"]
+)
 def test_interrupted_tests_leave_no_broker_and_no_port_mapper(
     tmp_path: Path, processes: list[str]
 ) -> None:
@@ -37,7 +39,7 @@ def test_interrupted_tests_leave_no_broker_and_no_port_mapper(
         command = [*DEAF, *PYTEST, *processes, str(tests)]
         process = subprocess.Popen(command, cwd=tmp_path, stdout=sink, stderr=sink)
     try:
-        until(lambda: any("rabbit boot" in line for line in working_for(tmp_path)), 60)
+        until(lambda: any("rabbit boot" in line for line in working_for(tmp_path)), 200)
         assert any(line.startswith("/") and "epmd -addr" in line for line in working_for(tmp_path))
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 2, (tmp_path / "output").read_text()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from uuid_utils.compat import uuid7
 
 from broker_topology.facts import Fact
@@ -16,8 +17,18 @@ from store.position import Position, read_position
 from tests.support.happenings import accepted, event
 from tests.support.queues import make_delivery
 
+SQLITE_FIRST = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+"""Parameters of `store_url`, where what is tested asks the store only what others try on both."""
+
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 """Until then a store may know all."""
+
+
+@pytest.fixture(params=SQLITE_FIRST)
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables, for whole folders."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 def store(database: Database, *facts: Fact, heard_at: datetime | None = None) -> int:

@@ -78,6 +78,7 @@ def test_demo_ends_well_where_output_is_ascii(environment: dict[str, str], tmp_p
     assert "the senders ?" in done.stdout
 
 
+@pytest.mark.long
 def test_commands_in_another_terminal_use_the_demo_and_ctrl_c_leaves_nothing_of_it(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_commands_in_another_terminal_use_the_demo_and_ctrl_c_leaves_nothing_of_
         interrupt(demo, signal.SIGINT, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.asyncio(loop_scope="session")
 async def test_dead_letter_of_the_demo_arrives_when_its_last_words_are_followed(
     browser: Browser, tmp_path: Path
@@ -161,6 +163,7 @@ def post(api: str, to: str) -> str:
     return delivery_id
 
 
+@pytest.mark.long
 def test_terminal_of_60_columns_shows_what_else_is_sent(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

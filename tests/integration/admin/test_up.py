@@ -251,6 +251,7 @@ def test_your_broker_and_your_credentials_are_used(up: Up, vhost_url: str) -> No
     assert not (up.state / "broker" / "data").exists()
 
 
+@pytest.mark.long
 def test_its_own_url_file_still_means_the_private_broker(up: Up) -> None:
     own = str(up.state / "broker" / "amqp_url")
     with up.running(GATEWAY_AMQP_URL_FILE=own) as process:
@@ -308,6 +309,7 @@ def stopped_before_anything(up: Up, said: str) -> None:
     assert not (up.state / "logs").exists()
 
 
+@pytest.mark.long
 def test_secret_that_vanishes_for_a_moment_stops_nothing(up: Up, vhost_url: str) -> None:
     token = up.directory / "token"
     token.write_text("nonsense")
@@ -341,6 +343,7 @@ def test_interrupted_start_is_no_success_and_leaves_nothing(up: Up, number: sign
     until(lambda: not working_for(up.directory))
 
 
+@pytest.mark.long
 def test_terminal_of_60_columns_shows_processes_and_how_channels_fare(
     up: Up, vhost_url: str
 ) -> None:
@@ -358,6 +361,7 @@ def test_terminal_of_60_columns_shows_processes_and_how_channels_fare(
     assert too_wide(terminal.text, 60) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", [20, 40])
 def test_narrow_terminal_folds_what_is_needed_most(up: Up, gateway_url: str, columns: int) -> None:
     up.set(amqp_url=gateway_url)
@@ -387,6 +391,7 @@ def shown(terminal: Terminal, words: str) -> bool:
     return "".join(words.split()) in "".join(terminal.text.split())
 
 
+@pytest.mark.long
 def test_no_event_freezes_the_board_or_ends_it(up: Up) -> None:
     far = "9999-12-31T23:59:59Z"
     odd = event(make_delivery(), EventType.RETRYING, at=far, next_at=far, message="an odd one")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from urllib.parse import quote
 
@@ -125,6 +126,22 @@ def test_queue_whose_node_stays_away_is_told(
     away(monkeypatch, 1000)
     with pytest.raises(TopologyError, match="inaccessible"):
         apply(vhost_url)
+
+
+@pytest.mark.long  # half a minute is as long as the broker waits
+def test_coordinator_of_the_streams_that_is_not_there_yet_is_waited_for(
+    broker: Node, vhost_url: str, gateway_url: str
+) -> None:
+    """That of a broker which has streams already, of another vhost's topology."""
+    broker.ctl("eval", "sys:suspend(whereis(rabbit_stream_coordinator)).")
+    with ThreadPoolExecutor() as elsewhere:
+        try:
+            applied = elsewhere.submit(apply, vhost_url)
+            with pytest.raises(TimeoutError):
+                applied.result(timeout=35)
+        finally:
+            broker.ctl("eval", "sys:resume(whereis(rabbit_stream_coordinator)).")
+        assert "queue cancels" in applied.result().created
 
 
 def test_new_channel_joins_a_running_installation_and_what_waits_stays(

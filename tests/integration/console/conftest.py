@@ -11,6 +11,9 @@ from deploy.local.node import Node
 from store.database import Database
 from tests.support.browsing.pages import Looking, looking_at
 from tests.support.processes.consoles import Console, quick_console
+from tests.support.stored import store_url
+
+__all__ = ["looking", "site", "store_url"]
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def operations(told: Telling) -> int:
 
 @pytest.mark.parametrize(
     ("store_url", "mode"),
-    [("sqlite", Mode.TEST), ("postgresql", Mode.LIVE)],
+    [("sqlite", Mode.LIVE), pytest.param("postgresql", Mode.TEST, marks=pytest.mark.long)],
     indirect=["store_url"],
 )
 def test_every_answer_is_as_documented_and_none_is_a_fault(

@@ -14,7 +14,7 @@ from store.database import Database
 from tests.support.clients.browsers import PASSWORD, made_user
 from tests.support.clients.by_hand import Visitor, visiting
 from tests.support.happenings import accepted, event
-from tests.support.processes.consoles import Console, running_console
+from tests.support.processes.consoles import Console, quick_console
 from tests.support.stored import new_deliveries, store
 
 ROLES_KNOWN_S = 5.0
@@ -45,7 +45,7 @@ def users(database: Database) -> dict[str, UserRow]:
 
 @pytest.fixture
 def console(gateway_url: str, store_url: str, users: dict[str, UserRow]) -> Iterator[Console]:
-    with running_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
+    with quick_console(gateway_url, GATEWAY_DATABASE_URL=store_url) as console:
         yield console
 
 

@@ -65,13 +65,13 @@ def running_console(
 
 
 @contextmanager
-def quick_console(amqp_url: str, **settings: str) -> Iterator[Console]:
+def quick_console(amqp_url: str, port: int = 0, /, **settings: str) -> Iterator[Console]:
     """The same without the time to load its code, for tests that are not about its start."""
     if not hasattr(os, "pidfd_open"):  # on what is no Linux
-        with running_console(amqp_url, **settings) as console:
+        with running_console(amqp_url, port, **settings) as console:
             yield console
         return
-    port = free_port()
+    port = port or free_port()
     process = forked_console(HERE, _environment(amqp_url, port, settings))
     with _answering(process, port) as console:
         yield console
