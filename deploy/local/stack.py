@@ -151,7 +151,10 @@ class Stack:
             end_guarded(service._guard)
         self._pid_file(service.name).unlink(missing_ok=True)
         _turn_over(self.log_file(service.name))
-        service._guard = start_guarded(
+        service._guard = self._guarded(service)
+
+    def _guarded(self, service: Service) -> subprocess.Popen[bytes]:
+        return start_guarded(
             service.command,
             env=service.environment,
             log_file=self.log_file(service.name),

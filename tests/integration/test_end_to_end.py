@@ -10,7 +10,7 @@ import pytest
 
 from common.channels import Channel
 from deploy.local.node import Node
-from deploy.local.stack import sandbox_address
+from deploy.local.stack import Stack, sandbox_address
 from tests.support.polling import until
 from tests.support.processes.running import Gateway, running_gateway
 from tests.support.queues import count, take
@@ -18,7 +18,7 @@ from tests.support.queues import count, take
 
 @pytest.fixture(scope="module")
 def gateway(broker: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running_gateway(broker, tmp_path_factory.mktemp("gateway")) as gateway:
+    with running_gateway(broker, tmp_path_factory.mktemp("gateway"), Stack) as gateway:
         yield gateway
 
 

@@ -22,6 +22,8 @@ from common.envelope import Delivery
 from common.errors import SETTINGS_EXIT_CODE
 from deploy.local.node import Node
 from tests.support.polling import eventually
+from tests.support.processes.forked import has_forks
+from tests.support.processes.quick import QuickProcess
 from tests.support.processes.running import READY_S
 from tests.support.queues import amqp_channel, count, take
 
@@ -35,15 +37,26 @@ async def start(amqp_url: str, **settings: str) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway_api"),
         cwd=HERE,
-        env=os.environ
-        | {"GATEWAY_AMQP_URL": amqp_url, "GATEWAY_API_PORT": "0", "GATEWAY_LOG_FORMAT": "json"}
-        | settings,
+        env=environment(amqp_url, settings),
         stderr=PIPE,
         stdout=PIPE,
     )
 
 
-async def port_of(process: Process) -> int:
+async def quick_start(amqp_url: str, **settings: str) -> Process | QuickProcess:
+    """The same without the time to load its code, for tests that are not about its start."""
+    if not has_forks():
+        return await start(amqp_url, **settings)
+    return await QuickProcess.started("gateway_api", HERE, environment(amqp_url, settings))
+
+
+def environment(amqp_url: str, settings: dict[str, str]) -> dict[str, str]:
+    """What the API is started with."""
+    known = {"GATEWAY_AMQP_URL": amqp_url, "GATEWAY_API_PORT": "0", "GATEWAY_LOG_FORMAT": "json"}
+    return os.environ | known | settings
+
+
+async def port_of(process: Process | QuickProcess) -> int:
     """The port that the process says it listens on."""
     assert process.stderr is not None
     async with asyncio.timeout(READY_S):
@@ -53,7 +66,7 @@ async def port_of(process: Process) -> int:
     raise AssertionError("the API never listened")
 
 
-async def finish(process: Process) -> tuple[int, str]:
+async def finish(process: Process | QuickProcess) -> tuple[int, str]:
     """Exit code, and what is left on stderr."""
     async with asyncio.timeout(60):
         _, errors = await process.communicate()
@@ -64,7 +77,7 @@ async def finish(process: Process) -> tuple[int, str]:
 @asynccontextmanager
 async def api(amqp_url: str, **settings: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an API process; afterwards the process must stop by SIGTERM with exit code 0."""
-    process = await start(amqp_url, **settings)
+    process = await quick_start(amqp_url, **settings)
     try:
         base_url = f"http://127.0.0.1:{await port_of(process)}"
         async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:

@@ -1,6 +1,6 @@
 """An API over a store of the test's own: without sockets, or as a process."""
 
-import asyncio
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from common.settings import Settings
 from store.database import Database
-from tests.integration.gateway_api.test_api import port_of, start
+from tests.integration.gateway_api.test_api import port_of, quick_start
 from tests.support.clients.api_client import api as without_sockets
+from tests.support.processes.quick import QuickProcess
 
 
 @pytest.fixture
@@ -27,12 +28,12 @@ async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.
 class Api:
     """A process of the API over a store and a broker, and a client of it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
+    def __init__(self, process: Process | QuickProcess, client: httpx.AsyncClient) -> None:
         self.process, self.client = process, client
 
     @classmethod
     async def started(cls, amqp_url: str, store_url: str, **settings: str) -> "Api":
-        process = await start(amqp_url, GATEWAY_DATABASE_URL=store_url, **settings)
+        process = await quick_start(amqp_url, GATEWAY_DATABASE_URL=store_url, **settings)
         base_url = f"http://127.0.0.1:{await port_of(process)}"
         return cls(process, httpx.AsyncClient(base_url=base_url, timeout=30))
 

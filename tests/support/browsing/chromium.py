@@ -29,8 +29,10 @@ _OPTIONS = (
 
 
 def find_chromium() -> str | None:
-    """Where the browser is."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    """Where the browser is: if it can be, Chromium without what only a window shows."""
+    # Debian's word for it in PATH is a script, which would be killed in the browser's place.
+    programs = ("/usr/lib/chromium/chromium-headless-shell", "chromium", "chromium-browser")
+    return next(filter(None, map(shutil.which, programs)), None)
 
 
 @contextmanager

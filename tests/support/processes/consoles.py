@@ -12,7 +12,7 @@ import httpx
 
 from deploy.local.node import free_port
 from tests.support.polling import until
-from tests.support.processes.forked import Forked, forked_console
+from tests.support.processes.forked import Forked, forked, has_forks
 from tests.support.processes.running import READY_S, answers
 
 HERE = Path(__file__).parent  # a working directory without anybody's .env
@@ -67,12 +67,12 @@ def running_console(
 @contextmanager
 def quick_console(amqp_url: str, port: int = 0, /, **settings: str) -> Iterator[Console]:
     """The same without the time to load its code, for tests that are not about its start."""
-    if not hasattr(os, "pidfd_open"):  # on what is no Linux
+    if not has_forks():
         with running_console(amqp_url, port, **settings) as console:
             yield console
         return
     port = port or free_port()
-    process = forked_console(HERE, _environment(amqp_url, port, settings))
+    process = forked("console", directory=HERE, environment=_environment(amqp_url, port, settings))
     with _answering(process, port) as console:
         yield console
 

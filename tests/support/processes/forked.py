@@ -1,25 +1,39 @@
-"""Consoles that start at once: forked from a process that has loaded their code already.
+"""Our processes, started at once: forked from one that has loaded their code already.
 
-What a console loads takes it longer than most tests of a page take. Each is a process of its own,
-with an environment of its own, which is waited for and killed like any other.
+What they load takes them longer than most tests take: 1 s a sender, 2 s the console. Each is a
+process of its own, with an environment of its own, which is waited for and killed like any other.
 """
 
 import atexit
 import json
 import os
+import runpy
 import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
+
+from common.channels import CHANNELS
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _ORDER_BYTES: Final = 1 << 20
 _READY_S: Final = 120.0
+_CODE: Final = {
+    "console": ("console.server", "console.pages.table"),
+    "gateway_api": ("gateway_api.server", "uvloop"),
+    "journal": ("journal.process",),
+    "senders": (*(f"senders.{channel}.provider" for channel in CHANNELS), "uvloop"),
+    "deploy.sandbox": ("deploy.sandbox.__main__",),
+}
+"""What each of them loads, here or in its functions."""
 
 
 class Forked:
@@ -28,6 +42,7 @@ class Forked:
     def __init__(self, parent: "_Parent", pid: int) -> None:
         self._parent, self.pid = parent, pid
         self._ended = os.pidfd_open(pid)
+        self._looked = threading.Lock()
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -38,7 +53,7 @@ class Forked:
         """The same, waited for. Raises subprocess.TimeoutExpired."""
         code = self._look(timeout)
         if code is None:
-            raise subprocess.TimeoutExpired("console", timeout or 0)
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
         return code
 
     def send_signal(self, number: int) -> None:
@@ -46,25 +61,31 @@ class Forked:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End it at once."""
         self.send_signal(signal.SIGKILL)
 
     def _look(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
-            self.returncode = self._parent.ask({"bury": self.pid})
-            os.close(self._ended)
-        return self.returncode
+        with self._looked:
+            if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
+                self.returncode = self._parent.ask({"bury": self.pid})
+                os.close(self._ended)
+            return self.returncode
 
 
 class _Parent:
     """Has the code and starts nothing; ends when nobody talks to it any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        self._asked = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-m", __name__, str(theirs.fileno()), module],
                 cwd=_ROOT,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -72,10 +93,11 @@ class _Parent:
         self._socket.settimeout(_READY_S)
         atexit.register(self._end)
 
-    def ask(self, order: Mapping[str, Any]) -> int:
-        """Its answer; what is started says what it says where we do."""
-        socket.send_fds(self._socket, [json.dumps(order).encode() + b"\n"], [1, 2])
-        return int(self._socket.recv(64))
+    def ask(self, order: Mapping[str, Any], streams: tuple[int, int] = (1, 2)) -> int:
+        """Its answer; what is started says what it says to these streams."""
+        with self._asked:
+            socket.send_fds(self._socket, [json.dumps(order).encode() + b"\n"], streams)
+            return int(self._socket.recv(64))
 
     def _end(self) -> None:
         self._socket.close()
@@ -83,19 +105,38 @@ class _Parent:
 
 
 @cache
-def _parent() -> _Parent:
-    return _Parent()
+def _parent(module: str) -> _Parent:
+    """One for each module, so that what a process has in memory is its own."""
+    return _Parent(module)
 
 
-def forked_console(directory: Path, environment: Mapping[str, str]) -> Forked:
-    """Start one in this directory, with this environment and no other."""
-    order = {"directory": str(directory), "environment": dict(environment)}
-    return Forked(_parent(), _parent().ask(order))
+def has_forks() -> bool:
+    """Whether this system can: Linux."""
+    return hasattr(os, "pidfd_open")
 
 
-def _serve(number: int) -> None:
-    """Start and bury consoles as long as somebody asks."""
-    main = _load()
+def forked(
+    module: str,
+    *words: str,
+    directory: Path,
+    environment: Mapping[str, str],
+    streams: tuple[int, int] = (1, 2),
+) -> Forked:
+    """Start `python -m module words` in this directory, with this environment and no other.
+
+    streams: what is its standard output and its standard error.
+    """
+    order = {
+        "words": list(words),
+        "directory": str(directory),
+        "environment": dict(environment),
+    }
+    return Forked(_parent(module), _parent(module).ask(order, streams))
+
+
+def _serve(number: int, module: str) -> None:
+    """Start and bury processes as long as somebody asks."""
+    _load(module)
     living: set[int] = set()
     with socket.socket(fileno=number) as asked:
         while True:
@@ -109,14 +150,15 @@ def _serve(number: int) -> None:
                 living.discard(order["bury"])
             elif (answer := os.fork()) == 0:
                 asked.close()
-                os._exit(_become(main, order, streams))
+                os._exit(_become(module, order, streams))
             else:
                 living.add(answer)
             for one in streams:
                 os.close(one)
             asked.send(str(answer).encode())
     for one in living:  # whoever asked was killed, and could not end them
-        os.kill(one, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(one, signal.SIGKILL)
 
 
 def _read(asked: socket.socket) -> tuple[bytes, list[int]]:
@@ -131,30 +173,32 @@ def _read(asked: socket.socket) -> tuple[bytes, list[int]]:
     return line, streams
 
 
-def _load() -> Any:
-    """All that `python -m console` loads, and in its way; its main function."""
-    import console.app
+def _load(module: str) -> None:
+    """All that `python -m module` loads, and in its way."""
+    if module == "console":
+        import console.app
 
-    with console.app.absent("aiohttp"):
-        import console.frame.mounting
-        import console.pages.table
-    import console.__main__
-
-    return console.__main__.main
+        with console.app.absent("aiohttp"):
+            import_module("console.frame.mounting")
+    for name in _CODE[module]:
+        import_module(name)
 
 
-def _become(main: Any, order: Mapping[str, Any], streams: list[int]) -> int:
-    """Be the console; its exit code."""
+def _become(module: str, order: Mapping[str, Any], streams: Sequence[int]) -> int:
+    """Be that process; its exit code."""
+    os.setpgid(0, 0)  # Ctrl-C is for whoever asked
     for number, stream in enumerate(streams, 1):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(order["directory"])
     os.environ.clear()
     os.environ.update(order["environment"])
+    sys.argv[1:] = order["words"]
     try:
-        return int(main())
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return 0
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         return 1
@@ -164,4 +208,4 @@ def _become(main: Any, order: Mapping[str, Any], streams: list[int]) -> int:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), sys.argv[2])

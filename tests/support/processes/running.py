@@ -15,6 +15,7 @@ from deploy.local.node import Node, free_port
 from deploy.local.stack import Stack, gateway_services, sandbox_service, sandbox_settings
 from store.schema import upgrade
 from tests.support.polling import until
+from tests.support.processes.quick import QuickStack
 
 READY_S = 200.0  # a start takes two seconds alone, and forty beside twenty other things
 
@@ -94,7 +95,9 @@ class Gateway(Client):
 
 
 @contextmanager
-def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> Iterator[Gateway]:
+def running_gateway(
+    broker: Node | Cluster, directory: Path, kind: type[Stack] = QuickStack, /, **changes: str
+) -> Iterator[Gateway]:
     """Run everything, each process as its own broker user with no more rights than it needs.
 
     changes: settings in lower case without the prefix.
@@ -116,7 +119,7 @@ def running_gateway(broker: Node | Cluster, directory: Path, **changes: str) -> 
     settings |= {f"GATEWAY_{name.upper()}": value for name, value in changes.items()}
     upgrade(settings["GATEWAY_DATABASE_URL"])
     services = [sandbox_service(smtp_port, http_port), *gateway_services(settings, amqp_urls)]
-    with Stack(directory, services) as stack:
+    with kind(directory, services) as stack:
         gateway = Gateway(
             stack,
             vhost,

@@ -18,6 +18,7 @@ from deploy.local.stack import Service, Stack, plain_environment
 from store.database import Database
 from store.schema import upgrade
 from tests.support.polling import until
+from tests.support.processes.quick import QuickStack
 from tests.support.processes.running import READY_S, answers
 
 KEY = "a-key-of-sixteen-letters-or-more"
@@ -91,7 +92,7 @@ def telling(
     database = Database(store_url)
     headers = {"Authorization": f"Bearer {KEY}"}
     with (
-        Stack(directory, services) as stack,
+        QuickStack(directory, services) as stack,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as api,
     ):
         until(lambda: answers(api, "/readyz"), READY_S)
