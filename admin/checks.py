@@ -16,7 +16,7 @@ _Commands = Mapping[str, Sequence[str]]
 _FORM: _Commands = {
     "ruff check": ("ruff", "check", "."),
     "ruff format": ("ruff", "format", "--check", "."),
-    "mypy": ("mypy",),
+    "mypy": ("mypy", "--num-workers", "2"),
 }
 _DOCS: _Commands = {"the documents' tests": ("pytest", "-q", "tests/unit/test_docs.py")}
 _UNITS: _Commands = {"the unit tests": ("pytest", "-q", "tests/unit")}

@@ -34,6 +34,15 @@ log = get_logger(__name__)
 REFRESH_S = 5.0
 WATCH_S = 1.5
 _SAID_S = 0.5  # for what was said last to be on its way
+# On the way to the next page this one makes room for it when it is slow to come. A download leads
+# nowhere, so that is over after a while.
+_SAY_WAITING = """window.addEventListener("beforeunload", () => {
+  const main = document.getElementById("main");
+  const begin = setTimeout(() => main.setAttribute("aria-busy", "true"), 300);
+  const end = () => { clearTimeout(begin); main.removeAttribute("aria-busy"); };
+  setTimeout(end, 20000);
+  window.addEventListener("pageshow", end, { once: true });
+})"""
 
 
 async def draw_page(page: Page, request: Request, pages: Sequence[Page]) -> None:
@@ -51,7 +60,8 @@ async def draw_page(page: Page, request: Request, pages: Sequence[Page]) -> None
         with tag("nav", "", "pages", aria_label=text("frame.navigation")):
             badge = _draw_navigation(view, page, pages, overview)
             _draw_person(view)
-        with tag("main", "", f"main {area_of(page.path)}", id="main", tabindex=-1):
+        area, waiting = f"main {area_of(page.path)}", text("frame.waiting")
+        with tag("main", "", area, id="main", tabindex=-1, data_waiting=waiting):
             with tag("div", "", "title"):
                 tag("h1", text(page.title))
                 if page.has_range:
@@ -64,6 +74,7 @@ async def draw_page(page: Page, request: Request, pages: Sequence[Page]) -> None
         _show_count(badge, view, now)
 
     ui.run_javascript(SAY_ZONE)
+    ui.run_javascript(_SAY_WAITING)
     ui.timer(REFRESH_S, refresh)
     ui.timer(WATCH_S, partial(_watch, view))
 

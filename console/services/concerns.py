@@ -25,6 +25,18 @@ _KINDS: Final = {
 }
 """The doctor's check → what it is called here."""
 
+_COMMANDS: Final = {
+    "nodes": "gateway topology check",
+    "quorum": "gateway topology check",
+    "topology": "gateway topology check",
+    "account": "gateway ps",
+    "pause": "gateway ps",
+    "unmanned": "gateway ps",
+    "store": "gateway db current",
+    "aside": "gateway aside list",
+    "stalled": "gateway stalled list",
+    "rising": "gateway dead list --group",
+}
 
 _ORDER: Final = (
     *("broker", "alarm", "quorum", "nodes", "account", "unmanned", "pause", "topology"),
@@ -54,6 +66,11 @@ class Concern:
     detail: str = ""
     count: int | None = None
     values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """What tells more of it in a terminal."""
+        return _COMMANDS.get(self.kind, "gateway doctor")
 
 
 def concerns_of(

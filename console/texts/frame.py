@@ -5,6 +5,7 @@ from typing import Final
 TEXTS: Final = {
     "gateway": ("Message gateway", "Шлюз сообщений"),
     "frame.skip": ("Skip to the content", "К содержанию"),
+    "frame.waiting": ("Loading…", "Загружается…"),
     "frame.navigation": ("Pages", "Страницы"),
     "frame.search": ("Id, address or word", "Номер, адрес или слово"),
     "frame.search.do": ("Search", "Найти"),

@@ -9,7 +9,7 @@ from console.frame.notices import store_silent
 from console.frame.page import View
 from console.frame.sentence import headline
 from console.frame.times import ago, exact
-from console.frame.widgets import moment
+from console.frame.widgets import command, moment
 from console.pages.now.numbers import Numbers
 from console.pages.now.picture import Tier
 from console.services.concerns import Concern, Level
@@ -34,6 +34,7 @@ def draw_concerns(view: View, concerns: Sequence[Concern]) -> None:
                 if one.detail:
                     tag("p", one.detail)
                 link(view.text("frame.mend"), view.there(one.href))
+                command(view, one.command)
 
 
 def draw_tiles(view: View, numbers: Numbers | Silent) -> None:

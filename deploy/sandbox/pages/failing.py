@@ -12,18 +12,23 @@ from deploy.sandbox.pages.shown import (
     draw_table,
     draw_unblocking,
 )
+from deploy.sandbox.pages.texts import Texts
 from deploy.sandbox.rules import Faults, Rule
-from senders.simulator.faults import FAULTS, magic_table
+from senders.simulator.faults import FAULTS, MAGIC, Act, Fault
 
 _MOST_SHOWN: Final = 200
+_OFTEN: Final = {None: "fail.always", 1: "fail.first", 2: "fail.first.two"}
 
 
 def draw_failing(asked: Asked, faults: Faults) -> Html:
     """Return the form, what is pending, and the addresses that fail on purpose."""
     text = asked.text
     magic = draw_table(
-        (f"{name} {recipients}", f"{often}: {what}")
-        for name, recipients, often, what in magic_table()
+        (
+            f"{one.channel} {one.recipients}",
+            f"{text(_OFTEN[one.times])}: {_what_happens(text, FAULTS[one.channel][one.fault])}",
+        )
+        for one in MAGIC
     )
     return tag(
         "article",
@@ -43,7 +48,7 @@ def _form(asked: Asked) -> Html:
         tag(
             "optgroup",
             (
-                tag("option", f"{name}: {fault.summary}", value=f"{channel} {name}")
+                tag("option", f"{name}: {_what_happens(text, fault)}", value=f"{channel} {name}")
                 for name, fault in own.items()
             ),
             label=str(channel),
@@ -103,5 +108,12 @@ def _rule(asked: Asked, rule: Rule) -> Html:
     text = asked.text
     whom = rule.recipient if rule.recipient is not None else text("fail.everybody")
     left = text("fail.left", n=rule.remaining)
-    said = f" {rule.fault}: {rule.resolve().summary}; "
+    said = f" {rule.fault}: {_what_happens(text, rule.resolve())}; "
     return join(draw_channel(rule.channel), said, tag("bdi", whom), f"; {left}")
+
+
+def _what_happens(text: Texts, fault: Fault) -> str:
+    """In one line; an answer stays in the provider's own words."""
+    if fault.act is Act.ANSWER:
+        return fault.summary
+    return text(f"act.{fault.act.name.lower()}", delay=f"{fault.delay_s:g}")

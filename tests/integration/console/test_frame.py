@@ -1,11 +1,12 @@
 """The frame around each page, in a real browser on a real console."""
 
+import asyncio
 import re
 import signal
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from store.database import Database
 from tests.support.browsing.axe import serious_findings
@@ -43,6 +44,34 @@ async def test_language_theme_and_range_are_kept(looking: Looking) -> None:
         await page.reload()
         await page.wait_for_selector("body.body--dark")
         assert await page.inner_text("h1") == "Now"
+
+
+_NOTE_BUSY = """new MutationObserver(([change]) => {
+  const main = change.target, said = getComputedStyle(main, "::before").content;
+  const hidden = !main.querySelector("h1").checkVisibility();
+  if (main.ariaBusy) sessionStorage.busy = `${said} ${hidden}`;
+}).observe(document.getElementById("main"), { attributeFilter: ["aria-busy"] })"""
+
+
+async def test_page_that_is_slow_to_come_is_announced(looking: Looking) -> None:
+    async def hold(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    async with looking.page("/") as page:
+        await page.evaluate(_NOTE_BUSY)  # who drives the browser waits for the next page too
+        await page.route("**/events", hold)
+        await page.click("nav a:has-text('Events')")
+        await page.wait_for_selector("h1:has-text('Events')")
+        assert await page.evaluate("sessionStorage.busy") == '"Loading…" true'
+        assert await page.get_attribute("main", "aria-busy") is None
+
+        await page.evaluate("sessionStorage.busy = ''")
+        await page.evaluate(_NOTE_BUSY)
+        async with page.expect_download():
+            await page.click("a[download]")
+        await asyncio.sleep(0.6)
+        assert await page.evaluate("sessionStorage.busy") == "", "a download leads nowhere"
 
 
 async def test_path_without_a_page_is_a_page_that_says_so(looking: Looking, site: Console) -> None:

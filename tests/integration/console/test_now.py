@@ -55,6 +55,7 @@ async def test_now_shows_what_goes_on_and_obeys_no_words_of_others(
         assert await page.inner_text(".tile dd >> nth=0") == "100.0 %"
         assert await page.inner_text(".tile dd >> nth=3") == "80 ms"
         assert await page.inner_text(".tile:has-text('call') dd >> nth=0") == "34 ms"
+        assert "gateway ps" in await page.inner_text("#first")
         assert "gateway stats --since 1h" in await page.inner_text("#main")
         assert "20 in all" in str(await page.get_attribute(".chart >> nth=0", "aria-label"))
         await page.wait_for_selector(".chart svg path", state="attached")

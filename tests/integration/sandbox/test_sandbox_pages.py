@@ -203,3 +203,7 @@ async def test_calls_that_are_to_fail_are_shown(sandbox: Sandbox, http: httpx.As
     sandbox.faults.fail_next(Channel.VK, "flood", 3, "<b>7")
     page = (await http.get("/fail")).text
     assert "flood: 9 Flood control; <bdi>&lt;b&gt;7</bdi>; calls left: 3" in page
+    russian = (await http.get("/fail", headers={"Accept-Language": "ru"})).text
+    assert "первый раз: принимает, затем рвёт соединение" in russian
+    assert "never answer" in page
+    assert "never answer" not in russian

@@ -5,6 +5,7 @@ process of its own, with an environment of its own, which is waited for and kill
 """
 
 import atexit
+import gc
 import json
 import os
 import runpy
@@ -137,6 +138,7 @@ def forked(
 def _serve(number: int, module: str) -> None:
     """Start and bury processes as long as somebody asks."""
     _load(module)
+    gc.freeze()  # else each of them would copy all of it when it first tidies up
     living: set[int] = set()
     with socket.socket(fileno=number) as asked:
         while True:

@@ -1,12 +1,14 @@
 """What needs a person, and the sentence about the whole."""
 
 import pytest
+from typer.testing import CliRunner
 
+from admin.cli import app
 from broker_topology.health.queues import BrokerNumbers, QueueNumbers
 from broker_topology.topology import JOURNAL_DEAD, JOURNAL_QUEUE
 from common.watching.finding import wrong
 from console.frame.sentence import sentence_of
-from console.services.concerns import Level, concerns_of, dead
+from console.services.concerns import _ORDER, Concern, Level, concerns_of, dead
 from console.services.facts import Process, StoreFacts
 from console.services.reading import Silent
 from console.services.services import Overview
@@ -77,3 +79,10 @@ def test_dead_letters_are_counted_over_all_channels() -> None:
     both = queues(email_dead=QueueNumbers(3, 0, 0), vk_dead=QueueNumbers(4, 1, 0))
     assert dead(both) == 8
     assert dead(BrokerNumbers(fault="gone")) is None
+
+
+@pytest.mark.parametrize("kind", _ORDER)
+def test_each_names_a_command_that_there_is(kind: str) -> None:
+    program, *words = Concern(kind, Level.PASSES, "/").command.split()
+    assert program == "gateway"
+    assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
