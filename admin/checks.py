@@ -28,6 +28,7 @@ IN_SEVERAL = (
     *("-n", "4", "--dist", "loadfile"),
     "--no-loadscope-reorder",  # the folders that take long come first
     *("--max-worker-restart", "0"),
+    *("--reruns", "1", "--rerun-show-tracebacks"),  # of tests/integration only
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import pytest_asyncio
+import pytest_timeout
 import uvloop
 from playwright.async_api import Browser, async_playwright, expect
 
@@ -50,6 +51,22 @@ def _stay_on_one_cpu(worker: int) -> None:
     if hasattr(os, "sched_setaffinity"):  # Linux
         cpus = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cpus[worker % len(cpus)]})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for other processes may be late once; a proof that failed has failed."""
+    for item in items:
+        if "integration" not in item.path.parts:
+            item.add_marker(pytest.mark.flaky(reruns=0))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """How a failed test ends has a time limit too: pytest-timeout lifts it, for debuggers."""
+    if isinstance(node, pytest.Item) and not node.config.getoption("usepdb"):
+        node.ihook.pytest_timeout_set_timer(
+            item=node, settings=pytest_timeout._get_item_settings(node)
+        )
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLoop]]:

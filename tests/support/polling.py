@@ -8,7 +8,7 @@ from typing import Any
 WAIT_S = 60.0
 """What is slow to come on a busy machine is no fault, what never comes is one."""
 
-_PAUSE_S = 0.05
+_PAUSES_S = (0.02, 0.2)  # the more has been waited, the longer: each look costs who is waited for
 
 
 def until(condition: Callable[[], Any], timeout_s: float = WAIT_S, what: str = "") -> Any:
@@ -16,7 +16,7 @@ def until(condition: Callable[[], Any], timeout_s: float = WAIT_S, what: str = "
     deadline = _Deadline(timeout_s, what)
     while not (value := condition()):
         deadline.check(value)
-        time.sleep(_PAUSE_S)
+        time.sleep(deadline.pause_s)
     return value
 
 
@@ -29,7 +29,7 @@ async def eventually(
     deadline = _Deadline(timeout_s, what)
     while not (value := await _value_of(condition)):
         deadline.check(value)
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.sleep(deadline.pause_s)
     return value
 
 
@@ -41,9 +41,19 @@ async def _value_of(condition: Callable[[], Any]) -> Any:
 class _Deadline:
     def __init__(self, timeout_s: float, what: str) -> None:
         self._timeout_s, self._what = timeout_s, what
-        self._at = time.monotonic() + timeout_s
+        self._began = time.monotonic()
 
     def check(self, value: object) -> None:
         """Raise AssertionError when it is past."""
         late = f"not within {self._timeout_s} s; last was {value!r}"
-        assert time.monotonic() < self._at, self._what or late
+        assert self._waited_s < self._timeout_s, self._what or late
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait before the next look."""
+        shortest, longest = _PAUSES_S
+        return min(longest, max(shortest, self._waited_s / 10))
+
+    @property
+    def _waited_s(self) -> float:
+        return time.monotonic() - self._began

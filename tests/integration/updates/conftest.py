@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from common.settings import Settings
 from store.database import Database
-from tests.integration.gateway_api.test_api import port_of, quick_start
+from tests.integration.gateway_api.test_api import port_of, quick_start, until_ready
 from tests.support.clients.api_client import api as without_sockets
 from tests.support.processes.quick import QuickProcess
 
@@ -35,7 +35,9 @@ class Api:
     async def started(cls, amqp_url: str, store_url: str, **settings: str) -> "Api":
         process = await quick_start(amqp_url, GATEWAY_DATABASE_URL=store_url, **settings)
         base_url = f"http://127.0.0.1:{await port_of(process)}"
-        return cls(process, httpx.AsyncClient(base_url=base_url, timeout=30))
+        started = cls(process, httpx.AsyncClient(base_url=base_url, timeout=30))
+        await until_ready(started.client)
+        return started
 
     @property
     def url(self) -> str:

@@ -5,6 +5,7 @@ process of its own, with an environment of its own, which is waited for and kill
 """
 
 import atexit
+import ctypes
 import gc
 import json
 import os
@@ -15,8 +16,8 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,7 @@ from common.channels import CHANNELS
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _ORDER_BYTES: Final = 1 << 20
 _READY_S: Final = 120.0
+_DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>: however it is that it ends
 _CODE: Final = {
     "console": ("console.server", "console.pages.table"),
     "gateway_api": ("gateway_api.server", "uvloop"),
@@ -43,7 +45,8 @@ class Forked:
     def __init__(self, parent: "_Parent", pid: int) -> None:
         self._parent, self.pid = parent, pid
         self._ended = os.pidfd_open(pid)
-        self._looked = threading.Lock()
+        weakref.finalize(self, os.close, self._ended)
+        self._burying = threading.Lock()
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -71,11 +74,16 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def _look(self, timeout: float | None) -> int | None:
-        with self._looked:
-            if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
-                self.returncode = self._parent.ask({"bury": self.pid})
-                os.close(self._ended)
-            return self.returncode
+        if self.returncode is None and self._ended_within(timeout):
+            with self._burying:  # several may wait for it
+                if self.returncode is None:
+                    self.returncode = self._parent.ask({"bury": self.pid})
+        return self.returncode
+
+    def _ended_within(self, timeout: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._ended, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
 class _Parent:
@@ -102,6 +110,7 @@ class _Parent:
 
     def _end(self) -> None:
         self._socket.close()
+        self._process.kill()  # what it has started goes with it
         self._process.wait()
 
 
@@ -139,7 +148,6 @@ def _serve(number: int, module: str) -> None:
     """Start and bury processes as long as somebody asks."""
     _load(module)
     gc.freeze()  # else each of them would copy all of it when it first tidies up
-    living: set[int] = set()
     with socket.socket(fileno=number) as asked:
         while True:
             line, streams = _read(asked)
@@ -149,18 +157,12 @@ def _serve(number: int, module: str) -> None:
             if "bury" in order:
                 _, status = os.waitpid(order["bury"], 0)
                 answer = os.waitstatus_to_exitcode(status)
-                living.discard(order["bury"])
             elif (answer := os.fork()) == 0:
                 asked.close()
                 os._exit(_become(module, order, streams))
-            else:
-                living.add(answer)
             for one in streams:
                 os.close(one)
             asked.send(str(answer).encode())
-    for one in living:  # whoever asked was killed, and could not end them
-        with suppress(ProcessLookupError):
-            os.killpg(one, signal.SIGKILL)
 
 
 def _read(asked: socket.socket) -> tuple[bytes, list[int]]:
@@ -188,6 +190,7 @@ def _load(module: str) -> None:
 
 def _become(module: str, order: Mapping[str, Any], streams: Sequence[int]) -> int:
     """Be that process; its exit code."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     os.setpgid(0, 0)  # Ctrl-C is for whoever asked
     for number, stream in enumerate(streams, 1):
         os.dup2(stream, number)

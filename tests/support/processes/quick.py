@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 import socket
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from deploy.local.stack import Service, Stack
+from tests.support.polling import eventually
 from tests.support.processes.forked import Forked, forked, has_forks
 
 
@@ -54,6 +56,7 @@ class QuickProcess:
         self._process, self.stderr, self._said = process, stderr, said
         self.pid, self.send_signal = process.pid, process.send_signal
         self.kill, self.terminate = process.kill, process.terminate
+        weakref.finalize(self, process.kill).atexit = False  # a test that failed leaves it
 
     @classmethod
     async def started(
@@ -77,7 +80,8 @@ class QuickProcess:
 
     async def wait(self) -> int:
         """The same, waited for."""
-        return await asyncio.to_thread(self._process.wait)
+        await eventually(lambda: self.returncode is not None)
+        return self._process.wait()
 
     async def communicate(self) -> tuple[bytes, bytes]:
         """What it still says, to its end."""
