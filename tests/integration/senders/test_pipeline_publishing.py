@@ -174,6 +174,12 @@ async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
     with amqp_channel(gateway_url) as making:
         making.basic_publish("events", asked.routing_key, asked.encode(), mandatory=True)
         making.exchange_delete("events")
+        making.exchange_declare("test.unbound", "fanout", durable=True)
+        making.queue_declare("test.events", durable=True)
+        making.queue_bind("test.events", "test.unbound")
+    # Once there is such an exchange again, facts come to the log even before it is bound.
+    vhost, unbound = gateway_url.rpartition("/")[2], '{"alternate-exchange": "test.unbound"}'
+    broker.ctl("set_policy", "-p", vhost, "--apply-to", "exchanges", "unbound", "^events$", unbound)
     put(gateway_url, gone)
     lost = metrics.EVENTS_LOST._value.get()
     past = utc_now() - timedelta(seconds=1)
@@ -182,8 +188,10 @@ async def test_what_ends_by_a_fact_alone_is_kept_until_that_can_be_told(
         await eventually(lambda: count(gateway_url, "retry.5s") == 2)
         await asyncio.to_thread(broker.kill)
         await asyncio.to_thread(broker.start)
-        apply(gateway_url)
+        with amqp_channel(gateway_url) as making:
+            making.exchange_declare("events", "topic", durable=True)
         events = EventLog(gateway_url)
+        apply(gateway_url)
         await eventually(lambda: sorted(events.types()) == ["cancelled", "expired"])
         await eventually(lambda: count(gateway_url, QUEUE) == 0)
     assert channel.calls == []
