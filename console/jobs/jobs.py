@@ -77,14 +77,14 @@ class Jobs:
         if running >= MOST_RUNNING:
             raise busy(f"{MOST_RUNNING} jobs run already: wait for one, or cancel it")
         work = self._makers[kind](order, actor)
+        place = self._keeper.place
+        job = Job(str(uuid7()), kind, total, actor, place, order, continues=continues)
+        if continues:
+            await self._take_rest(continues, job)
         self._forget(MOST_KEPT - 1)
         for tell in self._listeners:
             tell()
-        place = self._keeper.place
-        job = Job(str(uuid7()), kind, total, actor, place, order, continues=continues)
         self._jobs[job.id] = job
-        if continues:
-            self._continued[continues] = job.id
         self._own(self._save_always(job), f"save job {job.id}")
         self._own(self._run(job, work), f"job {job.id}")
         await job.wait_kept(_FIRST_SAVE_S)
@@ -98,6 +98,18 @@ class Jobs:
         order = before.order.rest(before.began_at, before.walk.done)
         total = None if before.total is None else max(before.total - before.walk.done, 0)
         return await self.start(before.kind, order, actor, total, before.id)
+
+    async def _take_rest(self, continues: str, job: Job) -> None:
+        """Have no other job do the same rest. Raises Problem."""
+        self._continued[continues] = job.id  # here from now on, elsewhere once the store has it
+        is_taken = False
+        try:
+            is_taken = await self._keeper.take_rest(job)
+        finally:
+            if not is_taken:
+                del self._continued[continues]
+        if not is_taken:
+            raise Problem("job_not_continued", "another job, of another console, does its rest")
 
     async def find(self, job_id: str) -> Job:
         """One of this console, or as the store tells of it. Raises Problem."""

@@ -22,6 +22,7 @@ from store.dead_letters.jobs import (
     read_jobs,
     save_job,
     settle_lost,
+    take_rest,
 )
 
 log = get_logger(__name__)
@@ -76,6 +77,17 @@ class Keeper:
         if is_end_asked and job.is_running:
             job.cancel()
         return True
+
+    async def take_rest(self, job: Job) -> bool:
+        """Keep that it does the rest of another; False if one of any console does so already.
+
+        While the store is away nobody knows, and it may.
+        """
+        row = job.row()
+        try:
+            return await self._do(lambda database: _take_rest(database, row))
+        except StoreAway:
+            return True
 
     async def latest(self, limit: int) -> KeptJobs:
         """So many jobs of all consoles."""
@@ -137,6 +149,11 @@ class Keeper:
 def _save(database: Database, row: JobRow) -> bool:
     with database.writing() as connection:
         return save_job(connection, row)
+
+
+def _take_rest(database: Database, row: JobRow) -> bool:
+    with database.writing() as connection:
+        return take_rest(connection, row)
 
 
 def _latest(database: Database, limit: int) -> list[JobRow]:

@@ -68,6 +68,17 @@ def save_job(connection: Connection, row: JobRow) -> bool:
     return bool(connection.scalar(select(table.c.end_asked).where(table.c.id == row.id)))
 
 
+def take_rest(connection: Connection, row: JobRow) -> bool:
+    """Keep a job that continues another; returns False when there is one that does so already."""
+    table = tables.jobs.c
+    # Whoever else comes for it waits; in SQLite all who write do.
+    connection.execute(select(table.id).where(table.id == row.continues).with_for_update())
+    if connection.scalar(select(table.id).where(table.continues == row.continues)):
+        return False
+    save_job(connection, row)
+    return True
+
+
 def read_jobs(connection: Connection, limit: int) -> list[JobRow]:
     """The latest jobs, the latest first, without what they wanted."""
     table = tables.jobs.c

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -97,7 +98,7 @@ def test_stopped_console_leaves_a_job_that_another_can_go_on_with(
 
 
 @pytest.mark.parametrize("store_url", SQLITE_FIRST, indirect=True)
-def test_job_of_one_console_is_seen_and_ended_at_another(
+def test_job_of_one_console_is_seen_ended_and_gone_on_with_once_at_another(
     gateway_url: str, database: Database, store_url: str
 ) -> None:
     bury_many(gateway_url, 50)
@@ -112,6 +113,14 @@ def test_job_of_one_console_is_seen_and_ended_at_another(
         job = state_of(one, where, "cancelled")
         assert job["can_be_continued"]
         until(lambda: other.job(where)["state"] == "cancelled")
+        with ThreadPoolExecutor(8) as clients:
+            asked = list(
+                clients.map(
+                    lambda at: at.client.post(f"{where}/continue").status_code, (one, other) * 4
+                )
+            )
+        assert sorted(asked) == [202] + [409] * 7
+        assert len(other.client.get("/v1/jobs").json()["jobs"]) == 2
 
 
 def test_without_a_store_jobs_say_that_they_live_in_memory(gateway_url: str, tmp_path: Any) -> None:

@@ -101,7 +101,6 @@ def test_commands_in_another_terminal_use_the_demo_and_ctrl_c_leaves_nothing_of_
         interrupt(demo, signal.SIGINT, tmp_path)
 
 
-@pytest.mark.long
 @pytest.mark.asyncio(loop_scope="session")
 async def test_dead_letter_of_the_demo_arrives_when_its_last_words_are_followed(
     browser: Browser, tmp_path: Path

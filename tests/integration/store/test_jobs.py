@@ -1,5 +1,7 @@
 """What the store keeps of jobs: the latest word of each, and no one's address for ever."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +17,7 @@ from store.dead_letters.jobs import (
     read_jobs,
     save_job,
     settle_lost,
+    take_rest,
 )
 from store.upkeep.erasing import erase_recipient
 from store.upkeep.retention import erase_due
@@ -77,6 +80,25 @@ def test_jobs_are_listed_with_who_does_their_rest(database: Database) -> None:
         (second.id, None),
         (first.id, second.id),
     ]
+
+
+def test_of_several_consoles_one_does_the_rest(database: Database) -> None:
+    first = row(state="cancelled")
+    save(database, first)
+    rests = [row(continues=first.id) for _ in range(8)]
+    together = threading.Barrier(len(rests))
+
+    def take(rest: JobRow) -> bool:
+        together.wait(20)
+        with database.writing() as connection:
+            return take_rest(connection, rest)
+
+    with ThreadPoolExecutor(len(rests)) as consoles:
+        taken = list(consoles.map(take, rests))
+    assert taken.count(True) == 1
+    kept = found(database, first.id)
+    assert kept is not None
+    assert kept.continued_by == rests[taken.index(True)].id
 
 
 def test_another_console_is_asked_to_end_a_job(database: Database) -> None:
