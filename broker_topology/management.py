@@ -1,5 +1,6 @@
 """RabbitMQ's management HTTP API: a client of a broker's, or of one node's."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from common.broker.urls import addresses_of, split_urls
 from common.tls import tls_context, tls_fault
 
 TIMEOUT_S = 5.0
+ANSWER_S = 30.0
+"""How long a whole answer may take."""
+MOST_ANSWER_BYTES = 64_000_000
 
 Shape = TypeVar("Shape")
 
@@ -111,8 +115,17 @@ def _faults(base: str) -> Iterator[None]:
 
 
 def get(client: httpx.Client, path: str, shape: type[Shape]) -> Shape:
-    """What the management API has at a path."""
-    return TypeAdapter(shape).validate_json(client.get(path).raise_for_status().content)
+    """What the management API has at a path.
+
+    Raises httpx.HTTPError, also for an answer without end, and pydantic.ValidationError.
+    """
+    ends_at, body = time.monotonic() + ANSWER_S, bytearray()
+    with client.stream("GET", path) as answer:
+        for piece in answer.raise_for_status().iter_bytes():
+            body += piece
+            if len(body) > MOST_ANSWER_BYTES or time.monotonic() > ends_at:
+                raise httpx.ReadTimeout(f"the answer to {path} has no end")
+    return TypeAdapter(shape).validate_json(bytes(body))
 
 
 def _client(base: _Base, timeout_s: float = TIMEOUT_S) -> httpx.Client:

@@ -84,7 +84,9 @@ def read_state(url: str, management_url: str | None, cluster: str) -> ManagedSta
 def read_managed(client: httpx.Client, vhost: str) -> ManagedState:
     """The same by a client of the management API, inside its block."""
     asked_at = time.time()
-    ahead_s = clock_ahead_s(client.get("whoami").raise_for_status(), asked_at)
+    with client.stream("GET", "whoami") as answer:
+        answer.raise_for_status()
+    ahead_s = clock_ahead_s(answer, asked_at)
     nodes = get(client, "nodes", list[NodeState])
     queues = get(client, f"queues/{quote(vhost, safe='')}", list[QueueMembers])
     quorum = tuple(queue for queue in queues if queue.type == "quorum")
@@ -98,7 +100,7 @@ def clock_ahead_s(response: httpx.Response, asked_at: float) -> float | None:
     """
     try:
         theirs = parsedate_to_datetime(response.headers["Date"]).timestamp() + 0.5
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
     return theirs - (asked_at + response.elapsed.total_seconds() / 2)
 
