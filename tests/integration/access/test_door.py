@@ -158,7 +158,8 @@ async def test_scope_says_what_a_key_may_do(
     is_allowed: bool,
 ) -> None:
     upgrade(sqlite_url)
-    key = made_key(Database(sqlite_url), scopes=frozenset({scope}))
+    with contextlib.closing(Database(sqlite_url)) as database:
+        key = made_key(database, scopes=frozenset({scope}))
     body = {"tags": ["a"]} if "token" in path else NOTIFICATION
     async with api(Settings(database_url=SecretStr(sqlite_url))) as client:
         content = None if method == "GET" else body
